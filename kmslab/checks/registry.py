@@ -1,0 +1,93 @@
+"""The register of checks: what a check declares, and how one is run to a verdict."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from kmslab.lab import Failed, Inconclusive
+from kmslab.model.verdict import Outcome, Verdict
+
+if TYPE_CHECKING:
+    from kmslab.lab import Lab
+    from kmslab.model.capability import Capability
+
+CheckFunction = Callable[["Lab"], str]
+"""Looks, and returns in one line what it saw; raises Failed or Inconclusive otherwise."""
+
+REGISTRY: dict[str, Check] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One claim of the lab and the function that looks whether it holds.
+
+    Attributes:
+        id: ``<module>.<function>`` in kebab case.
+        title: first line of the docstring.
+        explanation: the rest of the docstring; may be empty.
+        guide: name of the guide page it belongs to (``04-s3``).
+        needs: capabilities without which it is UNPROVABLE.
+        controls: public control ids that it evidences (``KMS.4``, ``prowler:kms_cmk_rotation_enabled``).
+        serial: changes something that other checks look at: runs alone, after the others.
+        function: what looks.
+    """
+
+    id: str
+    title: str
+    explanation: str
+    guide: str
+    function: CheckFunction
+    needs: frozenset[Capability] = field(default_factory=frozenset)
+    controls: tuple[str, ...] = ()
+    serial: bool = False
+
+
+def check(
+    *,
+    guide: str,
+    needs: set[Capability] | frozenset[Capability] = frozenset(),
+    controls: tuple[str, ...] = (),
+    serial: bool = False,
+) -> Callable[[CheckFunction], CheckFunction]:
+    """Register a function as a check; its docstring is what a learner reads."""
+
+    def register(function: CheckFunction) -> CheckFunction:
+        module = function.__module__.rpartition(".")[2]
+        check_id = f"{module}.{function.__name__}".replace("_", "-")
+        if check_id in REGISTRY:
+            raise ValueError(f"two checks are called {check_id}")
+        title, _, rest = (function.__doc__ or "").strip().partition("\n")
+        explanation = " ".join(rest.split())
+        REGISTRY[check_id] = Check(
+            check_id, title, explanation, guide, function, frozenset(needs), controls, serial
+        )
+        return function
+
+    return register
+
+
+def run(one: Check, lab: Lab) -> Verdict:
+    """Run a check to its verdict. Whatever goes wrong inside is a verdict, never an exception."""
+    missing = one.needs - lab.capabilities
+    if missing:
+        return Verdict(Outcome.UNPROVABLE, f"this target does not enforce {', '.join(sorted(missing))}")
+    started = time.perf_counter()
+
+    def verdict(outcome: Outcome, summary: Any) -> Verdict:
+        return Verdict(
+            outcome, " ".join(str(summary).split()), tuple(lab.calls), time.perf_counter() - started
+        )
+
+    try:
+        with lab:
+            seen = one.function(lab)
+    except Failed as failed:
+        return verdict(Outcome.FAIL, failed)
+    except Inconclusive as unclear:
+        return verdict(Outcome.ERROR, unclear)
+    except Exception as error:  # noqa: BLE001  # an unforeseen error is a check that could not look: ERROR
+        return verdict(Outcome.ERROR, f"{type(error).__name__}: {error}")
+    return verdict(Outcome.PASS, seen)

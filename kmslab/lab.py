@@ -1,0 +1,349 @@
+"""An open lab: sessions per persona, calls with evidence, waits. The only place that makes clients."""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any, Self
+
+from kmslab.model.naming import role_name
+from kmslab.model.persona import Persona
+from kmslab.model.target import Credentials, Target, TargetKind
+from kmslab.model.verdict import Call
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+    from kmslab.model.capability import Capability
+    from kmslab.model.outputs import LabOutputs
+
+DENIED = frozenset(
+    {
+        "AccessDenied",
+        "AccessDeniedException",
+        "UnauthorizedOperation",
+        "403",  # S3 HeadObject has no body, hence no code
+    }
+)
+"""Error codes with which AWS services say that the caller may not."""
+
+SETTLE_SECONDS = {TargetKind.AWS: 90.0, TargetKind.LOCAL: 0.0, TargetKind.ENDPOINT: 10.0}
+"""How long a permitted call may be refused before that counts: IAM, key policies and grants settle late."""
+
+SUBJECTS = (
+    "Key",
+    "KeyId",
+    "DestinationKeyId",
+    "SecretId",
+    "VolumeId",
+    "SnapshotId",
+    "Bucket",
+    "Name",
+    "AliasName",
+    "RoleName",
+)
+"""Request parameters that name what a call is about; nothing else of a request is kept as evidence."""
+
+
+class Failed(Exception):  # noqa: N818  # reads as the verdict it becomes
+    """The thing was observed and is not as claimed: the verdict is FAIL."""
+
+
+class Inconclusive(Exception):  # noqa: N818  # reads as the verdict it becomes
+    """Something kept the check from observing: the verdict is ERROR."""
+
+
+class Access:
+    """Sessions and clients of one target, made once and shared by every check; thread-safe.
+
+    Attributes:
+        target: where the calls go.
+        prefix: the lab's prefix, from which role names follow.
+    """
+
+    def __init__(self, target: Target, prefix: str) -> None:
+        self.target = target
+        self.prefix = prefix
+        self._lock = threading.RLock()
+        self._sessions: dict[Persona, Any] = {}
+        self._clients: dict[tuple[Persona, str, str], Any] = {}
+        self._loader: Any = None
+        self._account = ""
+
+    @property
+    def account(self) -> str:
+        """The 12-digit id of the account that the operator's credentials belong to."""
+        if not self._account:
+            self._account = self.client(Persona.OPERATOR, "sts").get_caller_identity()["Account"]
+        return self._account
+
+    def client(self, persona: Persona, service: str, *, plain_http: bool = False, region: str = "") -> Any:
+        """Return the persona's boto3 client for a service.
+
+        Args:
+            persona: whose credentials sign the calls.
+            service: botocore's name: ``kms``, ``s3``, ``ebs``.
+            plain_http: without TLS, to show that a policy refuses it.
+            region: another Region than the target's; needed for multi-Region keys.
+        """
+        variant = f"{region}{'+http' if plain_http else ''}"
+        with self._lock:
+            key = (persona, service, variant)
+            if key not in self._clients:
+                self._clients[key] = self._make(persona, service, plain_http=plain_http, region=region)
+            return self._clients[key]
+
+    def _make(self, persona: Persona, service: str, *, plain_http: bool, region: str) -> Any:
+        from botocore.config import Config
+
+        target = self.target
+        where = region or target.region
+        endpoint = target.endpoint_url
+        if plain_http:
+            endpoint = target.plain_http_url or f"http://{service}.{where}.amazonaws.com"
+        config = Config(
+            retries={"mode": "standard", "total_max_attempts": 4},
+            connect_timeout=5,
+            read_timeout=30,
+            max_pool_connections=16,
+            s3={"addressing_style": "path"} if target.endpoint_url else {},
+        )
+        verify = str(target.ca_bundle) if target.ca_bundle else None
+        return self._session(persona).client(
+            service, region_name=where, endpoint_url=endpoint, verify=verify, config=config
+        )
+
+    def _session(self, persona: Persona) -> Any:
+        if persona not in self._sessions:
+            given = self.target.credentials if persona is Persona.OPERATOR else self._assume(persona)
+            self._sessions[persona] = self.session_with(given)
+        return self._sessions[persona]
+
+    def session_with(self, credentials: Credentials | None) -> Any:
+        """Return a boto3 session; all sessions share one loader, so a service model is parsed once."""
+        import boto3
+        import botocore.session
+        from botocore.loaders import create_loader
+
+        with self._lock:
+            self._loader = self._loader or create_loader()
+        core = botocore.session.get_session()
+        core.register_component("data_loader", self._loader)
+        if credentials is None:
+            return boto3.Session(botocore_session=core, region_name=self.target.region)
+        return boto3.Session(
+            credentials.access_key_id,
+            credentials.secret_access_key,
+            credentials.session_token,
+            region_name=self.target.region,
+            botocore_session=core,
+        )
+
+    def _assume(self, persona: Persona) -> Credentials:
+        arn = f"arn:{self._partition()}:iam::{self.account}:role/{role_name(self.prefix, persona)}"
+        answer = self.client(Persona.OPERATOR, "sts").assume_role(
+            RoleArn=arn, RoleSessionName=f"kmslab-{persona}", DurationSeconds=3600
+        )["Credentials"]
+        return Credentials(answer["AccessKeyId"], answer["SecretAccessKey"], answer["SessionToken"])
+
+    def _partition(self) -> str:
+        region = self.target.region
+        return (
+            "aws-cn" if region.startswith("cn-") else "aws-us-gov" if region.startswith("us-gov-") else "aws"
+        )
+
+
+class Lab:
+    """The lab as one check sees it: shared access, its own evidence and its own things to clean up.
+
+    Use as a context manager: leaving it undoes what the check made, in reverse order.
+
+    Attributes:
+        access: shared sessions and clients.
+        outputs: what the stacks exported.
+        capabilities: what the target enforces.
+        run_id: value of the temporary tag on what this run creates.
+        calls: the evidence, in order.
+    """
+
+    def __init__(
+        self, access: Access, outputs: LabOutputs, capabilities: frozenset[Capability], run_id: str
+    ) -> None:
+        self.access = access
+        self.outputs = outputs
+        self.capabilities = capabilities
+        self.run_id = run_id
+        self.calls: list[Call] = []
+        self._undo = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._undo.close()
+
+    @property
+    def prefix(self) -> str:
+        """The lab's prefix."""
+        return self.access.prefix
+
+    @property
+    def region(self) -> str:
+        """The target's Region."""
+        return self.access.target.region
+
+    @property
+    def account(self) -> str:
+        """The 12-digit account id."""
+        return self.access.account
+
+    def client(self, persona: Persona, service: str) -> Any:
+        """Return a client for what ``read`` and the others cannot express (paginators, waiters)."""
+        return self.access.client(persona, service)
+
+    def undo(self, action: Callable[[], object]) -> None:
+        """Run ``action`` when the check ends, however it ends."""
+        self._undo.callback(action)
+
+    def read(self, action: str, *, persona: Persona = Persona.AUDITOR, **parameters: Any) -> Any:
+        """Look at something, as the auditor unless told otherwise.
+
+        Returns: the response.
+
+        Raises:
+            Inconclusive: the look-up itself was refused or failed.
+        """
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            return self._call(persona, action, parameters)
+        except (ClientError, BotoCoreError) as error:
+            raise Inconclusive(f"{persona} could not call {action}: {_code(error)}") from error
+
+    def allowed(self, persona: Persona, action: str, *, plain_http: bool = False, **parameters: Any) -> Any:
+        """Call what the persona is meant to be able to do; this is also the positive control of `refused`.
+
+        Returns: the response.
+
+        Raises:
+            Failed: access was denied, also after the target had time to settle.
+            Inconclusive: anything else went wrong.
+        """
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        deadline = time.monotonic() + SETTLE_SECONDS[self.access.target.kind]
+        pause = 0.5
+        while True:
+            try:
+                return self._call(persona, action, parameters, plain_http=plain_http)
+            except ClientError as error:
+                if _code(error) not in DENIED:
+                    raise Inconclusive(f"{persona} could not call {action}: {_message(error)}") from error
+                if time.monotonic() + pause > deadline:
+                    raise Failed(f"{persona} is refused {action}, which it should have") from error
+            except BotoCoreError as error:
+                raise Inconclusive(f"{persona} could not call {action}: {_code(error)}") from error
+            time.sleep(pause)
+            pause = min(pause * 2, 8.0)
+
+    def refused(
+        self,
+        persona: Persona,
+        action: str,
+        *,
+        codes: frozenset[str] | set[str] = DENIED,
+        by: str = "",
+        plain_http: bool = False,
+        unproven_is_fine: bool = False,
+        **parameters: Any,
+    ) -> str:
+        """Call what must be refused, after somebody's same call succeeded in this check.
+
+        Args:
+            persona: who must be refused.
+            action: ``service:Operation``.
+            codes: error codes that count as the refusal.
+            by: a word the refusal's message must hold, such as ``kms:Decrypt``: who refused.
+            plain_http: without TLS.
+            unproven_is_fine: for a call whose success would do harm, so that no positive
+                control exists (PutKeyPolicy); the check says in its docstring what stands in.
+            parameters: of the call.
+
+        Returns: what the service said.
+
+        Raises:
+            Failed: the call succeeded.
+            Inconclusive: no permitted call succeeded before, or another error came back.
+        """
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        if not unproven_is_fine and not any(c.action == action and c.result == "ok" for c in self.calls):
+            raise Inconclusive(f"nobody succeeded with {action} before {persona} was to be refused")
+        try:
+            self._call(persona, action, parameters, plain_http=plain_http)
+        except ClientError as error:
+            message = _message(error)
+            if _code(error) not in codes:
+                raise Inconclusive(f"{action} failed, but not as a refusal: {message}") from error
+            if by and by not in message:
+                raise Inconclusive(f"{action} was refused, but not by {by}: {message}") from error
+            return message
+        except BotoCoreError as error:
+            raise Inconclusive(f"{persona} could not call {action}: {_code(error)}") from error
+        raise Failed(f"{persona} could call {action}, which must be refused")
+
+    def expect(self, condition: object, otherwise: str) -> None:
+        """FAIL with ``otherwise`` unless the condition holds."""
+        if not condition:
+            raise Failed(otherwise)
+
+    def note(self, what: str, detail: str) -> None:
+        """Keep something that was shown outside AWS (an offline verification) as evidence."""
+        self.calls.append(Call(Persona.OPERATOR, what, "", "ok", detail))
+
+    def wait_until(self, condition: Callable[[], Any], what: str, *, seconds: float = 30.0) -> Any:
+        """Poll until the condition is truthy and return its value.
+
+        Raises:
+            Inconclusive: the deadline passed.
+        """
+        deadline = time.monotonic() + seconds
+        pause = 0.05
+        while not (value := condition()):
+            if time.monotonic() > deadline:
+                raise Inconclusive(f"{what} did not happen within {seconds:.0f} s")
+            time.sleep(pause)
+            pause = min(pause * 2, 2.0)
+        return value
+
+    def _call(
+        self, persona: Persona, action: str, parameters: dict[str, Any], *, plain_http: bool = False
+    ) -> Any:
+        from botocore import xform_name
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        service, _, operation = action.partition(":")
+        client = self.access.client(persona, service, plain_http=plain_http)
+        subject = "/".join(str(parameters[name]) for name in reversed(SUBJECTS) if name in parameters)
+        try:
+            answer = getattr(client, xform_name(operation))(**parameters)
+        except (ClientError, BotoCoreError) as error:
+            self.calls.append(Call(persona, action, subject, _code(error), _message(error)))
+            raise
+        self.calls.append(Call(persona, action, subject, "ok"))
+        return answer
+
+
+def _code(error: Exception) -> str:
+    response = getattr(error, "response", None)
+    return str(response["Error"].get("Code", "")) if response else type(error).__name__
+
+
+def _message(error: Exception) -> str:
+    response = getattr(error, "response", None)
+    text = str(response["Error"].get("Message", "")) if response else str(error)
+    return " ".join(text.split()) or _code(error)

@@ -1,0 +1,1 @@
+"""What is provisioned, one stack a file; imports kmslab.model only."""
