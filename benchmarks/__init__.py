@@ -1,0 +1,1 @@
+"""Figures of the README: `make bench` measures them again."""

@@ -1,0 +1,97 @@
+"""`kmslab verify` against prowler: as many checks, the same engine, the same run.
+
+Prowler reads settings; ours act as the lab's principals. Prowler is installed on first use into
+`.kmslab/prowler`, from a hash-locked list: it is 2 GB and nothing else needs it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+from typing import TYPE_CHECKING
+
+from benchmarks.timing import Figure, median_of, wall_seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+VERIFY_SECONDS = 4.0
+SHARE_OF_PROWLER = 0.2
+SERVICES = ("kms", "s3", "ec2", "iam", "secretsmanager", "cloudtrail")
+EBS_ONLY = "ec2_ebs_"  # of prowler's EC2 checks, those about EBS
+
+
+def install_prowler(project: Path, note: Callable[[str], None]) -> Path:
+    """Return prowler's executable, installing it into its own environment on first use."""
+    home = project / ".kmslab" / "prowler"
+    executable = home / "bin" / "prowler"
+    if not executable.exists():
+        note("installing prowler (2 GB, once)")
+        python = str(project / ".venv" / "bin" / "python")
+        wall_seconds([python, "-m", "venv", str(home)], cwd=project)
+        lock = str(project / "benchmarks" / "requirements-prowler.txt")
+        pip = [str(home / "bin" / "pip"), "install", "--quiet", "--require-hashes", "-r", lock]
+        wall_seconds(pip, cwd=project)
+    return executable
+
+
+def lab_environment(project: Path) -> dict[str, str]:
+    """What `kmslab env` exports, as a dictionary on top of this process's environment."""
+    kmslab = str(project / ".venv" / "bin" / "kmslab")
+    exports = subprocess.run([kmslab, "env"], cwd=project, check=True, capture_output=True, text=True).stdout  # noqa: S603  # our own command
+    environment = dict(os.environ)
+    for line in exports.splitlines():
+        if line.startswith("export "):
+            name, _, value = shlex.split(line)[1].partition("=")
+            environment[name] = value
+    return environment
+
+
+def prowler_checks(prowler: Path, count: int, environment: dict[str, str]) -> list[str]:
+    """The first ``count`` of prowler's checks for the lab's services."""
+    listed = subprocess.run(  # noqa: S603  # the executable we installed
+        [str(prowler), "aws", "--list-checks-json", "--services", *SERVICES],
+        env=environment, check=True, capture_output=True, text=True,
+    ).stdout  # fmt: skip
+    names: list[str] = json.loads(listed[listed.index("{") :])["aws"]
+    fitting = [name for name in names if not name.startswith("ec2_") or name.startswith(EBS_ONLY)]
+    return fitting[:count]
+
+
+def measure(project: Path, repeat: int, note: Callable[[str], None]) -> list[Figure]:
+    """Time both, one after the other in each round, on the lab that is up."""
+    kmslab = str(project / ".venv" / "bin" / "kmslab")
+    wall_seconds([kmslab, "up"], cwd=project)
+    environment = lab_environment(project)
+    report = subprocess.run(  # noqa: S603  # our own command
+        [kmslab, "verify", "--list", "--format", "json"],
+        cwd=project,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    ours = len(json.loads(report)["checks"])
+    prowler = install_prowler(project, note)
+    names = prowler_checks(prowler, ours, environment)
+    note(f"{ours} checks of ours against {len(names)} of prowler's")
+    seconds: list[float] = []
+    output = project / ".kmslab" / "prowler-output"
+    theirs = [
+        str(prowler), "aws", "--region", environment["AWS_REGION"], "--aws-retries-max-attempts", "0",
+        "--ignore-exit-code-3", "--no-banner", "-M", "json-ocsf", "-o", str(output), "--checks", *names,
+    ]  # fmt: skip
+
+    def ratio() -> float:
+        mine = wall_seconds([kmslab, "verify"], cwd=project)
+        seconds.append(mine)
+        return mine / (wall_seconds(theirs, cwd=project, env=environment) * ours / len(names))
+
+    share = median_of(
+        "kmslab verify as a share of prowler's time", "x", SHARE_OF_PROWLER, repeat, ratio, note
+    )
+    samples = iter(seconds)
+    alone = median_of("kmslab verify, all checks", "s", VERIFY_SECONDS, repeat, lambda: next(samples), note)
+    return [alone, share]
