@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 from kmslab.model.naming import role_name
 from kmslab.model.persona import Persona
@@ -13,11 +13,13 @@ from kmslab.model.target import Credentials, Target, TargetKind
 from kmslab.model.verdict import Call
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Hashable
     from types import TracebackType
 
     from kmslab.model.capability import Capability
     from kmslab.model.outputs import LabOutputs
+
+T = TypeVar("T")
 
 DENIED = frozenset(
     {
@@ -56,28 +58,51 @@ class Inconclusive(Exception):  # noqa: N818  # reads as the verdict it becomes
 
 
 class Access:
-    """Sessions and clients of one target, made once and shared by every check; thread-safe.
+    """Sessions and clients of one target, each made once and shared by every check; thread-safe.
 
     Attributes:
         target: where the calls go.
         prefix: the lab's prefix, from which role names follow.
+        stopping: set on Ctrl-C; waits end early, so that checks clean up at once.
     """
 
     def __init__(self, target: Target, prefix: str) -> None:
         self.target = target
         self.prefix = prefix
-        self._lock = threading.RLock()
-        self._sessions: dict[Persona, Any] = {}
-        self._clients: dict[tuple[Persona, str, str], Any] = {}
-        self._loader: Any = None
-        self._account = ""
+        self.stopping = threading.Event()
+        self._lock = threading.Lock()
+        self._locks: dict[Hashable, threading.Lock] = {}
+        self._made: dict[Hashable, Any] = {}
 
     @property
     def account(self) -> str:
         """The 12-digit id of the account that the operator's credentials belong to."""
-        if not self._account:
-            self._account = self.client(Persona.OPERATOR, "sts").get_caller_identity()["Account"]
-        return self._account
+        return str(self.caller["Account"])
+
+    @property
+    def caller(self) -> dict[str, str]:
+        """Who the operator is: ``Account``, ``Arn`` and ``UserId`` of GetCallerIdentity."""
+        sts = self.client(Persona.OPERATOR, "sts")
+        return cast("dict[str, str]", self.once("caller", sts.get_caller_identity))
+
+    @property
+    def partition(self) -> str:
+        """``aws``, ``aws-cn`` or ``aws-us-gov``, from the operator's ARN."""
+        return self.caller["Arn"].split(":")[1]
+
+    def once(self, name: Hashable, make: Callable[[], T]) -> T:
+        """Return what ``make`` made under this name, making it at the first call only.
+
+        Threads that want the same thing wait for it; threads that want others do not.
+        If ``make`` raises, the next call tries again.
+        """
+        if name not in self._made:
+            with self._lock:
+                lock = self._locks.setdefault(name, threading.Lock())
+            with lock:
+                if name not in self._made:
+                    self._made[name] = make()
+        return cast("T", self._made[name])
 
     def client(self, persona: Persona, service: str, *, plain_http: bool = False, region: str = "") -> Any:
         """Return the persona's boto3 client for a service.
@@ -88,12 +113,10 @@ class Access:
             plain_http: without TLS, to show that a policy refuses it.
             region: another Region than the target's; needed for multi-Region keys.
         """
-        variant = f"{region}{'+http' if plain_http else ''}"
-        with self._lock:
-            key = (persona, service, variant)
-            if key not in self._clients:
-                self._clients[key] = self._make(persona, service, plain_http=plain_http, region=region)
-            return self._clients[key]
+        return self.once(
+            ("client", persona, service, plain_http, region),
+            lambda: self._make(persona, service, plain_http=plain_http, region=region),
+        )
 
     def _make(self, persona: Persona, service: str, *, plain_http: bool, region: str) -> Any:
         from botocore.config import Config
@@ -111,15 +134,12 @@ class Access:
             s3={"addressing_style": "path"} if target.endpoint_url else {},
         )
         verify = str(target.ca_bundle) if target.ca_bundle else None
-        return self._session(persona).client(
-            service, region_name=where, endpoint_url=endpoint, verify=verify, config=config
-        )
-
-    def _session(self, persona: Persona) -> Any:
-        if persona not in self._sessions:
-            given = self.target.credentials if persona is Persona.OPERATOR else self._assume(persona)
-            self._sessions[persona] = self.session_with(given)
-        return self._sessions[persona]
+        session = self.once(("session", persona), lambda: self.session_with(self._credentials(persona)))
+        # A boto3 session is not thread-safe while it makes a client, and one loader reads each model once.
+        with self.once("making clients", threading.Lock):
+            return session.client(
+                service, region_name=where, endpoint_url=endpoint, verify=verify, config=config
+            )
 
     def session_with(self, credentials: Credentials | None) -> Any:
         """Return a boto3 session; all sessions share one loader, so a service model is parsed once."""
@@ -127,10 +147,8 @@ class Access:
         import botocore.session
         from botocore.loaders import create_loader
 
-        with self._lock:
-            self._loader = self._loader or create_loader()
         core = botocore.session.get_session()
-        core.register_component("data_loader", self._loader)
+        core.register_component("data_loader", self.once("loader", create_loader))
         if credentials is None:
             return boto3.Session(botocore_session=core, region_name=self.target.region)
         return boto3.Session(
@@ -141,18 +159,15 @@ class Access:
             botocore_session=core,
         )
 
-    def _assume(self, persona: Persona) -> Credentials:
-        arn = f"arn:{self._partition()}:iam::{self.account}:role/{role_name(self.prefix, persona)}"
+    def _credentials(self, persona: Persona) -> Credentials | None:
+        if persona is Persona.OPERATOR:
+            return self.target.credentials
         answer = self.client(Persona.OPERATOR, "sts").assume_role(
-            RoleArn=arn, RoleSessionName=f"kmslab-{persona}", DurationSeconds=3600
+            RoleArn=f"arn:{self.partition}:iam::{self.account}:role/{role_name(self.prefix, persona)}",
+            RoleSessionName=f"kmslab-{persona}",
+            DurationSeconds=3600,
         )["Credentials"]
         return Credentials(answer["AccessKeyId"], answer["SecretAccessKey"], answer["SessionToken"])
-
-    def _partition(self) -> str:
-        region = self.target.region
-        return (
-            "aws-cn" if region.startswith("cn-") else "aws-us-gov" if region.startswith("us-gov-") else "aws"
-        )
 
 
 class Lab:
@@ -184,7 +199,14 @@ class Lab:
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._undo.close()
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            self._undo.close()
+        except (ClientError, BotoCoreError) as error:
+            if value is None:
+                raise Inconclusive(f"could not clean up after itself: {_message(error)}") from error
+            self.calls.append(Call(Persona.OPERATOR, "clean-up", "", _code(error), _message(error)))
 
     @property
     def prefix(self) -> str:
@@ -247,7 +269,7 @@ class Lab:
                     raise Failed(f"{persona} is refused {action}, which it should have") from error
             except BotoCoreError as error:
                 raise Inconclusive(f"{persona} could not call {action}: {_code(error)}") from error
-            time.sleep(pause)
+            self._pause(pause)
             pause = min(pause * 2, 8.0)
 
     def refused(
@@ -316,9 +338,13 @@ class Lab:
         while not (value := condition()):
             if time.monotonic() > deadline:
                 raise Inconclusive(f"{what} did not happen within {seconds:.0f} s")
-            time.sleep(pause)
+            self._pause(pause)
             pause = min(pause * 2, 2.0)
         return value
+
+    def _pause(self, seconds: float) -> None:
+        if self.access.stopping.wait(seconds):
+            raise Inconclusive("stopped before it could be observed")
 
     def _call(
         self, persona: Persona, action: str, parameters: dict[str, Any], *, plain_http: bool = False
