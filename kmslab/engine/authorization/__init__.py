@@ -1,0 +1,12 @@
+"""Who may do what: key policies, grants, identity policies, role trust, and calls on a caller's behalf."""
+
+from __future__ import annotations
+
+
+def install() -> None:
+    """Apply the room's hooks to MiniStack."""
+    from kmslab.engine.authorization import enforcement, evaluation, trust
+
+    evaluation.install()
+    enforcement.install()
+    trust.install()

@@ -1,0 +1,88 @@
+"""A service uses a key for its caller: S3 for a GET, EBS for an attachment, Secrets Manager for a secret.
+
+The caller's own permissions on the key decide, with ``kms:ViaService`` and the service's encryption
+context (KMS Developer Guide, "Permissions for AWS services in key policies").
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from kmslab.engine import events
+from kmslab.engine.authorization import caller as callers
+from kmslab.engine.events import KeyEvent, Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from kmslab.engine.kms.records import KeyRecord
+
+VIA = {"ebs": "ec2"}
+"""Services whose calls on a key go by another name in ``kms:ViaService``."""
+
+
+def use_key(
+    service: str,
+    operation: str,
+    key_ref: str,
+    encryption_context: Mapping[str, str] | None,
+    *,
+    access_key: str = "",
+    internal: bool = False,
+    log: bool = True,
+    service_principal: str = "",
+    **condition_keys: Any,
+) -> tuple[KeyRecord | None, Refusal | None]:
+    """Check that a service may use a key now, and publish the call.
+
+    The principal is the first of: ``service_principal``, the acting role
+    (`kmslab.engine.authorization.caller.ACTING_ROLE`), ``access_key``, the caller of the request.
+
+    Args:
+        service: the service as in its endpoint: ``s3``, ``ec2``, ``secretsmanager``, ``ssm``.
+        operation: ``GenerateDataKey``, ``Decrypt``, ``CreateGrant``, ...
+        key_ref: key id, key ARN, alias name or alias ARN.
+        encryption_context: what the service binds the data key to; None for none.
+        access_key: whose permissions count, when it is not the current request's caller.
+        internal: check the key's state only: for work that AWS does as itself.
+        log: whether a success is published; a failure always is. S3 Bucket Keys save calls.
+        service_principal: ``cloudtrail.amazonaws.com``: the service uses the key as itself, so
+            only statements that name it count. Give ``aws:SourceArn`` among the condition keys.
+        condition_keys: further keys of the request, such as ``aws:SourceArn`` or
+            ``kms:GrantIsForAWSResource``.
+
+    Returns: the key and None, or None and the refusal.
+    """
+    from kmslab.engine.authorization.decision import Request, authorize
+    from kmslab.engine.kms import records
+
+    key = records.resolve(key_ref)
+    if key is None:
+        return None, Refusal("NotFoundException", records.not_found_message(key_ref))
+    who = access_key or callers.CALLER.get()
+    request = Request(
+        operation=operation,
+        key=key,
+        encryption_context=encryption_context,
+        access_key=who,
+        service_principal=service_principal,
+        via_service="" if service_principal else VIA.get(service, service),
+        condition_keys={"kms:EncryptionAlgorithm": "SYMMETRIC_DEFAULT", **condition_keys},
+    )
+    refusal = (None if internal else authorize(request)) or records.unusable(key)
+    if refusal or log:
+        parameters: dict[str, Any] = {"keyId": key["Arn"], "encryptionAlgorithm": "SYMMETRIC_DEFAULT"}
+        if encryption_context:
+            parameters["encryptionContext"] = dict(encryption_context)
+        events.publish(
+            KeyEvent(
+                operation=operation,
+                access_key=who,
+                parameters=parameters,
+                resources=(key["Arn"],),
+                principal_arn=service_principal or callers.ACTING_ROLE.get(),
+                error=refusal,
+                invoked_by=f"{VIA.get(service, service)}.amazonaws.com",
+            )
+        )
+    return (None, refusal) if refusal else (key, None)
