@@ -1,0 +1,39 @@
+# What people type and CI calls. tools/setup.py installs, kmslab does the rest; nothing is decided here.
+.DEFAULT_GOAL := help
+.PHONY: help lab setup setup-dev test fmt lock bench clean
+
+PYTHON ?= $(shell command -v .venv/bin/python || command -v python3 || command -v python)
+BIN := .venv/bin
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+lab: setup ## everything: install, start the engine, deploy, prove, report
+	@$(BIN)/kmslab up
+	@$(BIN)/kmslab verify --format table,html,json
+
+setup: ## install what the lab needs into .venv and node_modules
+	@$(PYTHON) tools/setup.py
+
+setup-dev:
+	@$(PYTHON) tools/setup.py --dev
+
+test: setup-dev ## linters, types and the whole test suite
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pytest -n 2 --dist loadgroup
+
+fmt: setup-dev ## format the code and mend what the linter can mend
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: setup ## measure the lab's figures
+	$(BIN)/python -m benchmarks
+
+lock: setup-dev ## lock the dependencies again: requirements*.txt and package-lock.json
+	@$(BIN)/python tools/lock.py
+
+clean: ## stop the engine and remove everything that was installed or made
+	@if [ -x $(BIN)/kmslab ]; then $(BIN)/kmslab engine stop || true; fi
+	rm -rf .venv .kmslab node_modules cdk.out .mypy_cache .ruff_cache .pytest_cache .hypothesis report.html report.json report.xml
