@@ -54,11 +54,13 @@ def test_the_linters_notice_what_is_wrong(tmp_path: Path) -> None:
     wrong = tmp_path / "wrong.yml"
     text = WORKFLOW.read_text(encoding="utf-8")
     wrong.write_text(
-        text.replace("matrix.python", "matrix.pyhton").replace("credentials: false", "credentials: true"),
+        text.replace("matrix.python", "matrix.pyhton").replace(
+            "de0fac2e4500dabe0009e67214ff5f5447ce83dd", "v6"
+        ),
         encoding="utf-8",
     )
     assert "pyhton" in actionlint(wrong).stdout
-    assert "artipacked" in zizmor(wrong).stdout
+    assert "unpinned-uses" in zizmor(wrong).stdout
 
 
 @pytest.fixture(scope="module")
