@@ -5,7 +5,7 @@ from __future__ import annotations
 PREFIX_TAG = "kmslab:prefix"
 """Tag on everything the lab creates; the value is the lab's prefix."""
 TEMPORARY_TAG = "kmslab:temporary"
-"""Tag on what a check creates for itself; swept by the next run. The value is the check's id."""
+"""Tag on what a check creates for itself; swept by the next run. The value is the run's id."""
 ENCRYPTION_CONTEXT = {"kmslab": "training"}
 """The encryption context that the data owner must use with the app key."""
 

@@ -1,0 +1,275 @@
+"""The lab's keys: what they are, who manages them, in which state they are, and how they end."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from typing import TYPE_CHECKING, Any
+
+from kmslab.checks.expectations import deployed_keys
+from kmslab.checks.registry import check
+from kmslab.checks.samples import refused_soon, settle_seconds
+from kmslab.checks.temporary import SHORTEST_WINDOW_DAYS, scratch_key, temporary_key
+from kmslab.model.capability import Capability
+from kmslab.model.naming import PREFIX_TAG, alias_name
+from kmslab.model.persona import Persona
+
+if TYPE_CHECKING:
+    from kmslab.lab import Lab
+
+GUIDE = "02-first-key"
+UNUSABLE = frozenset({"KMSInvalidStateException", "DisabledException"})
+"""What KMS answers when a key's state forbids the call."""
+ROTATION_DAYS = range(90, 2561)
+"""Automatic rotation periods that KMS accepts, in days (botocore model, RotationPeriodInDaysType)."""
+
+
+def _describe(lab: Lab, key: str, persona: Persona = Persona.AUDITOR) -> dict[str, Any]:
+    metadata: dict[str, Any] = lab.read("kms:DescribeKey", persona=persona, KeyId=key)["KeyMetadata"]
+    return metadata
+
+
+@check(guide=GUIDE)
+def every_key_has_its_spec_and_usage(lab: Lab) -> str:
+    """Every key of the lab has the spec and the usage it is meant to have.
+
+    Neither can be changed after creation, and a key has one usage only: a signing key cannot
+    decrypt, an encryption key cannot sign.
+    """
+    keys = deployed_keys(lab.outputs)
+    for expected, arn in keys:
+        found = _describe(lab, arn)
+        seen = f"{found['KeySpec']} for {found['KeyUsage']}"
+        wanted = f"{expected.spec} for {expected.usage}"
+        lab.expect(seen == wanted, f"the key {expected.name} is {seen}, not {wanted}")
+    return f"{len(keys)} keys: " + ", ".join(f"{expected.name} {expected.spec}" for expected, _ in keys)
+
+
+@check(guide=GUIDE, controls=("prowler:kms_cmk_not_multi_region",))
+def every_key_is_customer_managed(lab: Lab) -> str:
+    """Every key is managed by the customer, and stays in one Region unless it was made to travel.
+
+    Only for a customer managed key does the account write the key policy, choose the rotation and
+    decide on deletion. AWS managed keys (`aws/s3`) give none of that.
+    """
+    keys = deployed_keys(lab.outputs)
+    for expected, arn in keys:
+        found = _describe(lab, arn)
+        lab.expect(found["KeyManager"] == "CUSTOMER", f"the key {expected.name} is managed by AWS")
+        lab.expect(
+            bool(found.get("MultiRegion")) == expected.multi_region,
+            f"the key {expected.name} is {'not ' if expected.multi_region else ''}a multi-Region key",
+        )
+    return f"{len(keys)} keys, all customer managed"
+
+
+@check(guide=GUIDE)
+def key_material_has_its_origin(lab: Lab) -> str:
+    """KMS generated every key's material, except that of the key for imported material.
+
+    Origin EXTERNAL means that the owner brings the material, and has to keep a copy of it.
+    """
+    for expected, arn in deployed_keys(lab.outputs):
+        origin = _describe(lab, arn)["Origin"]
+        lab.expect(
+            origin == expected.origin, f"the key {expected.name} has origin {origin}, not {expected.origin}"
+        )
+    return "AWS_KMS everywhere, EXTERNAL for the imported key"
+
+
+@check(guide=GUIDE, controls=("KMS.3", "prowler:kms_cmk_not_deleted_unintentionally"))
+def every_key_is_in_service(lab: Lab) -> str:
+    """No key of the lab is disabled or on its way to deletion.
+
+    The key for imported material waits (PendingImport) until somebody brings material.
+    """
+    for expected, arn in deployed_keys(lab.outputs):
+        state = _describe(lab, arn)["KeyState"]
+        fine = {"Enabled", "PendingImport"} if expected.origin == "EXTERNAL" else {"Enabled"}
+        lab.expect(state in fine, f"the key {expected.name} is {state}")
+    return "every key is Enabled, the imported one Enabled or PendingImport"
+
+
+@check(guide=GUIDE)
+def every_key_has_its_alias(lab: Lab) -> str:
+    """Every key is reached by its alias `alias/<prefix>/<name>`.
+
+    An alias is a pointer that can be turned to another key, not a name of the key itself. That is
+    why whoever may turn it (kms:UpdateAlias) decides which key callers use.
+    """
+    keys = deployed_keys(lab.outputs)
+    for expected, arn in keys:
+        alias = alias_name(lab.prefix, expected.name)
+        found = _describe(lab, alias)["Arn"]
+        lab.expect(found == arn, f"{alias} points to {found}, not to the stack's key")
+    return f"{len(keys)} aliases point to the keys of the stacks"
+
+
+@check(guide=GUIDE)
+def every_key_is_tagged(lab: Lab) -> str:
+    """Every key carries the lab's tag, so that costs and clean-up can find it."""
+    keys = deployed_keys(lab.outputs)
+    for expected, arn in keys:
+        tags = lab.read("kms:ListResourceTags", KeyId=arn)["Tags"]
+        lab.expect(
+            {"TagKey": PREFIX_TAG, "TagValue": lab.prefix} in tags,
+            f"the key {expected.name} has no tag {PREFIX_TAG}={lab.prefix}",
+        )
+    return f"{len(keys)} keys tagged {PREFIX_TAG}={lab.prefix}"
+
+
+@check(guide=GUIDE, controls=("KMS.4", "prowler:kms_cmk_rotation_enabled", "cdk-nag:AwsSolutions-KMS5"))
+def rotation_is_on_where_it_can_be(lab: Lab) -> str:
+    """Every symmetric key whose material KMS made is rotated by KMS.
+
+    A rotation replaces the key material; key id, policy and aliases stay, and old ciphertexts
+    still open. The period may be 90 to 2560 days.
+    """
+    periods = []
+    for expected, arn in deployed_keys(lab.outputs):
+        if not expected.rotates:
+            continue
+        status = lab.read("kms:GetKeyRotationStatus", KeyId=arn)
+        lab.expect(status["KeyRotationEnabled"], f"the key {expected.name} is not rotated")
+        days = status.get("RotationPeriodInDays", 0)
+        lab.expect(days in ROTATION_DAYS, f"the key {expected.name} has a rotation period of {days} days")
+        periods.append(f"{expected.name} every {days} days")
+    return ", ".join(periods)
+
+
+@check(guide=GUIDE, needs={Capability.ROTATION})
+def rotation_is_refused_where_it_cannot_be(lab: Lab) -> str:
+    """KMS does not rotate asymmetric and HMAC keys by itself, and says so.
+
+    Their public keys and tags are in other hands, so a new key pair is a new key. A tool that asks
+    for rotation of such keys asks for the impossible. The operator switches rotation on for a
+    symmetric key first; an HMAC key made the same way is refused.
+    """
+    lab.allowed(Persona.OPERATOR, "kms:EnableKeyRotation", KeyId=scratch_key(lab))
+    fixed = temporary_key(
+        lab, "rotation where it cannot be", KeySpec="HMAC_256", KeyUsage="GENERATE_VERIFY_MAC"
+    )
+    lab.refused(
+        Persona.OPERATOR, "kms:EnableKeyRotation", codes={"UnsupportedOperationException"}, KeyId=fixed
+    )
+    rotated = [
+        expected.name
+        for expected, arn in deployed_keys(lab.outputs)
+        if not expected.rotates and lab.read("kms:GetKeyRotationStatus", KeyId=arn)["KeyRotationEnabled"]
+    ]
+    lab.expect(not rotated, f"KMS claims to rotate {', '.join(rotated)}")
+    return "an HMAC key is refused (UnsupportedOperationException), a symmetric key is not"
+
+
+@check(guide=GUIDE, needs={Capability.KEY_STATES})
+def a_disabled_key_stops(lab: Lab) -> str:
+    """A disabled key neither encrypts nor decrypts, and works again once enabled.
+
+    Disabling is the answer to a suspicion: it takes effect within seconds and loses nothing.
+    """
+    key = temporary_key(lab, "disabled and enabled again")
+    blob = _encrypt(lab, key)
+    lab.allowed(Persona.OPERATOR, "kms:Decrypt", CiphertextBlob=blob, KeyId=key)
+    lab.allowed(Persona.OPERATOR, "kms:DisableKey", KeyId=key)
+    refused_soon(lab, Persona.OPERATOR, "kms:Decrypt", codes=UNUSABLE, CiphertextBlob=blob, KeyId=key)
+    refused_soon(lab, Persona.OPERATOR, "kms:Encrypt", codes=UNUSABLE, KeyId=key, Plaintext=b"x")
+    lab.allowed(Persona.OPERATOR, "kms:EnableKey", KeyId=key)
+    _wait_for_state(lab, key, "Enabled")
+    lab.allowed(Persona.OPERATOR, "kms:Decrypt", CiphertextBlob=blob, KeyId=key)
+    return "disabled: DisabledException; enabled: the same ciphertext opens"
+
+
+@check(guide=GUIDE, needs={Capability.KEY_STATES})
+def deletion_can_be_called_off(lab: Lab) -> str:
+    """A key is never deleted at once: it waits at least 7 days, unusable, and can be called back.
+
+    Cancelling leaves it Disabled, on purpose: somebody has to decide to use it again.
+    """
+    key = temporary_key(lab, "deletion called off")
+    blob = _encrypt(lab, key)
+    lab.allowed(Persona.OPERATOR, "kms:Decrypt", CiphertextBlob=blob, KeyId=key)
+    lab.allowed(
+        Persona.OPERATOR, "kms:ScheduleKeyDeletion", KeyId=key, PendingWindowInDays=SHORTEST_WINDOW_DAYS
+    )
+    refused_soon(lab, Persona.OPERATOR, "kms:Decrypt", codes=UNUSABLE, CiphertextBlob=blob, KeyId=key)
+    lab.allowed(Persona.OPERATOR, "kms:CancelKeyDeletion", KeyId=key)
+    state = _describe(lab, key, Persona.OPERATOR)["KeyState"]
+    lab.expect(state == "Disabled", f"after cancelling the deletion the key is {state}, not Disabled")
+    lab.refused(
+        Persona.OPERATOR,
+        "kms:ScheduleKeyDeletion",
+        codes={"ValidationException"},
+        KeyId=key,
+        PendingWindowInDays=SHORTEST_WINDOW_DAYS - 1,
+    )
+    return "PendingDeletion stops the key, cancelling leaves it Disabled, 6 days are too few"
+
+
+@check(guide=GUIDE, needs={Capability.IMPORTED_MATERIAL})
+def imported_material_can_be_taken_back(lab: Lab) -> str:
+    """With imported material the owner can take the key away at once, and bring it back.
+
+    Deleting the material makes every ciphertext unreadable in that moment. Only the very same bytes
+    open them again: KMS refuses other material for the same key.
+    """
+    key = temporary_key(lab, "imported material", Origin="EXTERNAL")
+    material = secrets.token_bytes(32)
+    _import(lab, key, material)
+    blob = _encrypt(lab, key)
+    lab.allowed(Persona.OPERATOR, "kms:Decrypt", CiphertextBlob=blob, KeyId=key)
+    lab.allowed(Persona.OPERATOR, "kms:DeleteImportedKeyMaterial", KeyId=key)
+    refused_soon(lab, Persona.OPERATOR, "kms:Decrypt", codes=UNUSABLE, CiphertextBlob=blob, KeyId=key)
+    parameters = _import_parameters(lab, key, secrets.token_bytes(32))
+    lab.refused(
+        Persona.OPERATOR, "kms:ImportKeyMaterial", codes={"IncorrectKeyMaterialException"}, **parameters
+    )
+    _import(lab, key, material)
+    lab.allowed(Persona.OPERATOR, "kms:Decrypt", CiphertextBlob=blob, KeyId=key)
+    fingerprint = hashlib.sha256(material).hexdigest()[:8]
+    return f"deleting the material stopped the key, the same material (SHA-256 {fingerprint}...) restored it"
+
+
+def _encrypt(lab: Lab, key: str) -> bytes:
+    blob: bytes = lab.allowed(Persona.OPERATOR, "kms:Encrypt", KeyId=key, Plaintext=b"kmslab")[
+        "CiphertextBlob"
+    ]
+    return blob
+
+
+def _wait_for_state(lab: Lab, key: str, state: str) -> None:
+    lab.wait_until(
+        lambda: _describe(lab, key, Persona.OPERATOR)["KeyState"] == state,
+        f"the state {state}",
+        seconds=settle_seconds(lab) + 30,
+    )
+
+
+def _import(lab: Lab, key: str, material: bytes) -> None:
+    lab.allowed(Persona.OPERATOR, "kms:ImportKeyMaterial", **_import_parameters(lab, key, material))
+    _wait_for_state(lab, key, "Enabled")
+
+
+def _import_parameters(lab: Lab, key: str, material: bytes) -> dict[str, Any]:
+    """Wrap material as KMS asks: under a public key that KMS made for this import alone."""
+    from cryptography.hazmat.primitives.asymmetric import padding, rsa
+    from cryptography.hazmat.primitives.hashes import SHA256
+    from cryptography.hazmat.primitives.serialization import load_der_public_key
+
+    given = lab.allowed(
+        Persona.OPERATOR,
+        "kms:GetParametersForImport",
+        KeyId=key,
+        WrappingAlgorithm="RSAES_OAEP_SHA_256",
+        WrappingKeySpec="RSA_2048",
+    )
+    wrapping_key = load_der_public_key(given["PublicKey"])
+    lab.expect(isinstance(wrapping_key, rsa.RSAPublicKey), "the wrapping key is not an RSA key")
+    wrapped = wrapping_key.encrypt(  # type: ignore[union-attr]  # expected just above
+        material, padding.OAEP(mgf=padding.MGF1(SHA256()), algorithm=SHA256(), label=None)
+    )
+    return {
+        "KeyId": key,
+        "ImportToken": given["ImportToken"],
+        "EncryptedKeyMaterial": wrapped,
+        "ExpirationModel": "KEY_MATERIAL_DOES_NOT_EXPIRE",
+    }

@@ -1,0 +1,252 @@
+"""A KMS for the fake world: real AES-GCM, key states, rotation and imported material; no authorization.
+
+Who is refused what is said by the tests (`World.refuses`), so that each can break one thing.
+"""
+
+from __future__ import annotations
+
+import secrets
+import struct
+import uuid
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from tests.checks.fakes import ACCOUNT, REGION, Refusal, Request, World
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+WRAPPING_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
+@dataclass
+class FakeKey:
+    """One key; `material` maps the id of each key material to its bytes, the current one last."""
+
+    arn: str
+    spec: str = "SYMMETRIC_DEFAULT"
+    usage: str = "ENCRYPT_DECRYPT"
+    origin: str = "AWS_KMS"
+    manager: str = "CUSTOMER"
+    state: str = "Enabled"
+    multi_region: bool = False
+    policy: str = ""
+    rotation_days: int = 0
+    tags: list[dict[str, str]] = field(default_factory=list)
+    material: dict[str, bytes] = field(default_factory=dict)
+    rotations: int = 0
+
+    @property
+    def current(self) -> str:
+        """Id of the material in use; empty without material."""
+        return list(self.material)[-1] if self.material else ""
+
+    def new_material(self, material: bytes | None = None) -> None:
+        """Put new material in use."""
+        self.material[uuid.uuid4().hex * 2] = material or secrets.token_bytes(32)
+
+
+class FakeKms:
+    """Answers every symmetric operation of `kms` in a world.
+
+    Attributes:
+        keys: by ARN.
+        aliases: alias name to ARN.
+    """
+
+    def __init__(self, world: World) -> None:
+        self.keys: dict[str, FakeKey] = {}
+        self.aliases: dict[str, str] = {}
+        for name in vars(type(self)):
+            if name[0].isupper():
+                world.answers(f"kms:{name}", getattr(self, name))
+
+    def add(self, arn: str, alias: str = "", **attributes: Any) -> FakeKey:
+        """Add a key; one with material unless its origin is EXTERNAL."""
+        key = FakeKey(arn, **attributes)
+        if key.origin == "AWS_KMS":
+            key.new_material()
+        self.keys[arn] = key
+        if alias:
+            self.aliases[alias] = arn
+        return key
+
+    def find(self, key_id: str) -> FakeKey:
+        """Return a key by ARN, key id or alias."""
+        arn = self.aliases.get(key_id, key_id)
+        for key in self.keys.values():
+            if arn in {key.arn, key.arn.rpartition("/")[2]}:
+                return key
+        raise Refusal("NotFoundException", f"Key {key_id} does not exist")
+
+    def usable(self, key_id: str) -> FakeKey:
+        """Return a key whose state permits cryptography."""
+        key = self.find(key_id)
+        if key.state == "Disabled":
+            raise Refusal("DisabledException", f"{key.arn} is disabled.")
+        if key.state != "Enabled":
+            raise Refusal("KMSInvalidStateException", f"{key.arn} is {key.state}.")
+        return key
+
+    def seal(self, key: FakeKey, plaintext: bytes, context: Mapping[str, str]) -> bytes:
+        """Encrypt; the blob names key and material."""
+        nonce = secrets.token_bytes(12)
+        header = f"{key.arn}|{key.current}".encode()
+        sealed = AESGCM(key.material[key.current]).encrypt(nonce, plaintext, _aad(context))
+        return struct.pack(">H", len(header)) + header + nonce + sealed
+
+    def open(self, blob: bytes, context: Mapping[str, str]) -> tuple[FakeKey, str, bytes]:
+        """Decrypt: (key, id of the material, plaintext)."""
+        (length,) = struct.unpack(">H", blob[:2])
+        arn, _, material = blob[2 : 2 + length].decode().partition("|")
+        key = self.usable(arn)
+        nonce, sealed = blob[2 + length : 14 + length], blob[14 + length :]
+        try:
+            return key, material, AESGCM(key.material[material]).decrypt(nonce, sealed, _aad(context))
+        except (InvalidTag, KeyError):
+            raise Refusal("InvalidCiphertextException") from None
+
+    def CreateKey(self, request: Request) -> dict[str, Any]:  # noqa: N802  # named as the operation, as all below
+        origin = request.get("Origin", "AWS_KMS")
+        key = self.add(
+            f"arn:aws:kms:{REGION}:{ACCOUNT}:key/{uuid.uuid4()}",
+            spec=request.get("KeySpec", "SYMMETRIC_DEFAULT"),
+            usage=request.get("KeyUsage", "ENCRYPT_DECRYPT"),
+            origin=origin,
+            state="Enabled" if origin == "AWS_KMS" else "PendingImport",
+            policy=request.get("Policy", ""),
+            tags=request.get("Tags", []),
+        )
+        return self.DescribeKey(Request(request.persona, "kms:DescribeKey", {"KeyId": key.arn}))
+
+    def DescribeKey(self, request: Request) -> dict[str, Any]:  # noqa: N802
+        key = self.find(request["KeyId"])
+        return {
+            "KeyMetadata": {
+                "KeyId": key.arn.rpartition("/")[2],
+                "Arn": key.arn,
+                "KeySpec": key.spec,
+                "KeyUsage": key.usage,
+                "Origin": key.origin,
+                "KeyManager": key.manager,
+                "KeyState": key.state,
+                "MultiRegion": key.multi_region,
+                "CurrentKeyMaterialId": key.current,
+            }
+        }
+
+    def ListResourceTags(self, request: Request) -> dict[str, Any]:  # noqa: N802
+        return {"Tags": self.find(request["KeyId"]).tags}
+
+    def GetKeyPolicy(self, request: Request) -> dict[str, Any]:  # noqa: N802
+        return {"Policy": self.find(request["KeyId"]).policy}
+
+    def PutKeyPolicy(self, request: Request) -> dict[str, Any]:  # noqa: N802
+        self.find(request["KeyId"]).policy = request["Policy"]
+        return {}
+
+    def Encrypt(self, request: Request) -> dict[str, Any]:  # noqa: N802
+        if len(request["Plaintext"]) > 4096:
+            raise Refusal("ValidationException", "1 validation error detected")
+        key = self.usable(request["KeyId"])
+        blob = self.seal(key, request["Plaintext"], request.get("EncryptionContext", {}))
+        return {"KeyId": key.arn, "CiphertextBlob": blob}
+
+    def Decrypt(self, request: Request) -> dict[str, Any]:  # noqa: N802
+        key, material, plaintext = self.open(request["CiphertextBlob"], request.get("EncryptionContext", {}))
+        if "KeyId" in request.parameters and self.find(request["KeyId"]) is not key:
+            raise Refusal("IncorrectKeyException")
+        return {"KeyId": key.arn, "Plaintext": plaintext, "KeyMaterialId": material}
+
+    def ReEncrypt(self, request: Request) -> dict[str, Any]:  # noqa: N802
+        source, _, plaintext = self.open(
+            request["CiphertextBlob"], request.get("SourceEncryptionContext", {})
+        )
+        key = self.usable(request["DestinationKeyId"])
+        blob = self.seal(key, plaintext, request.get("DestinationEncryptionContext", {}))
+        return {"CiphertextBlob": blob, "SourceKeyId": source.arn, "KeyId": key.arn}
+
+    def GenerateDataKey(self, request: Request) -> dict[str, Any]:  # noqa: N802
+        plaintext = secrets.token_bytes(request.get("NumberOfBytes", 32))
+        key = self.usable(request["KeyId"])
+        blob = self.seal(key, plaintext, request.get("EncryptionContext", {}))
+        return {"KeyId": key.arn, "Plaintext": plaintext, "CiphertextBlob": blob}
+
+    def GenerateDataKeyWithoutPlaintext(self, request: Request) -> dict[str, Any]:  # noqa: N802
+        answer = self.GenerateDataKey(request)
+        del answer["Plaintext"]
+        return answer
+
+    def EnableKey(self, request: Request) -> dict[str, Any]:  # noqa: N802
+        self.find(request["KeyId"]).state = "Enabled"
+        return {}
+
+    def DisableKey(self, request: Request) -> dict[str, Any]:  # noqa: N802
+        self.find(request["KeyId"]).state = "Disabled"
+        return {}
+
+    def ScheduleKeyDeletion(self, request: Request) -> dict[str, Any]:  # noqa: N802
+        if not 7 <= request.get("PendingWindowInDays", 30) <= 30:
+            raise Refusal("ValidationException")
+        key = self.find(request["KeyId"])
+        key.state = "PendingDeletion"
+        return {"KeyId": key.arn, "KeyState": key.state}
+
+    def CancelKeyDeletion(self, request: Request) -> dict[str, Any]:  # noqa: N802
+        key = self.find(request["KeyId"])
+        key.state = "Disabled"
+        return {"KeyId": key.arn}
+
+    def EnableKeyRotation(self, request: Request) -> dict[str, Any]:  # noqa: N802
+        key = self.find(request["KeyId"])
+        if key.spec != "SYMMETRIC_DEFAULT" or key.origin != "AWS_KMS":
+            raise Refusal("UnsupportedOperationException")
+        days = request.get("RotationPeriodInDays", 365)
+        if not 90 <= days <= 2560:
+            raise Refusal("ValidationException")
+        key.rotation_days = days
+        return {}
+
+    def GetKeyRotationStatus(self, request: Request) -> dict[str, Any]:  # noqa: N802
+        key = self.find(request["KeyId"])
+        period = {"RotationPeriodInDays": key.rotation_days} if key.rotation_days else {}
+        return {"KeyRotationEnabled": bool(key.rotation_days), **period}
+
+    def RotateKeyOnDemand(self, request: Request) -> dict[str, Any]:  # noqa: N802
+        key = self.usable(request["KeyId"])
+        key.new_material()
+        key.rotations += 1
+        return {"KeyId": key.arn}
+
+    def ListKeyRotations(self, request: Request) -> dict[str, Any]:  # noqa: N802
+        key = self.find(request["KeyId"])
+        return {"Rotations": [{"KeyId": key.arn, "RotationType": "ON_DEMAND"}] * key.rotations}
+
+    def GetParametersForImport(self, request: Request) -> dict[str, Any]:  # noqa: N802
+        public = WRAPPING_KEY.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        return {"KeyId": request["KeyId"], "ImportToken": b"token", "PublicKey": public}
+
+    def ImportKeyMaterial(self, request: Request) -> dict[str, Any]:  # noqa: N802
+        key = self.find(request["KeyId"])
+        oaep = padding.OAEP(mgf=padding.MGF1(SHA256()), algorithm=SHA256(), label=None)
+        material = WRAPPING_KEY.decrypt(request["EncryptedKeyMaterial"], oaep)
+        if key.material and material != key.material[key.current]:
+            raise Refusal("IncorrectKeyMaterialException")
+        if not key.material:
+            key.new_material(material)
+        key.state = "Enabled"
+        return {"KeyId": key.arn}
+
+    def DeleteImportedKeyMaterial(self, request: Request) -> dict[str, Any]:  # noqa: N802
+        self.find(request["KeyId"]).state = "PendingImport"
+        return {}
+
+
+def _aad(context: Mapping[str, str]) -> bytes:
+    return repr(sorted(context.items())).encode()
