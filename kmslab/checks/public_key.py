@@ -1,0 +1,99 @@
+"""Public-key encryption: anyone may seal, only KMS may open."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from kmslab.checks.registry import check
+from kmslab.checks.samples import public_key
+from kmslab.lab import Failed
+from kmslab.model.capability import Capability
+from kmslab.model.persona import Persona
+
+if TYPE_CHECKING:
+    from kmslab.lab import Lab
+
+GUIDE = "06-asymmetric-and-envelope"
+SECRET = b"The safe's combination is not 1-2-3-4."
+OAEP: dict[str, Any] = {"EncryptionAlgorithm": "RSAES_OAEP_SHA_256"}
+LARGEST = 446
+"""Bytes that RSA_4096 with OAEP and SHA-256 can hold: 512 - 2 * 32 - 2 (RFC 8017; the KMS API says the same)."""
+
+
+@check(guide=GUIDE, needs={Capability.ASYMMETRIC})
+def sealed_outside_opens_only_in_kms(lab: Lab) -> str:
+    """Data encrypted offline with the RSA public key opens only in KMS.
+
+    Encrypting takes no AWS credentials at all, only the public key. Opening needs the private key,
+    which never leaves KMS: the data owner may ask KMS to use it. A changed byte does not open.
+    """
+    key = lab.outputs.key_rsa
+    sealed = _seal(lab, SECRET)
+    opened = lab.allowed(Persona.DATA_OWNER, "kms:Decrypt", KeyId=key, CiphertextBlob=sealed, **OAEP)
+    lab.expect(opened["Plaintext"] == SECRET, "KMS opened something else than was sealed")
+    lab.refused(
+        Persona.DATA_OWNER,
+        "kms:Decrypt",
+        codes={"InvalidCiphertextException"},
+        KeyId=key,
+        CiphertextBlob=sealed[:-1] + bytes([sealed[-1] ^ 1]),
+        **OAEP,
+    )
+    return "sealed offline with the public key, opened in KMS, refused with a byte changed"
+
+
+@check(guide=GUIDE, needs={Capability.ASYMMETRIC, Capability.KEY_POLICIES, Capability.IAM})
+def holders_of_the_public_key_cannot_open(lab: Lab) -> str:
+    """Having the public key, or reading everything else in the lab, does not open what is sealed.
+
+    The data owner opens the same ciphertext; the auditor, who exported the public key, and the
+    storage operator, the key administrator and the outsider are refused by the key.
+    """
+    key = lab.outputs.key_rsa
+    sealed = _seal(lab, SECRET)
+    lab.allowed(Persona.DATA_OWNER, "kms:Decrypt", KeyId=key, CiphertextBlob=sealed, **OAEP)
+    others = (Persona.AUDITOR, Persona.STORAGE_OPERATOR, Persona.KEY_ADMINISTRATOR, Persona.OUTSIDER)
+    for persona in others:
+        lab.refused(persona, "kms:Decrypt", by="kms:Decrypt", KeyId=key, CiphertextBlob=sealed, **OAEP)
+    return f"the data owner opens it; {len(others)} other personas are refused"
+
+
+@check(guide=GUIDE, needs={Capability.ASYMMETRIC})
+def size_limit_is_the_keys(lab: Lab) -> str:
+    """RSA_4096 seals at most 446 bytes, offline as in KMS: more than that needs an envelope."""
+    key = lab.outputs.key_rsa
+    sealed = _seal(lab, b"x" * LARGEST)
+    opened = lab.allowed(Persona.DATA_OWNER, "kms:Decrypt", KeyId=key, CiphertextBlob=sealed, **OAEP)
+    lab.expect(len(opened["Plaintext"]) == LARGEST, "the largest message did not come back whole")
+    try:
+        _seal(lab, b"x" * (LARGEST + 1))
+    except ValueError:
+        lab.note("offline:RSAES_OAEP_SHA_256", f"{LARGEST} bytes fit, {LARGEST + 1} do not")
+    else:
+        raise Failed(f"{LARGEST + 1} bytes could be sealed offline: the key is not RSA_4096")
+    lab.allowed(Persona.DATA_OWNER, "kms:Encrypt", KeyId=key, Plaintext=b"x" * LARGEST, **OAEP)
+    lab.refused(
+        Persona.DATA_OWNER,
+        "kms:Encrypt",
+        codes={"ValidationException"},
+        KeyId=key,
+        Plaintext=b"x" * (LARGEST + 1),
+        **OAEP,
+    )
+    return f"{LARGEST} bytes fit and {LARGEST + 1} do not, offline and in KMS"
+
+
+def _seal(lab: Lab, message: bytes) -> bytes:
+    """Encrypt on this machine with the exported public key.
+
+    Raises:
+        ValueError: the message is too long for the key.
+    """
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric import padding, rsa
+
+    public: Any = public_key(lab, lab.outputs.key_rsa)
+    lab.expect(isinstance(public, rsa.RSAPublicKey), "the RSA key is not an RSA key")
+    oaep = padding.OAEP(mgf=padding.MGF1(hashes.SHA256()), algorithm=hashes.SHA256(), label=None)
+    sealed: bytes = public.encrypt(message, oaep)
+    return sealed

@@ -1,0 +1,122 @@
+"""Things that checks of several topics make for themselves, and remove: objects, public keys, patience."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+from uuid import uuid4
+
+from kmslab.lab import SETTLE_SECONDS, Failed, Inconclusive
+from kmslab.model.naming import TEMPORARY_TAG
+from kmslab.model.persona import Persona
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kmslab.lab import Lab
+
+T = TypeVar("T")
+
+OBJECT_PREFIX = "kmslab-temporary/"
+"""Where checks put their objects: a crashed run's are found here, by the run id that follows."""
+
+
+@dataclass(frozen=True, slots=True)
+class SampleObject:
+    """A name for an object in a bucket; whatever is stored under it is removed when the check ends.
+
+    Attributes:
+        lab: the check's lab.
+        bucket: the bucket's name.
+        key: the object's key, unique to the check.
+        body: what `put` stores.
+    """
+
+    lab: Lab
+    bucket: str
+    key: str
+    body: bytes
+
+    @property
+    def where(self) -> dict[str, Any]:
+        """The parameters that name the object in every S3 call."""
+        return {"Bucket": self.bucket, "Key": self.key}
+
+    def put(self, persona: Persona = Persona.DATA_OWNER, **headers: Any) -> Any:
+        """Store the object as somebody who may; returns S3's response."""
+        return self.lab.allowed(persona, "s3:PutObject", Body=self.body, **self.where, **headers)
+
+    def get(self, persona: Persona = Persona.DATA_OWNER) -> bytes:
+        """Read the object as somebody who may."""
+        body: bytes = self.lab.allowed(persona, "s3:GetObject", **self.where)["Body"].read()
+        return body
+
+    def head(self, persona: Persona = Persona.DATA_OWNER) -> Any:
+        """S3's description of the object: how it is encrypted, not what it holds."""
+        return self.lab.allowed(persona, "s3:HeadObject", **self.where)
+
+
+def sample_object(lab: Lab, bucket: str = "") -> SampleObject:
+    """Name an object, in the data bucket unless told otherwise, and promise to remove all its versions."""
+    sample = SampleObject(
+        lab,
+        bucket or lab.outputs.data_bucket,
+        f"{OBJECT_PREFIX}{lab.run_id}/{uuid4().hex}",
+        f"kmslab sample {uuid4().hex}".encode(),
+    )
+    lab.undo(lambda: _remove_versions(lab, sample))
+    return sample
+
+
+def _remove_versions(lab: Lab, sample: SampleObject) -> None:
+    s3 = lab.client(Persona.OPERATOR, "s3")
+    found = s3.list_object_versions(Bucket=sample.bucket, Prefix=sample.key)
+    for version in found.get("Versions", []) + found.get("DeleteMarkers", []):
+        s3.delete_object(Bucket=sample.bucket, Key=version["Key"], VersionId=version["VersionId"])
+
+
+def public_key(lab: Lab, key: str) -> Any:
+    """Export a key pair's public part, as the auditor: it is no secret.
+
+    Returns: the key as the ``cryptography`` library represents its kind.
+    """
+    from cryptography.hazmat.primitives.serialization import load_der_public_key
+
+    return load_der_public_key(lab.read("kms:GetPublicKey", KeyId=key)["PublicKey"])
+
+
+def temporary_tags(lab: Lab) -> list[dict[str, str]]:
+    """The tag that marks what a check made, so that the next run can sweep what a crash left."""
+    return [{"Key": TEMPORARY_TAG, "Value": lab.run_id}]
+
+
+def settle_seconds(lab: Lab) -> float:
+    """How long the target may take until a change of a key or a permission is seen everywhere."""
+    return SETTLE_SECONDS[lab.access.target.kind]
+
+
+def soon(lab: Lab, look: Callable[[], T]) -> T:
+    """Return what ``look`` returns; look again while it fails, since a change was made a moment ago.
+
+    Raises:
+        Failed, Inconclusive: from ``look``, still after the target had time to settle.
+    """
+    seconds = settle_seconds(lab)
+    deadline = time.monotonic() + seconds
+
+    def seen() -> list[T]:
+        try:
+            return [look()]
+        except (Failed, Inconclusive):
+            if time.monotonic() >= deadline:
+                raise
+            return []
+
+    found: list[T] = lab.wait_until(seen, "the change", seconds=seconds + 60)
+    return found[0]
+
+
+def refused_soon(lab: Lab, persona: Persona, action: str, **parameters: Any) -> str:
+    """Like `Lab.refused`, but the refusal may take a while: a change was made a moment ago."""
+    return soon(lab, lambda: lab.refused(persona, action, **parameters))

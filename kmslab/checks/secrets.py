@@ -1,0 +1,157 @@
+"""Secrets: Secrets Manager and Parameter Store encrypt under the lab's key, and ask KMS as the caller."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from kmslab.checks.policy import DENY, is_everyone, statements
+from kmslab.checks.registry import check
+from kmslab.checks.samples import refused_soon, soon, temporary_tags
+from kmslab.model.capability import Capability
+from kmslab.model.naming import ENCRYPTION_CONTEXT
+from kmslab.model.persona import Persona
+
+if TYPE_CHECKING:
+    from kmslab.lab import Lab
+
+GUIDE = "06-asymmetric-and-envelope"
+KEY_NOT_USABLE = frozenset({"DecryptionFailure", "DecryptionFailureException", "InvalidRequestException"})
+"""What Secrets Manager says when KMS says that the key is disabled."""
+WITHOUT_THE_SECRET = (Persona.STORAGE_OPERATOR, Persona.AUDITOR, Persona.KEY_ADMINISTRATOR, Persona.OUTSIDER)
+ON_BEHALF = frozenset({Capability.IAM, Capability.KEY_POLICIES, Capability.KMS_ON_BEHALF_OF_CALLER})
+
+
+@check(
+    guide=GUIDE,
+    controls=("config:secretsmanager-using-cmk", "cdk-nag:NIST.800.53.R5-SecretsManagerUsingKMSKey"),
+)
+def secrets_are_under_their_own_key(lab: Lab) -> str:
+    """Both secrets of the lab are encrypted under the lab's key, not under aws/secretsmanager.
+
+    Under the AWS managed key every principal with Secrets Manager permissions can read every secret;
+    a key of one's own is a second lock with its own policy. The admin user's first password is one of
+    the two. This looks at their descriptions, never at their values.
+    """
+    for secret in (lab.outputs.app_secret, lab.outputs.admin_password_secret):
+        key = lab.read("secretsmanager:DescribeSecret", SecretId=secret).get("KmsKeyId", "aws/secretsmanager")
+        lab.expect(key == lab.outputs.key_secrets, f"{secret} is under {key}")
+    return "both secrets are under the lab's key for secrets"
+
+
+@check(guide=GUIDE, needs=ON_BEHALF, controls=("prowler:secretsmanager_has_restrictive_resource_policy",))
+def only_the_owner_reads_the_secret(lab: Lab) -> str:
+    """The data owner reads the secret's value; nobody else does.
+
+    Refused are the storage operator, the key administrator, who manages the key that it is under, the
+    auditor, who may read every configuration, and the outsider.
+    """
+    secret = lab.outputs.app_secret
+    answer = lab.allowed(Persona.DATA_OWNER, "secretsmanager:GetSecretValue", SecretId=secret)
+    lab.expect(answer.get("SecretString") or answer.get("SecretBinary"), "the secret has no value")
+    for persona in WITHOUT_THE_SECRET:
+        lab.refused(persona, "secretsmanager:GetSecretValue", SecretId=secret)
+    return f"the data owner reads the value; {len(WITHOUT_THE_SECRET)} others are refused"
+
+
+@check(guide=GUIDE, needs={Capability.IAM, Capability.KEY_POLICIES})
+def key_of_secrets_opens_nothing_directly(lab: Lab) -> str:
+    """Whoever may read the secret through Secrets Manager may not use its key directly.
+
+    The key policy names the services (kms:ViaService). The data owner, who has data keys of the app
+    key for the asking, gets none of the key for secrets.
+    """
+    lab.allowed(
+        Persona.DATA_OWNER,
+        "kms:GenerateDataKeyWithoutPlaintext",
+        KeyId=lab.outputs.key_app,
+        KeySpec="AES_256",
+        EncryptionContext=ENCRYPTION_CONTEXT,
+    )
+    lab.refused(
+        Persona.DATA_OWNER,
+        "kms:GenerateDataKeyWithoutPlaintext",
+        by="kms:GenerateDataKeyWithoutPlaintext",
+        KeyId=lab.outputs.key_secrets,
+        KeySpec="AES_256",
+        EncryptionContext=ENCRYPTION_CONTEXT,
+    )
+    return "the data owner uses the key for secrets through its services alone"
+
+
+@check(
+    guide=GUIDE,
+    controls=(
+        "prowler:secretsmanager_has_restrictive_resource_policy",
+        "prowler:secretsmanager_not_publicly_accessible",
+    ),
+)
+def resource_policy_is_closed(lab: Lab) -> str:
+    """The secret's resource policy denies everyone who is not named, and allows nobody of the public.
+
+    Identity policies alone would leave the secret open to every administrator of the account; an
+    explicit deny on the secret itself wins over all of them.
+    """
+    answer = lab.read("secretsmanager:GetResourcePolicy", SecretId=lab.outputs.app_secret)
+    found = statements(answer.get("ResourcePolicy") or "{}")
+    denials = [one for one in found if one.effect == DENY and one.covers("secretsmanager:GetSecretValue")]
+    lab.expect(any(one.conditions for one in denials), "the resource policy denies nobody the value")
+    public = [one for one in found if one.effect != DENY and any(map(is_everyone, one.principals))]
+    lab.expect(not public, "the resource policy allows everyone something")
+    return "an explicit deny guards the value, and nobody of the public is allowed anything"
+
+
+@check(guide=GUIDE, needs=ON_BEHALF | {Capability.KEY_STATES}, serial=True)
+def disabled_key_locks_the_secret(lab: Lab) -> str:
+    """While the key is disabled the secret's value is out of reach, for its owner as well.
+
+    The value is there and the owner's permissions are as before; Secrets Manager cannot decrypt. Enabling
+    the key brings the same value back.
+    """
+    key, secret = lab.outputs.key_secrets, lab.outputs.app_secret
+    before = _value(lab)
+    administrator = lab.client(Persona.KEY_ADMINISTRATOR, "kms")
+    lab.undo(lambda: administrator.enable_key(KeyId=key))
+    lab.allowed(Persona.KEY_ADMINISTRATOR, "kms:DisableKey", KeyId=key)
+    refused_soon(
+        lab, Persona.DATA_OWNER, "secretsmanager:GetSecretValue", codes=KEY_NOT_USABLE, SecretId=secret
+    )
+    lab.allowed(Persona.KEY_ADMINISTRATOR, "kms:EnableKey", KeyId=key)
+    lab.expect(soon(lab, lambda: _value(lab)) == before, "the value changed while the key was disabled")
+    return "no value while the key was disabled, the same value once it was enabled"
+
+
+@check(guide=GUIDE, needs=ON_BEHALF)
+def secure_string_needs_the_key(lab: Lab) -> str:
+    """A Parameter Store SecureString under the lab's key opens for the data owner alone.
+
+    Everybody with the permission may read the parameter as ciphertext; decrypting takes the key.
+    """
+    name = f"/{lab.prefix}/temporary/{uuid4().hex}"
+    value = uuid4().hex
+    lab.undo(lambda: _forget(lab, name))
+    lab.allowed(
+        Persona.OPERATOR,
+        "ssm:PutParameter",
+        Name=name,
+        Value=value,
+        Type="SecureString",
+        KeyId=lab.outputs.key_secrets,
+        Tags=temporary_tags(lab),
+    )
+    wanted: dict[str, Any] = {"Name": name, "WithDecryption": True}
+    opened = lab.allowed(Persona.DATA_OWNER, "ssm:GetParameter", **wanted)["Parameter"]["Value"]
+    lab.expect(opened == value, "the parameter opened to something else than was stored")
+    for persona in WITHOUT_THE_SECRET:
+        lab.refused(persona, "ssm:GetParameter", **wanted)
+    return f"the data owner opens the parameter; {len(WITHOUT_THE_SECRET)} others are refused"
+
+
+def _value(lab: Lab) -> str:
+    """The secret's value as the owner reads it: compared, never shown."""
+    answer = lab.allowed(Persona.DATA_OWNER, "secretsmanager:GetSecretValue", SecretId=lab.outputs.app_secret)
+    return str(answer["SecretString"])
+
+
+def _forget(lab: Lab, name: str) -> None:
+    lab.client(Persona.OPERATOR, "ssm").delete_parameters(Names=[name])

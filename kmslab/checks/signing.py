@@ -1,0 +1,201 @@
+"""Signatures: made in KMS, where the private key stays, and verified anywhere with the public key."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+from kmslab.checks.registry import check
+from kmslab.checks.samples import public_key
+from kmslab.lab import Failed
+from kmslab.model.capability import Capability
+from kmslab.model.persona import Persona
+
+if TYPE_CHECKING:
+    from kmslab.lab import Lab
+
+GUIDE = "06-asymmetric-and-envelope"
+MESSAGE = b"Ship 40 crates of tea to Mombasa."
+TAMPERED = b"Ship 90 crates of tea to Mombasa."
+ECDSA: dict[str, Any] = {"SigningAlgorithm": "ECDSA_SHA_256"}
+ML_DSA: dict[str, Any] = {"SigningAlgorithm": "ML_DSA_SHAKE_256"}
+
+
+@check(guide=GUIDE, needs={Capability.ASYMMETRIC})
+def signature_verifies_outside_kms(lab: Lab) -> str:
+    """A signature made in KMS verifies offline with the exported public key.
+
+    The signer signs in KMS, where the private key never leaves. The signature is then verified on
+    this machine with nothing but the public key and a standard library. Changing one byte of the
+    message or of the signature makes the verification fail.
+    """
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    signature = _sign(lab, lab.outputs.key_signing, **ECDSA)
+    public: Any = public_key(lab, lab.outputs.key_signing)
+    lab.expect(isinstance(public, ec.EllipticCurvePublicKey), "the signing key is not an elliptic curve key")
+
+    def verifies(signed: bytes, message: bytes) -> bool:
+        try:
+            public.verify(signed, message, ec.ECDSA(hashes.SHA256()))
+        except InvalidSignature:
+            return False
+        return True
+
+    lab.expect(verifies(signature, MESSAGE), "the signature does not verify with the exported public key")
+    lab.expect(not verifies(signature, TAMPERED), "the signature verifies for a changed message")
+    lab.expect(not verifies(_flip_last(signature), MESSAGE), "a changed signature verifies")
+    lab.note("offline:ECDSA_SHA_256", "verified with the public key; refused with one byte changed")
+    return "the signature verifies offline, and no longer once a byte changes"
+
+
+@check(guide=GUIDE, needs={Capability.ASYMMETRIC})
+def kms_verifies_its_signature(lab: Lab) -> str:
+    """KMS verifies a signature that it made, and refuses it for a changed message.
+
+    Verify is a convenience for those who do not want to handle public keys: it answers the same
+    question as an offline verification.
+    """
+    key = lab.outputs.key_signing
+    signature = _sign(lab, key, **ECDSA)
+    question = {"KeyId": key, "MessageType": "RAW", "Signature": signature, **ECDSA}
+    answer = lab.allowed(Persona.SIGNER, "kms:Verify", Message=MESSAGE, **question)
+    lab.expect(answer["SignatureValid"], "KMS does not accept its own signature")
+    lab.refused(
+        Persona.SIGNER, "kms:Verify", codes={"KMSInvalidSignatureException"}, Message=TAMPERED, **question
+    )
+    return "KMS accepts its signature and refuses it for a changed message"
+
+
+@check(guide=GUIDE, needs={Capability.ASYMMETRIC, Capability.KEY_POLICIES, Capability.IAM})
+def only_the_signer_signs(lab: Lab) -> str:
+    """Only the signer can sign.
+
+    The same call with the same message succeeds for the signer and is refused for the data owner,
+    the storage operator, the key administrator, the auditor and the outsider: administering or
+    auditing a key is not using it.
+    """
+    key = lab.outputs.key_signing
+    _sign(lab, key, **ECDSA)
+    others = (
+        Persona.DATA_OWNER,
+        Persona.STORAGE_OPERATOR,
+        Persona.KEY_ADMINISTRATOR,
+        Persona.AUDITOR,
+        Persona.OUTSIDER,
+    )
+    for persona in others:
+        lab.refused(
+            persona, "kms:Sign", by="kms:Sign", KeyId=key, Message=MESSAGE, MessageType="RAW", **ECDSA
+        )
+    return f"the signer signs; {len(others)} other personas are refused"
+
+
+@check(guide=GUIDE, needs={Capability.ASYMMETRIC})
+def digest_equals_raw(lab: Lab) -> str:
+    """Signing a digest is signing the message.
+
+    KMS takes messages of up to 4,096 bytes. For more, hash first and send the digest: a signature
+    over the SHA-256 digest verifies for the whole message, and the other way round.
+    """
+    key = lab.outputs.key_signing
+    digest = hashlib.sha256(MESSAGE).digest()
+    forms = {"RAW": MESSAGE, "DIGEST": digest}
+    for made, checked in (("DIGEST", "RAW"), ("RAW", "DIGEST")):
+        signature = _sign(lab, key, message=forms[made], kind=made, **ECDSA)
+        answer = lab.allowed(
+            Persona.SIGNER,
+            "kms:Verify",
+            KeyId=key,
+            Message=forms[checked],
+            MessageType=checked,
+            Signature=signature,
+            **ECDSA,
+        )
+        lab.expect(answer["SignatureValid"], f"a {made} signature does not verify as {checked}")
+    return "a signature over the digest verifies for the message, and the other way round"
+
+
+@check(guide=GUIDE, needs={Capability.ASYMMETRIC})
+def long_messages_need_a_digest(lab: Lab) -> str:
+    """KMS signs at most 4,096 bytes; the signer hashes what is longer.
+
+    The limit is on the request, not on what can be signed: the digest of the same message signs.
+    """
+    key = lab.outputs.key_signing
+    _sign(lab, key, message=bytes(4096), **ECDSA)
+    lab.refused(
+        Persona.SIGNER,
+        "kms:Sign",
+        codes={"ValidationException"},
+        KeyId=key,
+        Message=bytes(4097),
+        MessageType="RAW",
+        **ECDSA,
+    )
+    _sign(lab, key, message=hashlib.sha256(bytes(4097)).digest(), kind="DIGEST", **ECDSA)
+    return "4,096 bytes sign, 4,097 do not, their digest does"
+
+
+@check(guide=GUIDE, needs={Capability.POST_QUANTUM})
+def post_quantum_signature_verifies_outside_kms(lab: Lab) -> str:
+    """An ML-DSA signature made in KMS verifies offline.
+
+    ML-DSA (FIPS 204) is believed to withstand quantum computers. The public key and the signature
+    are far larger than those of an elliptic curve (1,952 and 3,309 bytes for ML-DSA-65).
+    """
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.asymmetric import mldsa
+
+    signature = _sign(lab, lab.outputs.key_pq, **ML_DSA)
+    public: Any = public_key(lab, lab.outputs.key_pq)
+    lab.expect(isinstance(public, mldsa.MLDSA65PublicKey), "the post-quantum key is not an ML-DSA-65 key")
+    try:
+        public.verify(signature, MESSAGE)
+    except InvalidSignature as error:
+        raise Failed("the ML-DSA signature does not verify with the exported public key") from error
+    try:
+        public.verify(signature, TAMPERED)
+    except InvalidSignature:
+        lab.note(
+            "offline:ML_DSA_65", f"{len(signature)} byte signature verified; refused for a changed message"
+        )
+        return f"the ML-DSA-65 signature ({len(signature)} bytes) verifies offline for this message alone"
+    raise Failed("the ML-DSA signature verifies for a changed message")
+
+
+@check(guide=GUIDE, needs={Capability.ASYMMETRIC, Capability.KEY_POLICIES})
+def signing_keys_cannot_encrypt(lab: Lab) -> str:
+    """A signing key signs and does nothing else.
+
+    Key usage is chosen when a key is created and can never change. The data owner, who can encrypt
+    with the RSA key, is refused the same with the signing key.
+    """
+    about = lab.read("kms:DescribeKey", KeyId=lab.outputs.key_signing)["KeyMetadata"]
+    lab.expect(about["KeyUsage"] == "SIGN_VERIFY", f"the signing key's usage is {about['KeyUsage']}")
+    lab.expect(not about.get("EncryptionAlgorithms"), "the signing key lists encryption algorithms")
+    sealing: dict[str, Any] = {"Plaintext": b"tea", "EncryptionAlgorithm": "RSAES_OAEP_SHA_256"}
+    lab.allowed(Persona.DATA_OWNER, "kms:Encrypt", KeyId=lab.outputs.key_rsa, **sealing)
+    lab.refused(
+        Persona.DATA_OWNER,
+        "kms:Encrypt",
+        codes={"AccessDeniedException", "InvalidKeyUsageException"},
+        KeyId=lab.outputs.key_signing,
+        **sealing,
+    )
+    return "the signing key's only usage is SIGN_VERIFY; encrypting with it is refused"
+
+
+def _sign(lab: Lab, key: str, *, message: bytes = MESSAGE, kind: str = "RAW", **algorithm: Any) -> bytes:
+    """Sign as the signer and return the signature."""
+    answer = lab.allowed(
+        Persona.SIGNER, "kms:Sign", KeyId=key, Message=message, MessageType=kind, **algorithm
+    )
+    signature: bytes = answer["Signature"]
+    return signature
+
+
+def _flip_last(data: bytes) -> bytes:
+    return data[:-1] + bytes([data[-1] ^ 1])
