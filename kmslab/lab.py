@@ -134,7 +134,7 @@ class Access:
             s3={"addressing_style": "path"} if target.endpoint_url else {},
         )
         verify = str(target.ca_bundle) if target.ca_bundle else None
-        session = self.once(("session", persona), lambda: self.session_with(self._credentials(persona)))
+        session = self.once(("session", persona), lambda: self.session_with(self.credentials(persona)))
         # A boto3 session is not thread-safe while it makes a client, and one loader reads each model once.
         with self.once("making clients", threading.Lock):
             return session.client(
@@ -159,7 +159,8 @@ class Access:
             botocore_session=core,
         )
 
-    def _credentials(self, persona: Persona) -> Credentials | None:
+    def credentials(self, persona: Persona) -> Credentials | None:
+        """Return a persona's credentials for one hour; None: boto3's default chain, which is the operator's."""
         if persona is Persona.OPERATOR:
             return self.target.credentials
         answer = self.client(Persona.OPERATOR, "sts").assume_role(
