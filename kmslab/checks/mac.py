@@ -74,22 +74,6 @@ def only_the_permitted_make_codes(lab: Lab) -> str:
     return f"the data owner makes codes; {len(others)} other personas are refused"
 
 
-@check(guide=GUIDE, needs={Capability.ASYMMETRIC})
-def hmac_key_has_no_public_part(lab: Lab) -> str:
-    """An HMAC key is symmetric: there is nothing to export.
-
-    The same call exports the public key of the signing key.
-    """
-    lab.read("kms:GetPublicKey", KeyId=lab.outputs.key_signing)
-    lab.refused(
-        Persona.AUDITOR,
-        "kms:GetPublicKey",
-        codes={"UnsupportedOperationException", "InvalidKeyUsageException"},
-        KeyId=lab.outputs.key_mac,
-    )
-    return "the signing key has a public key to export, the HMAC key has none"
-
-
 def _generate(lab: Lab, message: bytes = MESSAGE) -> bytes:
     answer = lab.allowed(
         Persona.DATA_OWNER, "kms:GenerateMac", KeyId=lab.outputs.key_mac, Message=message, **HMAC

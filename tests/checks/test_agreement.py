@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from kmslab.model.persona import Persona
+from kmslab.model.verdict import Outcome
+from tests.checks import fake_pairs
+from tests.checks.fakes import OUTPUTS, Request, World, judge
+from tests.checks.table import Broken, break_and_judge, checks_of, never_red
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+OTHERS = (Persona.AUDITOR, Persona.STORAGE_OPERATOR, Persona.KEY_ADMINISTRATOR, Persona.OUTSIDER)
+
+
+def good() -> World:
+    return fake_pairs.key_pairs(World()).refuses("kms:DeriveSharedSecret", *OTHERS)
+
+
+def derives_for(persona: Persona) -> Callable[[World], object]:
+    return lambda world: world.answers("kms:DeriveSharedSecret", fake_pairs.derive, persona)
+
+
+def another_public_key(world: World) -> None:
+    stranger = ec.generate_private_key(ec.SECP256R1()).public_key()
+    der = stranger.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    world.answers("kms:GetPublicKey", {"PublicKey": der})
+
+
+def wrong_kind(world: World) -> None:
+    world.answers(
+        "kms:GetPublicKey",
+        lambda r: fake_pairs.get_public_key(Request(r.persona, r.action, {"KeyId": OUTPUTS.key_pq})),
+    )
+
+
+def everybodys_secret(world: World) -> None:
+    """Whatever the other side, the same secret: equal to the local one for the first key pair alone."""
+    secrets: list[dict[str, bytes]] = []
+
+    def derive(request: Request) -> dict[str, bytes]:
+        secrets.append(dict(fake_pairs.derive(request)))
+        return secrets[0]
+
+    world.answers("kms:DeriveSharedSecret", derive)
+
+
+BROKEN = [
+    Broken("agreement.secret-equals-the-local-one", another_public_key, "derived different secrets"),
+    Broken("agreement.secret-equals-the-local-one", everybodys_secret, "led to the same secret"),
+    Broken("agreement.secret-equals-the-local-one", wrong_kind, "not an elliptic curve key"),
+    Broken("agreement.agreed-key-opens-the-others-message", another_public_key, "does not open"),
+    *(
+        Broken("agreement.only-the-permitted-derive", derives_for(persona), f"{persona} could call")
+        for persona in OTHERS
+    ),
+]
+
+
+@pytest.mark.parametrize("check", checks_of("agreement"))
+def test_passes_in_a_good_world(check: str) -> None:
+    verdict = judge(check, good())
+    assert verdict.outcome is Outcome.PASS, verdict.summary
+
+
+@pytest.mark.parametrize("row", BROKEN, ids=str)
+def test_notices_what_is_broken(row: Broken) -> None:
+    verdict = break_and_judge(row, good())
+    assert verdict.outcome is row.outcome, verdict.summary
+    assert row.says in verdict.summary
+
+
+def test_every_check_can_fail() -> None:
+    assert not never_red("agreement", BROKEN)
+
+
+@pytest.mark.parametrize("check", checks_of("agreement"))
+def test_cannot_look(check: str) -> None:
+    assert judge(check, good().unreachable()).outcome is Outcome.ERROR
+
+
+def test_the_secret_is_not_kept_as_evidence() -> None:
+    world = good()
+    secrets: list[bytes] = []
+
+    def derive(request: Request) -> dict[str, bytes]:
+        answer = dict(fake_pairs.derive(request))
+        secrets.append(answer["SharedSecret"])
+        return answer
+
+    verdict = judge("agreement.secret-equals-the-local-one", world.answers("kms:DeriveSharedSecret", derive))
+    assert verdict.outcome is Outcome.PASS
+    assert len(secrets) == 2
+    assert not any(secret.hex() in str(verdict) or str(secret) in str(verdict) for secret in secrets)

@@ -1,0 +1,149 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, mldsa
+from cryptography.hazmat.primitives.hashes import SHA256
+
+from kmslab.model.persona import Persona
+from kmslab.model.verdict import Outcome
+from tests.checks import fake_pairs
+from tests.checks.fakes import OUTPUTS, Refusal, Request, World, judge
+from tests.checks.table import Broken, break_and_judge, checks_of, never_red
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SIGNER = Persona.SIGNER
+
+
+def good() -> World:
+    world = fake_pairs.key_pairs(World())
+    others = [persona for persona in Persona if persona is not SIGNER]
+    return world.refuses("kms:Sign", *others)
+
+
+def signs_with_another_key(world: World) -> None:
+    stranger = ec.generate_private_key(ec.SECP256R1())
+    world.answers("kms:Sign", lambda r: {"Signature": stranger.sign(r["Message"], ec.ECDSA(SHA256()))})
+
+
+def pq_signs_with_another_key(world: World) -> None:
+    stranger = mldsa.MLDSA65PrivateKey.generate()
+    world.answers("kms:Sign", lambda r: {"Signature": stranger.sign(r["Message"])})
+
+
+def digest_is_hashed_again(world: World) -> None:
+    def sign(request: Request) -> Any:
+        return fake_pairs.sign(
+            Request(request.persona, request.action, {**request.parameters, "MessageType": "RAW"})
+        )
+
+    def verify(request: Request) -> Any:
+        try:
+            return fake_pairs.verify(request)
+        except Refusal:
+            return {"SignatureValid": False}
+
+    world.answers("kms:Sign", sign).answers("kms:Verify", verify)
+
+
+def wrong_kind(world: World) -> None:
+    world.answers(
+        "kms:GetPublicKey",
+        lambda r: fake_pairs.get_public_key(Request(r.persona, r.action, {"KeyId": OUTPUTS.key_rsa})),
+    )
+
+
+def lets_sign(persona: Persona) -> Callable[[World], object]:
+    return lambda world: world.answers("kms:Sign", fake_pairs.sign, persona)
+
+
+BROKEN = [
+    Broken("signing.signature-verifies-outside-kms", signs_with_another_key, "does not verify"),
+    Broken("signing.signature-verifies-outside-kms", wrong_kind, "not an elliptic curve key"),
+    Broken(
+        "signing.signature-verifies-outside-kms",
+        lambda w: w.refuses("kms:Sign"),
+        "signer is refused kms:Sign",
+    ),
+    Broken(
+        "signing.kms-verifies-its-signature",
+        lambda w: w.answers("kms:Verify", {"SignatureValid": True}),
+        "could call kms:Verify",
+    ),
+    Broken(
+        "signing.kms-verifies-its-signature",
+        lambda w: w.answers("kms:Verify", {"SignatureValid": False}),
+        "does not accept its own signature",
+    ),
+    *(
+        Broken(
+            "signing.only-the-signer-signs",
+            lets_sign(persona),
+            f"{persona} could call kms:Sign",
+        )
+        for persona in (
+            Persona.DATA_OWNER,
+            Persona.STORAGE_OPERATOR,
+            Persona.KEY_ADMINISTRATOR,
+            Persona.AUDITOR,
+            Persona.OUTSIDER,
+        )
+    ),
+    Broken("signing.digest-equals-raw", digest_is_hashed_again, "a DIGEST signature does not verify as RAW"),
+    Broken(
+        "signing.long-messages-need-a-digest",
+        lambda w: w.answers("kms:Sign", {"Signature": b"x"}, SIGNER),
+        "could call kms:Sign",
+    ),
+    Broken(
+        "signing.post-quantum-signature-verifies-outside-kms", pq_signs_with_another_key, "does not verify"
+    ),
+    Broken("signing.post-quantum-signature-verifies-outside-kms", wrong_kind, "not an ML-DSA-65 key"),
+    Broken(
+        "signing.signing-keys-cannot-encrypt",
+        lambda w: w.answers("kms:Encrypt", {"CiphertextBlob": b"x"}),
+        "could call kms:Encrypt",
+    ),
+    Broken(
+        "signing.signing-keys-cannot-encrypt",
+        lambda w: w.answers(
+            "kms:DescribeKey", {"KeyMetadata": {"KeyId": "x", "KeyUsage": "ENCRYPT_DECRYPT"}}
+        ),
+        "usage is ENCRYPT_DECRYPT",
+    ),
+]
+
+
+@pytest.mark.parametrize("check", checks_of("signing"))
+def test_passes_in_a_good_world(check: str) -> None:
+    verdict = judge(check, good())
+    assert verdict.outcome is Outcome.PASS, verdict.summary
+
+
+@pytest.mark.parametrize("row", BROKEN, ids=str)
+def test_notices_what_is_broken(row: Broken) -> None:
+    verdict = break_and_judge(row, good())
+    assert verdict.outcome is row.outcome, verdict.summary
+    assert row.says in verdict.summary
+
+
+def test_every_check_can_fail() -> None:
+    assert not never_red("signing", BROKEN)
+
+
+@pytest.mark.parametrize("check", checks_of("signing"))
+def test_cannot_look(check: str) -> None:
+    assert judge(check, good().unreachable()).outcome is Outcome.ERROR
+
+
+def test_no_signature_is_kept_as_evidence() -> None:
+    verdict = judge("signing.signature-verifies-outside-kms", good())
+    assert [call.action for call in verdict.evidence] == [
+        "kms:Sign",
+        "kms:GetPublicKey",
+        "offline:ECDSA_SHA_256",
+    ]
+    assert verdict.evidence[2].detail == "verified with the public key; refused with one byte changed"
