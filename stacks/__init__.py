@@ -1,1 +1,1 @@
-"""What is provisioned, one stack a file; imports kmslab.model only."""
+"""What is provisioned: one stack a file, composed in ``app.py``. Imports kmslab.model only."""

@@ -1,0 +1,49 @@
+"""The CDK application: settings in, stacks out. The same for AWS and for the local engine."""
+
+from __future__ import annotations
+
+import sys
+
+from aws_cdk import App, Tags
+
+from kmslab.model.errors import LabError
+from kmslab.model.naming import PREFIX_TAG
+from kmslab.model.settings import LabSettings
+from stacks.audit import AuditStack
+from stacks.identity import IdentityStack
+from stacks.keys import KeysStack
+from stacks.secrets import SecretsStack
+from stacks.storage import StorageStack
+from stacks.volumes import VolumesStack
+
+
+def compose(app: App, settings: LabSettings) -> None:
+    """Add the lab's stacks to an app."""
+    keys = KeysStack(app, settings=settings)
+    identity = IdentityStack(app, settings=settings, keys=keys.arns)
+    for stack in (
+        StorageStack(app, settings=settings, key_arn=keys.arns["s3"]),
+        VolumesStack(app, settings=settings, key_arn=keys.arns["ebs"]),
+        SecretsStack(app, settings=settings, key_arn=keys.arns["secrets"]),
+        AuditStack(app, settings=settings, key_arn=keys.arns["trail"]),
+    ):
+        # They attach policies to the personas' roles by name.
+        stack.add_stack_dependency(identity)
+    Tags.of(app).add(PREFIX_TAG, settings.prefix)
+
+
+def main() -> int:
+    """Synthesize; a wrong setting is one line on stderr."""
+    app = App(analytics_reporting=False)
+    try:
+        settings = LabSettings.from_context(app.node.get_all_context())
+    except LabError as error:
+        print(f"{error.message}\n  {error.hint}" if error.hint else error.message, file=sys.stderr)  # noqa: T201  # the CDK CLI shows it
+        return int(error.exit_code)
+    compose(app, settings)
+    app.synth()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

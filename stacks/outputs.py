@@ -1,0 +1,23 @@
+"""The stack's side of the contract with the checks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aws_cdk import CfnOutput, Stack
+
+from kmslab.model.naming import stack_name
+
+if TYPE_CHECKING:
+    from kmslab.model.outputs import Output
+    from kmslab.model.settings import LabSettings
+
+
+def output(stack: Stack, which: Output, value: str) -> None:
+    """Export one of ``LabOutputs`` from the stack that owns it."""
+    CfnOutput(stack, which.logical_id, value=value, description=which.description)
+
+
+def name_of(stack: str, settings: LabSettings) -> str:
+    """Name of one of the lab's stacks, which is also its construct id."""
+    return stack_name(settings.prefix, stack)
