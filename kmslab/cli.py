@@ -1,0 +1,288 @@
+"""The command line: what can be typed and what its help says. The work is in ``kmslab.commands``."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from kmslab.model.errors import ExitCode, LabError
+from kmslab.model.persona import Persona
+from kmslab.model.target import TargetKind
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+EXIT_CODES = """[bold]Exit codes[/]  0 done, nothing failed · 1 a check answered FAIL or ERROR · 2 wrong option, setting or file · 3 Node.js, CDK CLI or virtual environment missing, or no network to bring them · 4 local engine did not start, died, or its port is taken · 5 credentials missing or expired, or account or stack not ours to touch · 6 deployment or destruction did not finish · 130 Ctrl-C"""
+
+FIRST_STEPS = """Without an AWS account, everything happens on this machine:
+
+  [cyan]kmslab up[/]                   start the local engine and deploy the lab with the real CDK CLI
+  [cyan]kmslab verify[/]               prove every claim of the lab, as its personas
+  [cyan]eval "$(kmslab env)"[/]        use the AWS CLI, boto3 and cdk against it
+  [cyan]kmslab down[/]                 destroy the lab and stop the engine
+
+In a sandbox account: [cyan]cdk deploy --all[/], then [cyan]kmslab verify --target aws[/]."""
+
+
+class LabGroup(TyperGroup):
+    """Ends every command with one line and a documented exit code, whatever goes wrong in it."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except LabError as error:
+            from kmslab.terminal import show_error
+
+            show_error(error)
+            raise typer.Exit(error.exit_code) from error
+        except KeyboardInterrupt as interrupt:
+            from kmslab.terminal import err
+
+            err.print("\nInterrupted; the lab is usable. Run the command again to go on.", style="yellow")
+            raise typer.Exit(ExitCode.INTERRUPTED) from interrupt
+
+
+app = typer.Typer(
+    cls=LabGroup,
+    help=f"Provision AWS KMS encryption with AWS CDK, and prove it end to end.\n\n{FIRST_STEPS}",
+    epilog=EXIT_CODES,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+engine_app = typer.Typer(
+    cls=LabGroup,
+    no_args_is_help=True,
+    help="Start, stop and look at the local engine.",
+    rich_markup_mode="rich",
+)
+app.add_typer(engine_app, name="engine")
+
+
+class Where(StrEnum):
+    """Values of ``--target``."""
+
+    LOCAL = "local"
+    AWS = "aws"
+
+
+class Format(StrEnum):
+    """Values of ``--format``."""
+
+    TABLE = "table"
+    JSON = "json"
+    HTML = "html"
+    JUNIT = "junit"
+
+
+TargetOption = Annotated[
+    Where, typer.Option("--target", help="local: the engine on this machine; aws: your own credentials.")
+]
+EndpointOption = Annotated[
+    str, typer.Option("--endpoint-url", metavar="URL", help="Another emulator instead of --target.")
+]
+ContextOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--context", "-c", metavar="KEY=VALUE", help="A setting, as for cdk: -c kmslab.prefix=class-7."
+    ),
+]
+PortOption = Annotated[
+    int, typer.Option("--port", min=0, max=65535, help="Port of the engine; 0: a free one.")
+]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"kmslab {version('kmslab')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    del version
+
+
+@app.command()
+def doctor() -> None:
+    """Look whether this machine can run the lab, and say what to do where it cannot."""
+    from kmslab.commands import doctor as command
+
+    raise typer.Exit(command.run())
+
+
+@app.command()
+def up(
+    target: TargetOption = Where.LOCAL,
+    context: ContextOption = None,
+    port: PortOption = 0,
+) -> None:
+    """Deploy the lab, or bring it up to date; what is done already is not done again.
+
+    On this machine: starts the local engine, bootstraps it and deploys every stack with the real CDK
+    CLI. With --target aws: the same in your sandbox account, which must be named in the setting
+    sandbox_accounts.
+    """
+    from kmslab.commands import lab
+
+    lab.up(TargetKind(target), context or [], port=port)
+
+
+@app.command()
+def down(
+    target: TargetOption = Where.LOCAL,
+    keep_engine: Annotated[
+        bool, typer.Option("--keep-engine", help="Leave the local engine running.")
+    ] = False,
+    forget: Annotated[
+        bool,
+        typer.Option(
+            "--forget", help="Also delete the local engine's state: the way out when nothing else helps."
+        ),
+    ] = False,
+) -> None:
+    """Destroy the lab: every stack goes, the keys wait out their deletion window."""
+    from kmslab.commands import lab
+
+    lab.down(TargetKind(target), keep_engine=keep_engine, forget=forget)
+
+
+@app.command()
+def status(target: TargetOption = Where.LOCAL) -> None:
+    """Show the engine and the stacks as they stand."""
+    from kmslab.commands import lab
+
+    lab.status(TargetKind(target))
+
+
+@app.command()
+def verify(
+    target: TargetOption = Where.LOCAL,
+    endpoint_url: EndpointOption = "",
+    only: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--only", metavar="TOPIC|CHECK", help="A topic (s3) or a check (keys.rotation); can be repeated."
+        ),
+    ] = None,
+    formats: Annotated[
+        str, typer.Option("--format", metavar="FORMATS", help=f"Comma-separated: {', '.join(Format)}.")
+    ] = "table",
+    folder: Annotated[
+        Path,
+        typer.Option("--output", metavar="FOLDER", help="Where report.html, report.json, report.xml go."),
+    ] = Path(),
+    list_checks: Annotated[bool, typer.Option("--list", help="List the checks and run none.")] = False,
+) -> None:
+    """Prove the lab's claims: every check acts as the lab's personas and shows its evidence.
+
+    PASS and FAIL were observed. ERROR could not be. UNPROVABLE: this target does not enforce what the
+    check needs; it never counts as proven.
+    """
+    from kmslab.commands import verify as command
+
+    if list_checks:
+        command.list_checks(only or [])
+        return
+    raise typer.Exit(command.run(TargetKind(target), endpoint_url, only or [], _formats(formats), folder))
+
+
+def _formats(given: str) -> frozenset[str]:
+    wanted = frozenset(part.strip() for part in given.split(",") if part.strip())
+    if unknown := sorted(wanted - set(Format)):
+        raise LabError(f"--format {unknown[0]} is not known.", hint=f"Choose from {', '.join(Format)}.")
+    return wanted
+
+
+@app.command()
+def env(
+    persona: Annotated[
+        Persona,
+        typer.Option(
+            "--persona", help="Whose credentials: the operator's, or those of a persona of the lab."
+        ),
+    ] = Persona.OPERATOR,
+) -> None:
+    """Print what a shell needs to use the local lab: eval "$(kmslab env)".
+
+    The credentials are short-lived; print them again when they have expired.
+    """
+    from kmslab.commands import env as command
+
+    command.run(persona)
+
+
+@engine_app.command("start")
+def engine_start(port: PortOption = 0) -> None:
+    """Start the engine, or say where it runs already."""
+    from kmslab.commands import engine
+
+    engine.start(port)
+
+
+@engine_app.command("stop")
+def engine_stop() -> None:
+    """Stop the engine; its state is kept for the next start."""
+    from kmslab.commands import engine
+
+    engine.stop()
+
+
+@engine_app.command("status")
+def engine_status() -> None:
+    """Say whether the engine runs, and where."""
+    from kmslab.commands import engine
+
+    engine.status()
+
+
+@engine_app.command("logs")
+def engine_logs(
+    lines: Annotated[int, typer.Option("--lines", "-n", min=1, help="How many of the last lines.")] = 50,
+) -> None:
+    """Print the last lines of the engine's log."""
+    from kmslab.commands import engine
+
+    engine.logs(lines)
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    signal.signal(signal.SIGTERM, _interrupt)  # a polite kill cleans up as Ctrl-C does
+    try:
+        app(prog_name="kmslab")
+    except KeyboardInterrupt:
+        sys.exit(ExitCode.INTERRUPTED)
+    except Exception as error:  # noqa: BLE001  # a fault of ours: one line for the user, the rest in a file
+        sys.exit(_unforeseen(error))
+
+
+def _unforeseen(error: Exception) -> int:
+    import tempfile
+    import traceback
+
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="kmslab-", suffix=".log", delete=False, encoding="utf-8"
+    ) as kept:
+        kept.writelines(traceback.format_exception(error))
+    typer.echo(f"error: {type(error).__name__}: {' '.join(str(error).split())}", err=True)
+    typer.echo(f"  This is a fault of kmslab. Please report it with {kept.name}.", err=True)
+    return ExitCode.NOT_PROVEN

@@ -1,0 +1,71 @@
+"""``kmslab engine``: the local engine by itself."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from kmslab.engine import control
+from kmslab.model.errors import ExitCode, LabError
+from kmslab.project import find_project
+from kmslab.terminal import out
+
+if TYPE_CHECKING:
+    from kmslab.engine.control import EngineInfo
+
+
+def start(port: int) -> None:
+    """Start the engine and say where it listens."""
+    project = find_project()
+    project.ensure_home()
+    _show(control.start(project.home, port=port))
+
+
+def stop() -> None:
+    """Stop the engine, if it runs."""
+    stopped = control.stop(find_project().home)
+    out.print("The engine is stopped; its state is kept." if stopped else "The engine was not running.")
+
+
+def status() -> None:
+    """Say where the engine listens.
+
+    Raises:
+        LabError: it does not run.
+    """
+    info = control.status(find_project().home)
+    if info is None:
+        raise not_running()
+    _show(info)
+
+
+def logs(lines: int) -> None:
+    """Print the end of the engine's log.
+
+    Raises:
+        LabError: there is none yet.
+    """
+    file = control.log_file(find_project().home)
+    try:
+        with file.open(encoding="utf-8", errors="replace") as log:
+            for line in deque(log, maxlen=lines):
+                out.print(line.rstrip(), markup=False, highlight=False, soft_wrap=True)
+    except OSError as error:
+        raise LabError(
+            "The engine has written no log yet.",
+            hint="Start it: `kmslab engine start`.",
+            exit_code=ExitCode.ENGINE,
+        ) from error
+
+
+def not_running() -> LabError:
+    """Say that the engine does not run."""
+    return LabError("The local engine is not running.", hint="Run `kmslab up`.", exit_code=ExitCode.ENGINE)
+
+
+def _show(info: EngineInfo) -> None:
+    out.print(
+        f"The engine runs at {info.endpoint_url} (process {info.pid}, account {info.account_id}, {info.region}).",
+        highlight=False,
+        soft_wrap=True,
+    )

@@ -1,0 +1,34 @@
+"""``kmslab env``: what a shell needs to use the local lab."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from dataclasses import replace
+
+from kmslab.cdk import local_environment
+from kmslab.commands.settings import load_settings
+from kmslab.model.persona import Persona
+from kmslab.model.target import TargetKind
+from kmslab.project import find_project
+from kmslab.targets import aws_errors_in_one_line, choose_target
+
+_OVERRIDING = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE")
+"""Variables that would win over credentials in the environment, in the CDK CLI at least."""
+
+
+def run(persona: Persona) -> None:
+    """Print ``export`` lines; with them goes an ``unset`` of a profile that would win over them."""
+    project = find_project()
+    target = choose_target(project, TargetKind.LOCAL)
+    if persona is not Persona.OPERATOR:
+        from kmslab.lab import Access
+
+        access = Access(target, load_settings(project).prefix)
+        with aws_errors_in_one_line():
+            target = replace(target, credentials=access.credentials(persona))
+    lines = [f"unset {name}" for name in _OVERRIDING if name in os.environ]
+    variables = local_environment(target, os.environ)
+    lines += [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
+    sys.stdout.write("\n".join(lines) + "\n")

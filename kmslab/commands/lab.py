@@ -1,0 +1,119 @@
+"""``kmslab up``, ``kmslab down``, ``kmslab status``: the lab as a whole."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+from kmslab.commands.settings import deployed_context, keep_context, load_settings, parse_context
+from kmslab.deployed import OPTIONAL_STACKS, read_stacks
+from kmslab.deployment import Deployment, exclusively
+from kmslab.lab import Access
+from kmslab.model.naming import stack_name
+from kmslab.model.outputs import LabStack
+from kmslab.model.settings import LabSettings
+from kmslab.model.target import TargetKind
+from kmslab.progress import shown_on
+from kmslab.project import find_project
+from kmslab.targets import aws_errors_in_one_line, choose_target, require_sandbox
+from kmslab.terminal import err, out
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from kmslab.progress import Progress
+    from kmslab.project import Project
+
+
+def up(kind: TargetKind, values: Sequence[str], *, port: int) -> None:
+    """Deploy the lab, or bring it up to date."""
+    project = find_project()
+    context = parse_context(values) or deployed_context(project)
+    settings = LabSettings.from_project(project.root, context)
+    project.ensure_home()
+    with shown_on(err) as progress, aws_errors_in_one_line():
+        if kind is TargetKind.LOCAL:
+            _start_engine(project, port, progress)
+        access = Access(choose_target(project, kind), settings.prefix)
+        require_sandbox(access, settings)
+        keep_context(project, context)
+        changed = Deployment(project, access, context, progress).up()
+    out.print(
+        f"The lab {settings.prefix} stands in account {access.account}, {access.target.region}"
+        f"{'' if changed else '; nothing had changed'}.",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def _start_engine(project: Project, port: int, progress: Progress) -> None:
+    from kmslab.engine import control
+
+    if control.status(project.home) is None:
+        progress.begin("engine", "starting")
+        info = control.start(project.home, port=port)
+        progress.end("engine", f"listens at {info.endpoint_url}")
+
+
+def down(kind: TargetKind, *, keep_engine: bool, forget: bool) -> None:
+    """Destroy the lab."""
+    project = find_project()
+    if kind is TargetKind.LOCAL and forget:
+        _forget(project)
+        return
+    settings = load_settings(project)
+    with shown_on(err) as progress, aws_errors_in_one_line():
+        if kind is TargetKind.LOCAL:
+            _start_engine(project, 0, progress)
+        access = Access(choose_target(project, kind), settings.prefix)
+        require_sandbox(access, settings)
+        left = Deployment(project, access, deployed_context(project), progress).down()
+    out.print(f"The lab {settings.prefix} is destroyed.", highlight=False)
+    if left:
+        out.print(f"{len(left)} keys wait for their deletion, free of charge:", highlight=False)
+        for arn, moment in left.items():
+            out.print(f"  {arn} until {moment}", highlight=False, soft_wrap=True)
+    if kind is TargetKind.LOCAL and not keep_engine:
+        from kmslab.engine import control
+
+        control.stop(project.home)
+        out.print("The engine is stopped.")
+
+
+def _forget(project: Project) -> None:
+    """Stop the engine and delete everything it knows, whatever state the stacks are in."""
+    from kmslab.engine import control
+
+    with exclusively(project):
+        control.stop(project.home)
+        for name in ("engine", "cdk", "cdk.out"):
+            shutil.rmtree(project.home / name, ignore_errors=True)
+        for name in ("deployed-local.json", "context.json"):
+            (project.home / name).unlink(missing_ok=True)
+    out.print("The engine is stopped and its state deleted; `kmslab up` starts afresh.")
+
+
+def status(kind: TargetKind) -> None:
+    """Show where the lab is and how its stacks stand."""
+    from rich.table import Table
+
+    project = find_project()
+    settings = load_settings(project)
+    target = choose_target(project, kind)
+    access = Access(target, settings.prefix)
+    with aws_errors_in_one_line():
+        stacks = read_stacks(access)
+        account = access.account
+    table = Table(title=f"{settings.prefix} in account {account}, {target.region}", title_justify="left")
+    for column in ("stack", "state", "outputs"):
+        table.add_column(column)
+    for stack in LabStack:
+        name = stack_name(settings.prefix, stack)
+        if name in stacks:
+            standing = stacks[name]
+            style = "green" if standing.complete else "yellow"
+            table.add_row(name, f"[{style}]{standing.status}[/]", str(len(standing.outputs)))
+        elif stack not in OPTIONAL_STACKS:
+            table.add_row(name, "[red]not deployed[/]", "")
+    out.print(f"Endpoint: {target.endpoint_url or 'AWS'}", highlight=False)
+    out.print(table)

@@ -1,0 +1,164 @@
+"""``kmslab verify``: run the checks, show what they saw, write the reports."""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+from kmslab.commands.settings import load_settings
+from kmslab.deployed import read_outputs
+from kmslab.lab import Access
+from kmslab.model.errors import ExitCode
+from kmslab.model.target import TargetKind
+from kmslab.project import find_project, unwritable
+from kmslab.reports.report import Report, Result
+from kmslab.reports.table import STYLES
+from kmslab.targets import aws_errors_in_one_line, choose_target
+from kmslab.terminal import err, out
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from kmslab.checks.registry import Check
+    from kmslab.model.capability import Capability
+    from kmslab.model.verdict import Verdict
+
+FILES = {"html": "report.html", "json": "report.json", "junit": "report.xml"}
+"""Where each format that is not for the terminal goes."""
+
+NEXT_STEPS = """
+[bold]Next[/]
+  open [cyan]report.html[/]: every claim with its evidence
+  [cyan]eval "$(.venv/bin/kmslab env)"[/] and [cyan]aws kms list-aliases[/]: the lab in your own shell
+  [cyan]lab_guides/[/]: the course; each step works on this lab
+  [cyan].venv/bin/kmslab down[/]: destroy the lab and stop the engine"""
+
+
+def run(
+    kind: TargetKind, endpoint_url: str, only: Sequence[str], formats: frozenset[str], folder: Path
+) -> ExitCode:
+    """Run the checks and report; return NOT_PROVEN if any answered FAIL or ERROR."""
+    from kmslab.checks import runner
+
+    project = find_project()
+    settings = load_settings(project)
+    target = choose_target(project, kind, endpoint_url)
+    access = Access(target, settings.prefix)
+    started, clock = datetime.now(UTC), time.monotonic()
+    with aws_errors_in_one_line():
+        outputs = read_outputs(access)
+        with _shown(len(runner.catalogue(only))) as on_verdict:
+            verdicts = runner.run_all(access, outputs, _capabilities(target.kind), only, on_verdict)
+        report = Report(
+            version=version("kmslab"),
+            target=target.kind,
+            endpoint=target.endpoint_url or "",
+            region=target.region,
+            account=access.account,
+            prefix=settings.prefix,
+            started=started,
+            seconds=time.monotonic() - clock,
+            results=tuple(_result(check, verdict) for check, verdict in verdicts),
+        )
+    _write(report, formats, folder)
+    if "table" in formats and not report.failed and out.is_terminal and kind is TargetKind.LOCAL:
+        out.print(NEXT_STEPS, highlight=False)
+    return ExitCode.NOT_PROVEN if report.failed else ExitCode.OK
+
+
+def list_checks(only: Sequence[str]) -> None:
+    """Print the register: every check with its claim and its guide."""
+    from rich.table import Table
+
+    from kmslab.checks import runner
+
+    table = Table(box=None, padding=(0, 1), header_style="bold")
+    for column in ("check", "claim", "guide"):
+        table.add_column(column, overflow="fold")
+    for check in runner.catalogue(only):
+        table.add_row(check.id, check.title, check.guide)
+    out.print(table)
+
+
+def _capabilities(kind: TargetKind) -> frozenset[Capability]:
+    """What the target enforces; nothing is taken for granted of an endpoint that is not ours."""
+    from kmslab.model.capability import ALL
+
+    if kind is TargetKind.LOCAL:
+        from kmslab.engine.capabilities import CAPABILITIES
+
+        return CAPABILITIES
+    return ALL if kind is TargetKind.AWS else frozenset()
+
+
+def _result(check: Check, verdict: Verdict) -> Result:
+    return Result(
+        id=check.id,
+        title=check.title,
+        explanation=check.explanation,
+        guide=check.guide,
+        controls=check.controls,
+        needs=tuple(sorted(check.needs)),
+        verdict=verdict,
+    )
+
+
+@contextmanager
+def _shown(total: int) -> Iterator[Callable[[Check, Verdict], None]]:
+    """Show a moving bar with the latest verdict; in a log, nothing before the table."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    columns = (
+        TextColumn("verifying"),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TextColumn("{task.description}"),
+    )
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
+        task = bar.add_task("", total=total)
+
+        def told(check: Check, verdict: Verdict) -> None:
+            bar.update(
+                task,
+                advance=1,
+                description=f"[{STYLES[verdict.outcome]}]{verdict.outcome}[/] [dim]{check.id}[/]",
+            )
+
+        yield told
+
+
+def _write(report: Report, formats: frozenset[str], folder: Path) -> None:
+    """Write the reports that were asked for, each module imported only for its own.
+
+    Raises:
+        LabError: a file cannot be written.
+    """
+    if "table" in formats:
+        from kmslab.reports import table
+
+        table.show(report, out)
+    for name in sorted(formats & FILES.keys()):
+        file = folder / FILES[name]
+        try:
+            file.write_text(_render(report, name), encoding="utf-8")
+        except OSError as error:
+            raise unwritable(file, error) from error
+        err.print(f"wrote {file}", style="dim", highlight=False)
+
+
+def _render(report: Report, name: str) -> str:
+    if name == "html":
+        from kmslab.reports import html
+
+        return html.render(report)
+    if name == "junit":
+        from kmslab.reports import junit
+
+        return junit.render(report)
+    from kmslab.reports import json_report
+
+    return json_report.render(report)

@@ -1,0 +1,239 @@
+"""Deploys and destroys the lab's stacks with the real CDK CLI, and does nothing that is done already."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import secrets
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kmslab import synthesis
+from kmslab.cdk import CdkCli, follow
+from kmslab.deployed import half_deployed, read_outputs, read_stacks
+from kmslab.model.errors import ExitCode, LabError
+from kmslab.model.naming import PREFIX_TAG, secure_string_name
+from kmslab.model.persona import Persona
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from kmslab.deployed import Stack
+    from kmslab.lab import Access
+    from kmslab.progress import Progress
+    from kmslab.project import Project
+
+TOOLKIT_STACK = "CDKToolkit"
+"""The standard bootstrap's stack."""
+CONCURRENCY = "4"
+"""Stacks that the CDK CLI works on at once, dependencies permitting."""
+SETTLE_SECONDS = 120.0
+"""How long somebody else's operation on a stack may take before we give up waiting for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """One lab on one target, and what it takes to change it.
+
+    Attributes:
+        project: the checkout.
+        access: the target, with the operator's credentials.
+        context: ``-c`` values of the user.
+        progress: told what goes on.
+    """
+
+    project: Project
+    access: Access
+    context: Mapping[str, str]
+    progress: Progress
+
+    @property
+    def log(self) -> Path:
+        """The CDK CLI's whole output."""
+        return self.project.home / "deploy.log"
+
+    @property
+    def _record(self) -> Path:
+        return self.project.home / f"deployed-{self.access.target.kind}.json"
+
+    def up(self) -> bool:
+        """Bring every stack up to date, and the SecureString that CloudFormation cannot create.
+
+        Returns: whether anything had to be deployed.
+
+        Raises:
+            LabError: a stack is another lab's, or a step failed; running it again goes on from there.
+        """
+        with exclusively(self.project):
+            stacks = self._settled()
+            digest = self._digest()
+            changed = not self._stands(stacks, digest)
+            if changed:
+                self._deploy(digest)
+            self._ensure_secure_string(read_outputs(self.access).key_secrets)
+        return changed
+
+    def down(self) -> dict[str, str]:
+        """Destroy every stack and the SecureString.
+
+        Returns: what is left, by ARN of the key: the moment KMS deletes it.
+
+        Raises:
+            LabError: a stack is another lab's, or could not be destroyed.
+        """
+        with exclusively(self.project):
+            stacks = self._settled()
+            keys = [
+                value for stack in stacks.values() for value in stack.outputs.values() if ":key/" in value
+            ]
+            self._remove_secure_string()
+            if stacks:
+                self._destroy(self._digest(), stacks)
+                left = read_stacks(self.access)
+                for stack in left.values():
+                    raise half_deployed(stack)
+            self._record.unlink(missing_ok=True)
+            return self._pending_deletion(keys)
+
+    def _digest(self) -> str:
+        return synthesis.inputs_digest(
+            self.project, self.context, f"{self.access.account}/{self.access.target.region}"
+        )
+
+    def _settled(self) -> dict[str, Stack]:
+        """Read the stacks once nobody works on them any more: an interrupted run may still go on."""
+        deadline = time.monotonic() + SETTLE_SECONDS
+        pause = 0.2
+        while True:
+            stacks = read_stacks(self.access)
+            busy = [stack for stack in stacks.values() if stack.in_progress]
+            if not busy:
+                return stacks
+            if time.monotonic() > deadline:
+                raise LabError(
+                    f"Stack {busy[0].name} has been {busy[0].status} for {SETTLE_SECONDS:.0f} s.",
+                    hint="Wait and try again; on the local lab, `kmslab down --forget` starts afresh.",
+                    exit_code=ExitCode.DEPLOYMENT,
+                )
+            self.progress.begin(busy[0].name, f"waiting: {busy[0].status}")
+            time.sleep(pause)
+            pause = min(pause * 2, 5.0)
+
+    def _stands(self, stacks: Mapping[str, Stack], digest: str) -> bool:
+        try:
+            recorded = json.loads(self._record.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return False
+        standing = {stack.name: stack.stack_id for stack in stacks.values() if stack.complete}
+        return bool(standing) and recorded == {"inputs": digest, "stacks": standing}
+
+    def _deploy(self, digest: str) -> None:
+        with CdkCli(self.project, self.access.target) as cli, ThreadPoolExecutor(1) as beside:
+            # Neither needs the other, and both wait for Node.js most of the time.
+            synthesized = beside.submit(self._synthesize, cli, digest)
+            self._bootstrap(cli)
+            synthesized.result()
+            self._cdk(
+                cli,
+                *("deploy", "--all", "--app", str(self.project.assembly), "--require-approval", "never"),
+                *("--method", "direct", "--progress", "events", "--concurrency", CONCURRENCY),
+            )
+        standing = {stack.name: stack.stack_id for stack in read_stacks(self.access).values()}
+        self._record.write_text(json.dumps({"inputs": digest, "stacks": standing}), encoding="utf-8")
+
+    def _destroy(self, digest: str, stacks: Mapping[str, Stack]) -> None:
+        with CdkCli(self.project, self.access.target) as cli:
+            self._synthesize(cli, digest)
+            for name in stacks:
+                self.progress.begin(name, "waiting")
+            self._cdk(
+                cli,
+                *("destroy", "--all", "--force", "--app", str(self.project.assembly)),
+                *("--progress", "events", "--concurrency", CONCURRENCY),
+            )
+
+    def _synthesize(self, cli: CdkCli, digest: str) -> None:
+        if not synthesis.is_fresh(self.project, digest):
+            self.progress.begin("synthesis", "app.py writes the templates")
+            synthesis.synthesize(self.project, cli, self.context, digest)
+            self.progress.end("synthesis", "templates written")
+
+    def _bootstrap(self, cli: CdkCli) -> None:
+        """Bootstrap account and Region the standard way, unless they are."""
+        from botocore.exceptions import ClientError
+
+        cloudformation = self.access.client(Persona.OPERATOR, "cloudformation")
+        try:
+            stack = cloudformation.describe_stacks(StackName=TOOLKIT_STACK)["Stacks"][0]
+        except ClientError as error:
+            if "does not exist" not in str(error):
+                raise
+        else:
+            if stack["StackStatus"] in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}:
+                return
+        self.progress.begin(TOOLKIT_STACK, "cdk bootstrap")
+        environment = f"aws://{self.access.account}/{self.access.target.region}"
+        cli.run("bootstrap", environment, "--progress", "events", log=self.log, on_line=self._tell)
+        self.progress.end(TOOLKIT_STACK, "bootstrapped")
+
+    def _cdk(self, cli: CdkCli, *arguments: str) -> None:
+        cli.run(*arguments, log=self.log, on_line=self._tell)
+
+    def _tell(self, line: str) -> None:
+        follow(line, begun=self.progress.begin, moved=self.progress.advance, ended=self.progress.end)
+
+    def _ensure_secure_string(self, key: str) -> None:
+        """Create the SecureString under the lab's key, or anew if it is under the key of an earlier lab."""
+        name = secure_string_name(self.access.prefix)
+        ssm = self.access.client(Persona.OPERATOR, "ssm")
+        wanted = [{"Key": "Name", "Option": "Equals", "Values": [name]}]
+        found = ssm.describe_parameters(ParameterFilters=wanted)["Parameters"]
+        if found and found[0].get("KeyId") == key:
+            return
+        if found:
+            ssm.delete_parameter(Name=name)
+        ssm.put_parameter(
+            Name=name,
+            Description="KMS Lab: a SecureString under the lab's own key",
+            Value=secrets.token_urlsafe(24),
+            Type="SecureString",
+            KeyId=key,
+            Tags=[{"Key": PREFIX_TAG, "Value": self.access.prefix}],
+        )
+        self.progress.end("secure-string", f"{name} created")
+
+    def _remove_secure_string(self) -> None:
+        ssm = self.access.client(Persona.OPERATOR, "ssm")
+        ssm.delete_parameters(Names=[secure_string_name(self.access.prefix)])
+
+    def _pending_deletion(self, keys: list[str]) -> dict[str, str]:
+        kms = self.access.client(Persona.OPERATOR, "kms")
+        described = (kms.describe_key(KeyId=key)["KeyMetadata"] for key in keys)
+        return {
+            key["Arn"]: f"{key['DeletionDate']:%Y-%m-%d %H:%M}"
+            for key in described
+            if key["KeyState"] == "PendingDeletion"
+        }
+
+
+@contextmanager
+def exclusively(project: Project) -> Iterator[None]:
+    """Hold the lab's lock: two commands that change it would undo each other's work.
+
+    Raises:
+        LabError: another command holds it.
+    """
+    with (project.ensure_home() / "lock").open("w", encoding="utf-8") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise LabError(
+                "Another kmslab command is changing this lab.",
+                hint="Wait for it to end, or stop it with Ctrl-C.",
+                exit_code=ExitCode.DEPLOYMENT,
+            ) from error
+        yield

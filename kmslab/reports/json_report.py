@@ -1,0 +1,61 @@
+"""The report for programs; its shape is in ``report.schema.json`` and has a version of its own.
+
+Fields are added without a new version; one that is renamed, removed or means something else makes one.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kmslab.reports.report import Report, Result
+
+SCHEMA_VERSION = 1
+"""Version of the shape; ``report.schema.json`` says the same."""
+
+
+def render(report: Report) -> str:
+    """Return the report as JSON text, two spaces deep, ending with a newline."""
+    document = {
+        "schema_version": SCHEMA_VERSION,
+        "kmslab_version": report.version,
+        "lab": {
+            "target": report.target,
+            "endpoint": report.endpoint,
+            "region": report.region,
+            "account": report.account,
+            "prefix": report.prefix,
+        },
+        "started": report.started.isoformat(timespec="seconds"),
+        "seconds": round(report.seconds, 3),
+        "failed": report.failed,
+        "counts": {str(outcome): count for outcome, count in report.counts.items()},
+        "results": [_result(result) for result in report.results],
+    }
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def _result(result: Result) -> dict[str, Any]:
+    verdict = result.verdict
+    return {
+        "id": result.id,
+        "title": result.title,
+        "explanation": result.explanation,
+        "guide": result.guide,
+        "controls": list(result.controls),
+        "needs": list(result.needs),
+        "outcome": str(verdict.outcome),
+        "summary": verdict.summary,
+        "seconds": round(verdict.seconds, 3),
+        "evidence": [
+            {
+                "persona": str(call.persona),
+                "action": call.action,
+                "resource": call.resource,
+                "result": call.result,
+                "detail": call.detail,
+            }
+            for call in verdict.evidence
+        ],
+    }

@@ -1,0 +1,162 @@
+"""Chooses where a command acts, and turns what AWS says about credentials into one line."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from kmslab.model.errors import ExitCode, LabError
+from kmslab.model.target import Target, TargetKind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from kmslab.lab import Access
+    from kmslab.model.settings import LabSettings
+    from kmslab.project import Project
+
+PROXIES = frozenset({"http_proxy", "https_proxy", "all_proxy"})
+"""Environment variables, in lower case, that put a proxy between us and the local engine."""
+
+_EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"})
+_INVALID = frozenset(
+    {
+        "InvalidClientTokenId",
+        "UnrecognizedClientException",
+        "AuthFailure",
+        "SignatureDoesNotMatch",
+        "InvalidAccessKeyId",
+    }
+)
+_DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
+
+
+def choose_target(project: Project, kind: TargetKind, endpoint_url: str = "") -> Target:
+    """Return the target that the options name.
+
+    Args:
+        project: whose local engine is meant.
+        kind: AWS or the local engine; ``endpoint_url`` wins over it.
+        endpoint_url: any other emulator, spoken to with the caller's credentials.
+
+    Raises:
+        LabError: the engine does not run, or there is no Region.
+    """
+    if endpoint_url:
+        return Target(TargetKind.ENDPOINT, _region(default="us-east-1"), endpoint_url=endpoint_url)
+    if kind is TargetKind.LOCAL:
+        from kmslab.engine import control
+
+        if control.status(project.home) is None:
+            raise LabError(
+                "The local engine is not running.", hint="Run `kmslab up`.", exit_code=ExitCode.ENGINE
+            )
+        _leave_aws_behind()
+        return control.target(project.home)
+    if diverted := os.environ.get("AWS_ENDPOINT_URL"):
+        raise LabError(
+            f"AWS_ENDPOINT_URL points to {diverted}, so that nothing would reach AWS.",
+            hint="Run `unset AWS_ENDPOINT_URL AWS_CA_BUNDLE`, or open a new shell without `kmslab env`.",
+            exit_code=ExitCode.TARGET,
+        )
+    return Target(TargetKind.AWS, _region())
+
+
+def _leave_aws_behind() -> None:
+    """Keep the caller's AWS configuration and proxies out of a process that talks to the local lab only.
+
+    botocore reads them for every client, even for one with an endpoint and credentials of its own:
+    a profile that does not exist, or a proxy that cannot reach 127.0.0.1, would stop it.
+    """
+    for name in [name for name in os.environ if name.startswith("AWS_") or name.lower() in PROXIES]:
+        del os.environ[name]
+    os.environ["AWS_CONFIG_FILE"] = os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
+
+
+def _region(default: str = "") -> str:
+    import boto3
+    from botocore.exceptions import BotoCoreError
+
+    try:
+        region = boto3.Session().region_name or default
+    except BotoCoreError as error:
+        raise _no_credentials(str(error)) from error
+    if not region:
+        raise LabError(
+            "No Region is configured.",
+            hint="Set AWS_REGION, or name a profile in AWS_PROFILE.",
+            exit_code=ExitCode.TARGET,
+        )
+    return region
+
+
+def require_sandbox(access: Access, settings: LabSettings) -> None:
+    """Refuse to change an account of AWS that the settings do not name as a sandbox.
+
+    Raises:
+        LabError: the account is not named, or the credentials do not work.
+    """
+    if access.target.kind is TargetKind.LOCAL:
+        return
+    with aws_errors_in_one_line():
+        account = access.account
+    if account not in settings.sandbox_accounts:
+        raise LabError(
+            f"Account {account} is not named as a sandbox, so the lab leaves it alone.",
+            hint=f"If it is one: add it to sandbox_accounts in cdk.json, or give -c kmslab.sandbox_accounts={account}.",
+            exit_code=ExitCode.TARGET,
+        )
+
+
+@contextmanager
+def aws_errors_in_one_line() -> Iterator[None]:
+    """Turn botocore's errors about credentials, network and permissions into a ``LabError``."""
+    from botocore import exceptions as botocore
+
+    try:
+        yield
+    except (
+        botocore.NoCredentialsError,
+        botocore.PartialCredentialsError,
+        botocore.ProfileNotFound,
+        botocore.CredentialRetrievalError,
+        botocore.SSOError,
+        botocore.TokenRetrievalError,
+    ) as error:
+        raise _no_credentials(str(error)) from error
+    except (botocore.ConnectionError, botocore.HTTPClientError) as error:
+        raise LabError(
+            f"The target does not answer: {' '.join(str(error).split())}",
+            hint="Is there a network? For the local lab: `kmslab engine status`.",
+            exit_code=ExitCode.TARGET,
+        ) from error
+    except botocore.ClientError as error:
+        raise _from_client_error(error.response["Error"].get("Code", ""), str(error)) from error
+
+
+def _from_client_error(code: str, said: str) -> LabError:
+    if code in _EXPIRED:
+        return LabError(
+            "The credentials have expired.",
+            hint="Sign in again, then repeat the command.",
+            exit_code=ExitCode.TARGET,
+        )
+    if code in _INVALID:
+        return _no_credentials(f"they are not accepted ({code})")
+    line = " ".join(said.split())
+    if code in _DENIED:
+        return LabError(
+            f"Not permitted: {line}",
+            hint="Use credentials that may deploy and read the lab.",
+            exit_code=ExitCode.TARGET,
+        )
+    return LabError(f"AWS answered with an error: {line}", exit_code=ExitCode.TARGET)
+
+
+def _no_credentials(why: str) -> LabError:
+    return LabError(
+        f"No usable AWS credentials: {' '.join(why.split()).rstrip('.')}.",
+        hint="Sign in (aws sso login, aws configure) or set AWS_PROFILE; without an account, leave --target local.",
+        exit_code=ExitCode.TARGET,
+    )

@@ -1,0 +1,24 @@
+"""The two consoles: results to stdout, everything else to stderr."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+if TYPE_CHECKING:
+    from kmslab.model.errors import LabError
+
+out = Console()
+"""For what a command was asked for: tables, lists."""
+err = Console(stderr=True)
+"""For progress, errors and hints, so that stdout can be piped."""
+
+
+def show_error(error: LabError) -> None:
+    """Print what is wrong in one red line, what the CDK CLI said about it, and a dim hint."""
+    err.print(f"error: {error.message}", style="red", markup=False, highlight=False, soft_wrap=True)
+    for line in getattr(error, "excerpt", ()):
+        err.print(f"  | {line}", style="dim", markup=False, highlight=False, soft_wrap=True)
+    if error.hint:
+        err.print(f"  {error.hint}", style="dim", markup=False, highlight=False, soft_wrap=True)
