@@ -103,17 +103,7 @@ def another_key_is_refused(lab: Lab) -> str:
     Naming the lab's key works. Naming another key is refused by the bucket policy (s3:PutObject),
     before KMS is asked: nobody can move data out of the reach of the key's administrators.
     """
-    sample = sample_object(lab)
-    sample.put(ServerSideEncryption="aws:kms", SSEKMSKeyId=lab.outputs.key_s3)
-    lab.refused(
-        Persona.DATA_OWNER,
-        "s3:PutObject",
-        by="s3:PutObject",
-        Body=b"x",
-        ServerSideEncryption="aws:kms",
-        SSEKMSKeyId=lab.outputs.key_app,
-        **sample.where,
-    )
+    _policy_refuses(lab, ServerSideEncryption="aws:kms", SSEKMSKeyId=lab.outputs.key_app)
     return "an object under the lab's key is taken, one under another key refused"
 
 
@@ -124,17 +114,18 @@ def other_encryption_is_refused(lab: Lab) -> str:
     SSE-S3 (AES256) encrypts under a key of AWS that everybody with S3 permissions can use. The bucket
     policy refuses it, while the same put with aws:kms is taken.
     """
-    sample = sample_object(lab)
-    sample.put(ServerSideEncryption="aws:kms", SSEKMSKeyId=lab.outputs.key_s3)
-    lab.refused(
-        Persona.DATA_OWNER,
-        "s3:PutObject",
-        by="s3:PutObject",
-        Body=b"x",
-        ServerSideEncryption="AES256",
-        **sample.where,
-    )
+    _policy_refuses(lab, ServerSideEncryption="AES256")
     return "aws:kms is taken, AES256 refused"
+
+
+@check(guide=GUIDE, needs={Capability.IAM})
+def managed_key_is_refused(lab: Lab) -> str:
+    """Asking for aws:kms without naming a key is refused: it means the AWS managed key aws/s3.
+
+    The bucket's default key is used when no encryption is asked for, not when the key is left out.
+    """
+    _policy_refuses(lab, ServerSideEncryption="aws:kms")
+    return "aws:kms with the lab's key is taken, without a key refused"
 
 
 @check(guide=GUIDE, needs={Capability.SSE_C_BLOCKING})
@@ -361,17 +352,33 @@ def aws_owned_key_has_no_name(lab: Lab) -> str:
     return "AES256, and no key to name"
 
 
-@check(guide=GUIDE)
+@check(guide=GUIDE, needs={Capability.KMS_ON_BEHALF_OF_CALLER})
 def dual_layer_bucket_has_no_bucket_key(lab: Lab) -> str:
-    """The DSSE-KMS bucket encrypts twice, and every object calls KMS: there is no Bucket Key for it.
+    """The DSSE-KMS bucket encrypts twice, and has no Bucket Key: every object calls KMS.
 
     Dual-layer encryption (aws:kms:dsse) is for those who must show two independent layers (CNSSP 15).
     """
     rule = _default_encryption(lab, lab.outputs.dsse_bucket)
     algorithm = rule["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"]
     lab.expect(algorithm == "aws:kms:dsse", f"default encryption is {algorithm}")
-    lab.expect(not rule.get("BucketKeyEnabled"), "a Bucket Key is set, which DSSE-KMS does not support")
+    sample = sample_object(lab, lab.outputs.dsse_bucket)
+    sample.put()
+    found = sample.head()
+    kind = found.get("ServerSideEncryption", "nothing")
+    lab.expect(kind == "aws:kms:dsse", f"the object is stored under {kind}")
+    lab.expect(not found.get("BucketKeyEnabled"), "the object uses a Bucket Key")
     return "aws:kms:dsse without a Bucket Key"
+
+
+def _policy_refuses(lab: Lab, **headers: str) -> None:
+    """FAIL unless the bucket policy, not KMS, refuses the data owner's put with these headers.
+
+    The same put with the lab's key is taken before.
+    """
+    sample = sample_object(lab)
+    sample.put(ServerSideEncryption="aws:kms", SSEKMSKeyId=lab.outputs.key_s3)
+    request = {**sample.where, **headers}
+    lab.refused(Persona.DATA_OWNER, "s3:PutObject", by="s3:PutObject", Body=b"x", **request)
 
 
 def _expect_labs_key(lab: Lab, head: Any) -> None:

@@ -58,24 +58,12 @@ def only_the_owner_reads_the_secret(lab: Lab) -> str:
 def key_of_secrets_opens_nothing_directly(lab: Lab) -> str:
     """Whoever may read the secret through Secrets Manager may not use its key directly.
 
-    The key policy names the services (kms:ViaService). The data owner, who has data keys of the app
-    key for the asking, gets none of the key for secrets.
+    The identity policy of the data owner allows kms:Encrypt with both keys. The key policy of the app
+    key agrees; that of the key for secrets does so for calls through its services alone (kms:ViaService).
     """
-    lab.allowed(
-        Persona.DATA_OWNER,
-        "kms:GenerateDataKeyWithoutPlaintext",
-        KeyId=lab.outputs.key_app,
-        KeySpec="AES_256",
-        EncryptionContext=ENCRYPTION_CONTEXT,
-    )
-    lab.refused(
-        Persona.DATA_OWNER,
-        "kms:GenerateDataKeyWithoutPlaintext",
-        by="kms:GenerateDataKeyWithoutPlaintext",
-        KeyId=lab.outputs.key_secrets,
-        KeySpec="AES_256",
-        EncryptionContext=ENCRYPTION_CONTEXT,
-    )
+    request: dict[str, Any] = {"Plaintext": b"tea", "EncryptionContext": ENCRYPTION_CONTEXT}
+    lab.allowed(Persona.DATA_OWNER, "kms:Encrypt", KeyId=lab.outputs.key_app, **request)
+    lab.refused(Persona.DATA_OWNER, "kms:Encrypt", by="kms:Encrypt", KeyId=lab.outputs.key_secrets, **request)
     return "the data owner uses the key for secrets through its services alone"
 
 
@@ -87,18 +75,25 @@ def key_of_secrets_opens_nothing_directly(lab: Lab) -> str:
     ),
 )
 def resource_policy_is_closed(lab: Lab) -> str:
-    """The secret's resource policy denies everyone who is not named, and allows nobody of the public.
+    """The secret's resource policy denies everyone but the data owner, and allows nobody of the public.
 
     Identity policies alone would leave the secret open to every administrator of the account; an
     explicit deny on the secret itself wins over all of them.
     """
     answer = lab.read("secretsmanager:GetResourcePolicy", SecretId=lab.outputs.app_secret)
     found = statements(answer.get("ResourcePolicy") or "{}")
-    denials = [one for one in found if one.effect == DENY and one.covers("secretsmanager:GetSecretValue")]
-    lab.expect(any(one.conditions for one in denials), "the resource policy denies nobody the value")
+    guard = {("arnnotequals", "aws:principalarn"): (lab.outputs.role_data_owner,)}
+    guarded = any(
+        one.effect == DENY
+        and one.covers("secretsmanager:GetSecretValue")
+        and any(map(is_everyone, one.principals))
+        and dict(one.conditions) == guard
+        for one in found
+    )
+    lab.expect(guarded, "the resource policy does not deny the value to everyone but the data owner")
     public = [one for one in found if one.effect != DENY and any(map(is_everyone, one.principals))]
     lab.expect(not public, "the resource policy allows everyone something")
-    return "an explicit deny guards the value, and nobody of the public is allowed anything"
+    return "everyone but the data owner is denied the value, and the public is allowed nothing"
 
 
 @check(guide=GUIDE, needs=ON_BEHALF | {Capability.KEY_STATES}, serial=True)

@@ -1,0 +1,151 @@
+"""Buckets for the fake world: objects with versions, default encryption, keys that can be disabled.
+
+Who is refused what is said by the tests (`World.refuses`), so that each can break one thing; what
+the data bucket's policy refuses is said in `refuse_other_encryption`.
+"""
+
+from __future__ import annotations
+
+import io
+import uuid
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from tests.checks.fakes import OUTPUTS, Refusal, Request, World
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+AWS_KEY = "arn:aws:kms:eu-central-1:111122223333:key/aws-s3"
+KMS = "aws:kms"
+
+
+@dataclass
+class FakeBucket:
+    """One bucket; ``objects`` maps a key to its versions, the newest last."""
+
+    algorithm: str
+    key: str = ""
+    bucket_key: bool = False
+    objects: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+
+    @property
+    def default(self) -> dict[str, Any]:
+        """The rule that GetBucketEncryption answers with."""
+        by_default = {"SSEAlgorithm": self.algorithm} | ({"KMSMasterKeyID": self.key} if self.key else {})
+        return {"ApplyServerSideEncryptionByDefault": by_default, "BucketKeyEnabled": self.bucket_key}
+
+
+class FakeS3:
+    """Answers S3's object operations in a world.
+
+    Attributes:
+        buckets: by name.
+        disabled: ARNs of keys that cannot be used.
+    """
+
+    def __init__(self, world: World) -> None:
+        self.buckets = {
+            OUTPUTS.data_bucket: FakeBucket(KMS, OUTPUTS.key_s3, bucket_key=True),
+            OUTPUTS.access_log_bucket: FakeBucket("AES256"),
+            OUTPUTS.sse_s3_bucket: FakeBucket("AES256"),
+            OUTPUTS.aws_managed_bucket: FakeBucket(KMS, bucket_key=True),
+            OUTPUTS.dsse_bucket: FakeBucket("aws:kms:dsse", OUTPUTS.key_s3),
+            OUTPUTS.trail_bucket: FakeBucket(KMS, OUTPUTS.key_trail),
+        }
+        self.disabled: set[str] = set()
+        for name in vars(type(self)):
+            if name[0].isupper():
+                world.answers(f"s3:{name}", getattr(self, name))
+        world.answers("kms:DisableKey", lambda request: self._disable(request["KeyId"]))
+        world.answers("kms:EnableKey", lambda request: self._enable(request["KeyId"]))
+
+    @property
+    def left(self) -> list[str]:
+        """Keys of the objects that are still there."""
+        return [
+            key for bucket in self.buckets.values() for key, versions in bucket.objects.items() if versions
+        ]
+
+    def GetBucketEncryption(self, request: Request) -> Mapping[str, Any]:  # noqa: N802  # named as the operation, as all below
+        return {"ServerSideEncryptionConfiguration": {"Rules": [self.buckets[request["Bucket"]].default]}}
+
+    def PutObject(self, request: Request) -> Mapping[str, Any]:  # noqa: N802
+        return self._store(request, request["Body"])
+
+    def CopyObject(self, request: Request) -> Mapping[str, Any]:  # noqa: N802
+        source = self._newest(request["CopySource"]["Bucket"], request["CopySource"]["Key"])
+        return {"CopyObjectResult": {}, **self._store(request, source["Body"])}
+
+    def GetObject(self, request: Request) -> Mapping[str, Any]:  # noqa: N802
+        stored = self._newest(request["Bucket"], request["Key"])
+        self._use(stored.get("SSEKMSKeyId", ""))
+        return {**stored, "Body": io.BytesIO(stored["Body"])}
+
+    def HeadObject(self, request: Request) -> Mapping[str, Any]:  # noqa: N802
+        return {k: v for k, v in self._newest(request["Bucket"], request["Key"]).items() if k != "Body"}
+
+    def ListObjectVersions(self, request: Request) -> Mapping[str, Any]:  # noqa: N802
+        objects = self.buckets[request["Bucket"]].objects
+        found = [
+            {"Key": key, "VersionId": version["VersionId"]}
+            for key, versions in objects.items()
+            if key.startswith(request["Prefix"])
+            for version in versions
+        ]
+        return {"Versions": found} if found else {}
+
+    def DeleteObject(self, request: Request) -> Mapping[str, Any]:  # noqa: N802
+        versions = self.buckets[request["Bucket"]].objects[request["Key"]]
+        versions[:] = [one for one in versions if one["VersionId"] != request["VersionId"]]
+        return {}
+
+    def _store(self, request: Request, body: bytes) -> Mapping[str, Any]:
+        bucket = self.buckets[request["Bucket"]]
+        asked = request.get("ServerSideEncryption")
+        algorithm = asked or bucket.algorithm
+        key = request.get("SSEKMSKeyId") or (AWS_KEY if asked else bucket.key or AWS_KEY)
+        encryption: dict[str, Any] = {"ServerSideEncryption": algorithm}
+        if algorithm != "AES256":
+            self._use(key)
+            encryption |= {"SSEKMSKeyId": key}
+            encryption |= (
+                {"BucketKeyEnabled": True} if request.get("BucketKeyEnabled", bucket.bucket_key) else {}
+            )
+        stored = {"VersionId": uuid.uuid4().hex, "Body": body, **encryption}
+        bucket.objects.setdefault(request["Key"], []).append(stored)
+        return {"VersionId": stored["VersionId"], **encryption}
+
+    def _newest(self, bucket: str, key: str) -> dict[str, Any]:
+        return self.buckets[bucket].objects[key][-1]
+
+    def _use(self, key: str) -> None:
+        if key in self.disabled:
+            raise Refusal("KMS.DisabledException", f"{key} is disabled.")
+
+    def _disable(self, key: str) -> Mapping[str, Any]:
+        self.disabled.add(key)
+        return {}
+
+    def _enable(self, key: str) -> Mapping[str, Any]:
+        self.disabled.discard(key)
+        return {}
+
+
+def refuse_other_encryption(world: World) -> World:
+    """Refuse what the data bucket's policy refuses: other keys, other kinds of encryption, plain HTTP."""
+
+    def wrong(request: Request) -> bool:
+        asked, key = request.get("ServerSideEncryption"), request.get("SSEKMSKeyId")
+        return (
+            asked not in (None, KMS)
+            or (asked == KMS and key != OUTPUTS.key_s3)
+            or request.get("SSECustomerAlgorithm") is not None
+        )
+
+    def to_the_data_bucket(request: Request) -> bool:
+        return bool(request["Bucket"] == OUTPUTS.data_bucket)
+
+    world.refuses("s3:PutObject", code="AccessDenied", when=lambda r: to_the_data_bucket(r) and wrong(r))
+    world.refuses("*", code="AccessDenied", when=lambda r: r.plain_http)
+    return world
