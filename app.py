@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from aws_cdk import App, Tags
+from aws_cdk import App, Stack, Tags
 
 from kmslab.model.errors import LabError
 from kmslab.model.naming import PREFIX_TAG
@@ -12,6 +12,7 @@ from kmslab.model.settings import LabSettings
 from stacks.audit import AuditStack
 from stacks.identity import IdentityStack
 from stacks.keys import KeysStack
+from stacks.network import NetworkStack
 from stacks.secrets import SecretsStack
 from stacks.storage import StorageStack
 from stacks.volumes import VolumesStack
@@ -20,16 +21,21 @@ from stacks.volumes import VolumesStack
 def compose(app: App, settings: LabSettings) -> None:
     """Add the lab's stacks to an app."""
     keys = KeysStack(app, settings=settings)
+    network = NetworkStack(app, settings=settings) if settings.network else None
     identity = IdentityStack(app, settings=settings, keys=keys.arns)
     for stack in (
         StorageStack(app, settings=settings, key_arn=keys.arns["s3"]),
-        VolumesStack(app, settings=settings, key_arn=keys.arns["ebs"]),
+        VolumesStack(app, settings=settings, key_arn=keys.arns["ebs"], network=network),
         SecretsStack(app, settings=settings, key_arn=keys.arns["secrets"]),
         AuditStack(app, settings=settings, key_arn=keys.arns["trail"]),
     ):
         # They attach policies to the personas' roles by name.
         stack.add_stack_dependency(identity)
     Tags.of(app).add(PREFIX_TAG, settings.prefix)
+    for stack in app.node.children:
+        if isinstance(stack, Stack):
+            # By the tag on the stack itself kmslab tells this lab's stacks from others of the same name.
+            stack.add_stack_tag(PREFIX_TAG, settings.prefix)
 
 
 def main() -> int:
