@@ -16,11 +16,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from kmslab.model.target import Target
+    from kmslab.progress import Progress
     from kmslab.project import Project
     from kmslab.toolchain import Node
 
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
-_EVENT = re.compile(r"^(?P<stack>\S+) +\| +(?P<done>\d+)/(?P<total>\d+) \| .*?\| (?P<status>[A-Z_]+) +\|")
+_EVENT = re.compile(r"^(?P<stack>\S+) +\| +(?P<done>\d+)(?:/\d+)? +\| .*?\| (?P<status>[A-Z_]+) +\|")
 _BEGUN = re.compile(r"^(?P<stack>[\w-]+): (?P<doing>deploying|destroying)\.\.\.")
 _ENDED = re.compile(r"^\s*(?P<mark>✅|❌)\s+(?P<stack>[\w-]+)(?P<rest>.*)$")
 _TELLING = re.compile(
@@ -170,29 +171,30 @@ def _end_group(process: subprocess.Popen[str]) -> None:
         return
 
 
-def follow(
-    line: str,
-    *,
-    begun: Callable[[str, str], None],
-    moved: Callable[[str, int, int], None],
-    ended: Callable[[str, str], None],
-) -> None:
-    """Read one line of ``cdk deploy`` or ``cdk destroy`` and tell what it means for which stack."""
-    if event := _EVENT.match(line):
-        moved(event["stack"], int(event["done"]), int(event["total"]))
-    elif start := _BEGUN.match(line):
-        begun(start["stack"], start["doing"])
-    elif (end := _ENDED.match(line)) and end["mark"] == "✅":
-        ended(end["stack"], "unchanged" if "no changes" in end["rest"] else end["rest"].strip(" :") or "done")
+def follow(line: str, progress: Progress, resources: Mapping[str, int]) -> None:
+    """Read one line of ``cdk deploy`` or ``cdk destroy`` and tell what it means for which stack.
+
+    Args:
+        line: without colours.
+        progress: told.
+        resources: how many resources each of our stacks has; lines about other stacks mean nothing.
+    """
+    if (event := _EVENT.match(line)) and event["stack"] in resources:
+        progress.advance(event["stack"], int(event["done"]), resources[event["stack"]])
+    elif (start := _BEGUN.match(line)) and start["stack"] in resources:
+        progress.begin(start["stack"], start["doing"])
+    elif (end := _ENDED.match(line)) and end["mark"] == "✅" and end["stack"] in resources:
+        rest = end["rest"].strip(" :()")
+        progress.end(end["stack"], {"": "deployed", "no changes": "unchanged"}.get(rest, rest))
 
 
 def _what_failed(command: str, lines: list[str]) -> str:
     for line in lines:
         end = _ENDED.match(line)
         if end and end["mark"] == "❌":
-            return f"Stack {end['stack']}{' '.join(end['rest'].split())[:200] and ' ' + ' '.join(end['rest'].split())[:200]}"
+            return f"Stack {end['stack']}{end['rest']}"
     telling = [line for line in lines if _TELLING.search(line)]
-    return f"cdk {command} failed: {' '.join((telling or lines or ['it said nothing'])[-1].split())[:200]}"
+    return f"cdk {command} failed: {' '.join((telling or lines or ['it said nothing'])[-1].split())}"
 
 
 def _excerpt(lines: list[str]) -> list[str]:

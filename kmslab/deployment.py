@@ -177,14 +177,12 @@ class Deployment:
                 return
         self.progress.begin(TOOLKIT_STACK, "cdk bootstrap")
         environment = f"aws://{self.access.account}/{self.access.target.region}"
-        cli.run("bootstrap", environment, "--progress", "events", log=self.log, on_line=self._tell)
+        cli.run("bootstrap", environment, log=self.log)
         self.progress.end(TOOLKIT_STACK, "bootstrapped")
 
     def _cdk(self, cli: CdkCli, *arguments: str) -> None:
-        cli.run(*arguments, log=self.log, on_line=self._tell)
-
-    def _tell(self, line: str) -> None:
-        follow(line, begun=self.progress.begin, moved=self.progress.advance, ended=self.progress.end)
+        resources = synthesis.resource_counts(self.project)
+        cli.run(*arguments, log=self.log, on_line=lambda line: follow(line, self.progress, resources))
 
     def _ensure_secure_string(self, key: str) -> None:
         """Create the SecureString under the lab's key, or anew if it is under the key of an earlier lab."""

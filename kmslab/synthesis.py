@@ -56,3 +56,16 @@ def synthesize(project: Project, cli: CdkCli, context: Mapping[str, str], digest
     values = [part for key, value in context.items() for part in ("--context", f"{key}={value}")]
     cli.run("synth", "--quiet", "--output", str(project.assembly), *values, log=project.home / "synth.log")
     (project.assembly / STAMP).write_text(digest, encoding="utf-8")
+
+
+def resource_counts(project: Project) -> dict[str, int]:
+    """Return how many resources each stack of the cloud assembly has, by the stack's name."""
+    manifest = json.loads((project.assembly / "manifest.json").read_text(encoding="utf-8"))
+    counts = {}
+    for name, artifact in manifest["artifacts"].items():
+        if artifact["type"] == "aws:cloudformation:stack":
+            template = json.loads(
+                (project.assembly / artifact["properties"]["templateFile"]).read_text(encoding="utf-8")
+            )
+            counts[artifact["properties"].get("stackName", name)] = len(template["Resources"])
+    return counts
