@@ -32,10 +32,10 @@ def compose(app: App, settings: LabSettings) -> None:
         # They attach policies to the personas' roles by name.
         stack.add_stack_dependency(identity)
     Tags.of(app).add(PREFIX_TAG, settings.prefix)
-    for stack in app.node.children:
-        if isinstance(stack, Stack):
+    for child in app.node.children:
+        if isinstance(child, Stack):
             # By the tag on the stack itself kmslab tells this lab's stacks from others of the same name.
-            stack.add_stack_tag(PREFIX_TAG, settings.prefix)
+            child.add_stack_tag(PREFIX_TAG, settings.prefix)
 
 
 def main() -> int:
