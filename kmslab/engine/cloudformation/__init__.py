@@ -1,0 +1,20 @@
+"""CloudFormation: the resource types a KMS lab needs, the properties it rests on, and who it acts as."""
+
+from __future__ import annotations
+
+
+def install() -> None:
+    """Apply the room's hooks to MiniStack."""
+    from kmslab.engine.cloudformation import (
+        buckets,
+        compute,
+        execution_role,
+        identity,
+        keys,
+        secrets,
+        topics,
+        trails,
+    )
+
+    for module in (execution_role, buckets, compute, identity, keys, secrets, topics, trails):
+        module.install()

@@ -1,0 +1,74 @@
+"""LookupEvents: newest first, one attribute, pages that do not shift while new events arrive."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import TYPE_CHECKING, Any
+
+from ministack.services import cloudtrail
+
+from kmslab.engine.hooks import extend
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    Event = Mapping[str, Any]
+
+MOST = 50
+ATTRIBUTES = frozenset(
+    {"AccessKeyId", "EventId", "EventName", "EventSource", "ReadOnly", "ResourceName", "ResourceType", "Username"}
+)
+
+
+def _matches(event: Event, name: str, value: str) -> bool:
+    if name in ("ResourceName", "ResourceType"):
+        return any(resource.get(name) == value for resource in event["Resources"])
+    return str(event.get(name)) == value
+
+
+def _selected(body: Mapping[str, Any]) -> Iterator[Event]:
+    wanted = [(a["AttributeKey"], a["AttributeValue"]) for a in body.get("LookupAttributes") or ()]
+    start, end = float(body.get("StartTime") or 0), float(body.get("EndTime") or "inf")
+    for event in reversed(list(cloudtrail._get_event_queue())):
+        if start <= event["EventTime"] <= end and all(_matches(event, *pair) for pair in wanted):
+            yield event
+
+
+def _lookup_events(_stock: Callable[..., Any], body: Mapping[str, Any]) -> Any:
+    """Page through the whole history, as AWS does; MiniStack returns the newest page only."""
+    if refused := _refusal(body):
+        return refused
+    size = int(body.get("MaxResults") or MOST)
+    after = ""
+    if token := body.get("NextToken"):
+        try:
+            after = base64.b64decode(token, validate=True).decode()
+        except (binascii.Error, UnicodeDecodeError):
+            return cloudtrail._err("InvalidNextTokenException", "The token is not valid.")
+    found = _selected(body)
+    if after and not any(event["EventId"] == after for event in found):
+        return cloudtrail._err("InvalidNextTokenException", "The token has expired.")
+    page: list[Event] = []
+    for event in found:  # goes on behind the event that the token names
+        if len(page) == size:
+            following = base64.b64encode(page[-1]["EventId"].encode()).decode()
+            return cloudtrail._ok({"Events": page, "NextToken": following})
+        page.append(event)
+    return cloudtrail._ok({"Events": page})
+
+
+def _refusal(body: Mapping[str, Any]) -> Any:
+    attributes = body.get("LookupAttributes") or ()
+    if len(attributes) > 1 or any(a.get("AttributeKey") not in ATTRIBUTES for a in attributes):
+        return cloudtrail._err("InvalidLookupAttributesException", "You can specify exactly one known lookup attribute.")
+    if not 1 <= int(body.get("MaxResults") or MOST) <= MOST:
+        return cloudtrail._err("InvalidMaxResultsException", f"MaxResults must be between 1 and {MOST}.")
+    if body.get("StartTime") and body.get("EndTime") and float(body["StartTime"]) > float(body["EndTime"]):
+        return cloudtrail._err("InvalidTimeRangeException", "The start time is after the end time.")
+    return None
+
+
+def install() -> None:
+    """Take over LookupEvents."""
+    extend(cloudtrail, "_lookup_events", "body")(_lookup_events)

@@ -1,0 +1,152 @@
+"""Records of the event history: every management event, and every use of a key, direct or through a service.
+
+Fields as in the KMS Developer Guide, "Logging AWS KMS API calls with AWS CloudTrail". Nothing secret is
+recorded: the KMS room leaves plaintext, ciphertext and material out, and `_HIDDEN` hides other services'.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+from ministack.core import iam_evaluator
+from ministack.core.responses import get_account_id, get_region, new_uuid
+from ministack.services import cloudtrail
+
+from kmslab.engine import events
+from kmslab.engine.cloudtrail import alarms
+from kmslab.engine.cloudtrail.identity import user_identity, user_name
+from kmslab.engine.hooks import extend
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from kmslab.engine.events import KeyEvent
+
+KEY_TYPE = "AWS::KMS::Key"
+S3_OBJECT = "AWS::S3::Object"
+DATA_EVENTS = frozenset({"GetSnapshotBlock", "PutSnapshotBlock", "ListSnapshotBlocks", "ListChangedBlocks"})
+"""Object-level calls outside S3: not in the event history, which holds management events."""
+_HIDDEN = {"ssm": ("Value",), "iam": ("Password", "OldPassword", "NewPassword"), "sns": ("Message",), "sqs": ("MessageBody",)}
+"""Members that CloudTrail hides beside those that MiniStack scrubs."""
+
+
+def append(
+    service: str,
+    name: str,
+    identity: dict[str, Any],
+    *,
+    parameters: Mapping[str, Any] | None,
+    resources: Sequence[tuple[str, str]],
+    read_only: bool,
+    response: Mapping[str, Any] | None = None,
+    error: tuple[str, str] | None = None,
+    request_id: str = "",
+) -> None:
+    """Add one record to the event history of the request's account and Region.
+
+    Args:
+        service: as in its event source: ``kms``.
+        name: the API operation.
+        identity: from `user_identity`.
+        parameters: of the request, without secrets.
+        resources: type and ARN or name of each.
+        read_only: whether the call changes nothing.
+        response: of a call that changes something.
+        error: code and message of a call that failed.
+        request_id: the client's; made up for a service's call.
+    """
+    if not cloudtrail._recording_enabled:
+        return
+    now, event_id, account = time.time(), new_uuid(), get_account_id()
+    event: dict[str, Any] = {
+        "eventVersion": "1.11",
+        "userIdentity": identity,
+        "eventTime": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now)),
+        "eventSource": f"{service}.amazonaws.com",
+        "eventName": name,
+        "awsRegion": get_region(),
+        "sourceIPAddress": identity.get("invokedBy") or iam_evaluator._request_origin.get()[0],
+        "userAgent": identity.get("invokedBy") or "AWS Internal",
+        "requestParameters": parameters,
+        "responseElements": response,
+        "requestID": request_id or new_uuid(),
+        "eventID": event_id,
+        "readOnly": read_only,
+        "resources": [{"accountId": account, "type": kind, "ARN": arn} for kind, arn in resources],
+        "eventType": "AwsApiCall",
+        "managementEvent": True,
+        "recipientAccountId": account,
+        "eventCategory": "Management",
+    }
+    if error:
+        event["errorCode"], event["errorMessage"] = error
+    cloudtrail._get_event_queue().append(
+        {
+            "EventId": event_id,
+            "EventName": name,
+            "EventSource": event["eventSource"],
+            "EventTime": now,
+            "AccessKeyId": identity.get("accessKeyId", ""),
+            "Username": user_name(identity),
+            "ReadOnly": str(read_only).lower(),
+            "Resources": [{"ResourceType": kind, "ResourceName": arn} for kind, arn in resources],
+            "CloudTrailEvent": json.dumps(event, default=str),
+        }
+    )
+    if not read_only:
+        alarms.deliver(service, event)
+
+
+def record_key_event(event: KeyEvent) -> None:
+    """Record one call on a key, allowed or not."""
+    error = event.error
+    code = ("AccessDenied" if error.denied else error.code) if error else ""
+    append(
+        "kms",
+        event.operation,
+        user_identity(event.access_key, event.principal_arn, event.invoked_by),
+        parameters=event.parameters,
+        resources=[(KEY_TYPE, arn) for arn in event.resources],
+        read_only=event.read_only,
+        response=event.response,
+        error=(code, error.message) if error else None,
+        request_id=event.request_id,
+    )
+
+
+def _record_event(
+    _stock: Callable[..., None],
+    service: str,
+    event_name: str,
+    username: str,  # noqa: ARG001  # MiniStack passes the access key id; the identity is resolved here
+    access_key_id: str,
+    resources: list[dict[str, str]],
+    region: str,  # noqa: ARG001  # the request's, which `append` reads
+    request_id: str,
+    user_agent: str,  # noqa: ARG001  # as AWS shows it in KMS events
+    request_params: dict[str, Any],
+    method: str,
+) -> None:
+    """Record the other services' management events with their true principal."""
+    data_event = event_name in DATA_EVENTS or any(r["ResourceType"] == S3_OBJECT for r in resources)
+    if service == "kms" or data_event:
+        return  # the KMS room publishes its own events; object-level calls are not in the history
+    name = str(request_params.get("Action", event_name)) if event_name.startswith(f"{method}.") else event_name
+    hidden = {key: "HIDDEN_DUE_TO_SECURITY_REASONS" for key in _HIDDEN.get(service, ()) if key in request_params}
+    append(
+        service,
+        name,
+        user_identity(access_key_id),
+        parameters={**cloudtrail._scrub(request_params), **hidden} or None,
+        resources=[(r["ResourceType"], r["ResourceName"]) for r in resources],
+        read_only=cloudtrail._is_readonly(method, name) == "true",
+        request_id=request_id,
+    )
+
+
+def install() -> None:
+    """Record what the rooms publish and what MiniStack notices."""
+    extend(cloudtrail, "record_event", "service", "event_name", "username", "access_key_id", "resources")(_record_event)
+    events.register(record_key_event)

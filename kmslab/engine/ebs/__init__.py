@@ -1,0 +1,11 @@
+"""EBS: volumes and snapshots under KMS keys, encryption by default, and the EBS direct APIs."""
+
+from __future__ import annotations
+
+
+def install() -> None:
+    """Apply the room's hooks to MiniStack."""
+    from kmslab.engine.ebs import api, defaults, instances, snapshots, volumes
+
+    for module in (defaults, volumes, snapshots, instances, api):
+        module.install()

@@ -1,0 +1,233 @@
+"""The EBS direct APIs: write and read the blocks of a snapshot without an instance.
+
+Shapes, limits and error codes are those of botocore's service model ``ebs`` (2019-11-02). Reading an
+encrypted block needs ``kms:Decrypt``; starting an encrypted snapshot needs what a new volume needs
+(EBS User Guide, "Control access to EBS direct APIs using IAM").
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+from ministack.core.responses import get_account_id
+from ministack.services import ec2
+
+from kmslab.engine.ebs import blocks, snapshots
+from kmslab.engine.ebs.keys import NEW, use
+from kmslab.engine.ebs.volumes import wanted
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from kmslab.engine.ebs.keys import Response
+
+TOKEN_SECONDS = 7 * 24 * 3600
+"""How long a block token is good for: the list's ExpiryTime."""
+FEWEST, MOST = 100, 10_000
+"""The bounds of MaxResults."""
+
+
+class EbsError(Exception):
+    """An error of the EBS direct APIs.
+
+    Attributes:
+        code: as in the service model.
+        status: HTTP's.
+        reason: the enumerated reason; may be empty.
+    """
+
+    def __init__(self, code: str, status: int, message: str, reason: str = "") -> None:
+        super().__init__(message)
+        self.code, self.status, self.reason = code, status, reason
+
+
+def _invalid(message: str, reason: str = "INVALID_PARAMETER_VALUE") -> EbsError:
+    return EbsError("ValidationException", 400, message, reason)
+
+
+def _snapshot(snapshot_id: str) -> dict[str, Any]:
+    found: dict[str, Any] | None = ec2._snapshots.get(snapshot_id)
+    if found is None:
+        raise EbsError(
+            "ResourceNotFoundException", 404, f"The snapshot '{snapshot_id}' does not exist.", "SNAPSHOT_NOT_FOUND"
+        )
+    return found
+
+
+def _writable(snapshot_id: str) -> dict[str, Any]:
+    snapshot = _snapshot(snapshot_id)
+    if snapshot["State"] != "pending":
+        raise EbsError("ConflictException", 409, f"The snapshot '{snapshot_id}' is already completed.")
+    return snapshot
+
+
+def _readable(snapshot_id: str) -> dict[str, Any]:
+    snapshot = _snapshot(snapshot_id)
+    if snapshot["State"] != "completed":
+        raise _invalid(f"The snapshot '{snapshot_id}' is not completed.", "INVALID_SNAPSHOT_ID")
+    return snapshot
+
+
+def _use_key(operations: tuple[str, ...], key: str, snapshot_id: str) -> str:
+    arn, refusal = use(operations, key, snapshot_id)
+    if refusal is None:
+        return arn
+    if refusal.denied:
+        raise EbsError("AccessDeniedException", 403, refusal.message, "DEPENDENCY_ACCESS_DENIED")
+    raise _invalid(refusal.message or f"The KMS key is not usable: {refusal.code}", "INVALID_CUSTOMER_KEY")
+
+
+def start_snapshot(members: Mapping[str, Any]) -> Response:
+    """StartSnapshot: pending until it is completed."""
+    size = members.get("VolumeSize")
+    if not isinstance(size, int) or not 1 <= size <= 65_536:  # noqa: PLR2004  # GiB, from the model
+        raise _invalid("VolumeSize must be between 1 and 65536 GiB.", "INVALID_VOLUME_SIZE")
+    parent = _readable(members["ParentSnapshotId"]) if members.get("ParentSnapshotId") else None
+    if parent and ("Encrypted" in members or "KmsKeyArn" in members):
+        raise _invalid("Encrypted and KmsKeyArn cannot be given with ParentSnapshotId.")
+    if members.get("KmsKeyArn") and not members.get("Encrypted"):
+        raise _invalid("KmsKeyArn requires Encrypted.")
+    asked = {"Encrypted": str(members.get("Encrypted", False)).lower(), "KmsKeyId": members.get("KmsKeyArn", "")}
+    encrypted, key_ref = wanted(asked, parent)
+    snapshot_id = ec2._new_snapshot_id().lower()
+    key = _use_key(NEW, key_ref, snapshot_id) if encrypted else ""
+    record = snapshots.record(
+        snapshot_id, size, description=members.get("Description", ""), key=key, state="pending"
+    )
+    if tags := members.get("Tags"):
+        ec2._tags[snapshot_id] = tags
+    blocks.start(snapshot_id, key)
+    if parent:
+        blocks.share(parent["SnapshotId"], snapshot_id)
+    answer = {
+        "SnapshotId": snapshot_id,
+        "Description": record["Description"],
+        "OwnerId": get_account_id(),
+        "Status": "pending",
+        "StartTime": time.time(),
+        "VolumeSize": size,
+        "BlockSize": blocks.SIZE,
+        "Tags": members.get("Tags", []),
+        **({"ParentSnapshotId": parent["SnapshotId"]} if parent else {}),
+        **({"KmsKeyArn": key} if key else {}),
+    }
+    return _json(201, answer)
+
+
+def put_snapshot_block(snapshot_id: str, index: int, headers: Mapping[str, str], body: bytes) -> Response:
+    """PutSnapshotBlock: the checksum has to be the data's, the block inside the volume."""
+    snapshot = _writable(snapshot_id)
+    checksum = _checksum(body)
+    if headers.get("x-amz-data-length") != str(blocks.SIZE) or len(body) != blocks.SIZE:
+        raise _invalid(f"A block has {blocks.SIZE} bytes.", "INVALID_BLOCK")
+    if headers.get("x-amz-checksum-algorithm") != "SHA256" or headers.get("x-amz-checksum") != checksum:
+        raise _invalid("The checksum is not the SHA256 of the data.", "INVALID_BLOCK")
+    if not 0 <= index < snapshot["VolumeSize"] * 2048:
+        raise _invalid("The block lies outside the volume.", "INVALID_BLOCK")
+    if key := snapshot.get("KmsKeyId"):
+        _use_key(("Decrypt",), key, snapshot_id)
+    blocks.write(snapshot_id, index, body)
+    return 201, {"x-amz-Checksum": checksum, "x-amz-Checksum-Algorithm": "SHA256"}, b""
+
+
+def complete_snapshot(snapshot_id: str, headers: Mapping[str, str]) -> Response:
+    """CompleteSnapshot: the snapshot can be read and restored from now on."""
+    snapshot = _writable(snapshot_id)
+    written = blocks.indexes(snapshot_id)
+    try:
+        changed = int(headers.get("x-amz-changedblockscount", ""))
+    except ValueError as error:
+        raise _invalid("ChangedBlocksCount is not a number.") from error
+    if changed > len(written):
+        raise _invalid("ChangedBlocksCount is higher than the number of blocks written.")
+    if given := headers.get("x-amz-checksum"):
+        parts = (_checksum(blocks.read(snapshot_id, index) or b"") for index in written)
+        if given != _checksum("".join(parts).encode()):
+            raise _invalid("The aggregated checksum is not that of the blocks.")
+    snapshot.update(State="completed", Progress="100%")
+    return _json(202, {"Status": "completed"})
+
+
+def list_snapshot_blocks(snapshot_id: str, query: Mapping[str, str]) -> Response:
+    """ListSnapshotBlocks: indexes and tokens, in pages."""
+    snapshot = _readable(snapshot_id)
+    page, token = _page(blocks.indexes(snapshot_id), query)
+    found = [{"BlockIndex": index, "BlockToken": _token(snapshot_id, index)} for index in page]
+    return _json(200, {"Blocks": found, **_list_facts(snapshot, token)})
+
+
+def list_changed_blocks(second_id: str, query: Mapping[str, str]) -> Response:
+    """ListChangedBlocks: what differs between two snapshots of the same lineage."""
+    second = _readable(second_id)
+    if not (first_id := query.get("firstSnapshotId", "")):
+        raise _invalid("FirstSnapshotId is required.", "INVALID_SNAPSHOT_ID")
+    _readable(first_id)
+    everywhere = sorted({*blocks.indexes(first_id), *blocks.indexes(second_id)})
+    differing = [i for i in everywhere if blocks.read(first_id, i) != blocks.read(second_id, i)]
+    page, token = _page(differing, query)
+    changed = []
+    for index in page:
+        entry: dict[str, Any] = {"BlockIndex": index}
+        for name, snapshot_id in (("FirstBlockToken", first_id), ("SecondBlockToken", second_id)):
+            if blocks.read(snapshot_id, index) is not None:
+                entry[name] = _token(snapshot_id, index)
+        changed.append(entry)
+    return _json(200, {"ChangedBlocks": changed, **_list_facts(second, token)})
+
+
+def get_snapshot_block(snapshot_id: str, index: int, query: Mapping[str, str]) -> Response:
+    """GetSnapshotBlock: the plaintext, for who may use the snapshot's key."""
+    snapshot = _readable(snapshot_id)
+    if query.get("blockToken") != _token(snapshot_id, index):
+        raise _invalid("The block token is not one of this block.", "INVALID_BLOCK_TOKEN")
+    if key := snapshot.get("KmsKeyId"):
+        _use_key(("Decrypt",), key, snapshot_id)
+    data = blocks.read(snapshot_id, index)
+    if data is None:
+        raise _invalid("The snapshot has no such block.", "INVALID_BLOCK")
+    headers = {
+        "Content-Type": "application/octet-stream",
+        "x-amz-Data-Length": str(len(data)),
+        "x-amz-Checksum": _checksum(data),
+        "x-amz-Checksum-Algorithm": "SHA256",
+    }
+    return 200, headers, data
+
+
+def _checksum(data: bytes) -> str:
+    return base64.b64encode(hashlib.sha256(data).digest()).decode()
+
+
+def _token(snapshot_id: str, index: int) -> str:
+    return _checksum(f"{snapshot_id}/{index}".encode())
+
+
+def _page(indexes: list[int], query: Mapping[str, str]) -> tuple[list[int], str | None]:
+    try:
+        size = int(query.get("maxResults", MOST))
+        token = base64.b64decode(query.get("pageToken", ""))
+        start = int(token or query.get("startingBlockIndex", 0))
+    except ValueError as error:
+        raise _invalid("The page token is not one of this list.", "INVALID_PAGE_TOKEN") from error
+    if not FEWEST <= size <= MOST:
+        raise _invalid(f"MaxResults must be between {FEWEST} and {MOST}.")
+    rest = [index for index in indexes if index >= start]
+    following = base64.b64encode(str(rest[size]).encode()).decode() if len(rest) > size else None
+    return rest[:size], following
+
+
+def _list_facts(snapshot: Mapping[str, Any], token: str | None) -> dict[str, Any]:
+    return {
+        "ExpiryTime": time.time() + TOKEN_SECONDS,
+        "VolumeSize": snapshot["VolumeSize"],
+        "BlockSize": blocks.SIZE,
+        **({"NextToken": token} if token else {}),
+    }
+
+
+def _json(status: int, answer: Mapping[str, Any]) -> Response:
+    return status, {"Content-Type": "application/json"}, json.dumps(answer).encode()

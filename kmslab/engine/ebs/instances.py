@@ -1,0 +1,67 @@
+"""The root volume of an instance obeys encryption too: its block device mapping, or the account's default."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ministack.services import ec2
+
+from kmslab.engine.ebs import defaults
+from kmslab.engine.ebs.keys import ATTACH, NEW, ec2_error, use
+from kmslab.engine.hooks import extend
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from kmslab.engine.ebs.keys import Response
+
+    Request = Mapping[str, Any]
+
+
+def _run_instances(stock: Callable[[Request], Response], p: Request) -> Response:
+    """Encrypt the root volumes of new instances, as the caller; a refusal launches nothing."""
+    known = set(ec2._instances)
+    response = stock(p)
+    for instance_id in set(ec2._instances) - known:
+        for volume in _volumes_of(instance_id):
+            refused = _encrypt(volume, _root_mapping(p))
+            if refused:
+                _withdraw(set(ec2._instances) - known)
+                return refused
+    return response
+
+
+def _volumes_of(instance_id: str) -> list[dict[str, Any]]:
+    return [v for v in ec2._volumes.values() if any(a["InstanceId"] == instance_id for a in v["Attachments"])]
+
+
+def _root_mapping(p: Request) -> dict[str, str]:
+    wanted = ("Encrypted", "KmsKeyId", "VolumeSize", "VolumeType", "DeleteOnTermination")
+    return {name: ec2._p(p, f"BlockDeviceMapping.1.Ebs.{name}") for name in wanted}
+
+
+def _encrypt(volume: dict[str, Any], mapping: dict[str, str]) -> Response | None:
+    if mapping["VolumeSize"]:
+        volume["Size"] = int(mapping["VolumeSize"])
+    if mapping["VolumeType"]:
+        volume["VolumeType"] = mapping["VolumeType"]
+    if mapping["DeleteOnTermination"]:
+        volume["Attachments"][0]["DeleteOnTermination"] = mapping["DeleteOnTermination"] == "true"
+    volume["Encrypted"] = mapping["Encrypted"] == "true" or defaults.encrypted_by_default()
+    if not volume["Encrypted"]:
+        return None
+    key_ref = mapping["KmsKeyId"] or defaults.default_key()
+    volume["KmsKeyId"], refusal = use((*NEW, *ATTACH), key_ref, volume["VolumeId"])
+    return ec2_error(refusal) if refusal else None
+
+
+def _withdraw(instance_ids: set[str]) -> None:
+    for instance_id in instance_ids:
+        for volume in _volumes_of(instance_id):
+            ec2._volumes.pop(volume["VolumeId"])
+        ec2._instances.pop(instance_id)
+
+
+def install() -> None:
+    """Take over the launch of instances."""
+    extend(ec2, "_run_instances", "p")(_run_instances)

@@ -1,0 +1,134 @@
+"""Snapshots keep the key and the blocks of their volume; a copy may change the key."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ministack.core.responses import get_account_id
+from ministack.services import ec2
+
+from kmslab.engine.ebs import blocks
+from kmslab.engine.ebs.keys import NEW, ec2_error, use
+from kmslab.engine.ebs.store import SETTINGS
+from kmslab.engine.ebs.volumes import wanted
+from kmslab.engine.hooks import extend
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from kmslab.engine.ebs.keys import Response
+
+    Request = Mapping[str, Any]
+    Stock = Callable[[Request], Response]
+
+
+def _create_snapshot(stock: Stock, p: Request) -> Response:
+    """A snapshot of an encrypted volume is encrypted under the volume's key."""
+    known = set(ec2._snapshots)
+    response = stock(p)
+    made = set(ec2._snapshots) - known
+    if not made:
+        return response
+    snapshot = ec2._snapshots[made.pop()]
+    volume = ec2._volumes[snapshot["VolumeId"]]
+    if volume.get("KmsKeyId"):
+        snapshot["KmsKeyId"] = volume["KmsKeyId"]
+    if origin := ec2._snapshots.get(volume.get("SnapshotId")):
+        new_key = volume.get("KmsKeyId", "")
+        same = new_key == origin.get("KmsKeyId", "")
+        blocks.share(origin["SnapshotId"], snapshot["SnapshotId"], key_arn=new_key, same_key=same)
+    answer: Response = ec2._xml(200, "CreateSnapshotResponse", ec2._snapshot_inner_xml(snapshot))
+    return answer
+
+
+def _copy_snapshot(stock: Stock, p: Request) -> Response:
+    """A copy is encrypted if its source is, or if it asks to be; it may have another key."""
+    known = set(ec2._snapshots)
+    response = stock(p)
+    made = set(ec2._snapshots) - known
+    if not made:
+        return response
+    copy = ec2._snapshots[made.pop()]
+    source = dict(copy)
+    copy["VolumeId"] = "vol-ffffffff"  # what EC2 reports for a copy
+    copy["Encrypted"], key_ref = wanted(p, source)
+    copy.pop("CreateVolumePermissions", None)
+    refusal = None
+    if source.get("KmsKeyId"):
+        _, refusal = use(("Decrypt",), source["KmsKeyId"], ec2._p(p, "SourceSnapshotId"))
+    if copy["Encrypted"] and refusal is None:
+        copy["KmsKeyId"], refusal = use(NEW, key_ref, copy["SnapshotId"])
+    if refusal:
+        ec2._snapshots.pop(copy["SnapshotId"])
+        return ec2_error(refusal)
+    ec2._parse_tag_specs(p, "snapshot", copy["SnapshotId"])
+    new_key = copy.get("KmsKeyId", "")
+    same = new_key == source.get("KmsKeyId", "")
+    blocks.share(ec2._p(p, "SourceSnapshotId"), copy["SnapshotId"], key_arn=new_key, same_key=same)
+    return response
+
+
+def _delete_snapshot(stock: Stock, p: Request) -> Response:
+    """The blocks go with the snapshot."""
+    response = stock(p)
+    if ec2._p(p, "SnapshotId") not in ec2._snapshots:
+        blocks.forget(ec2._p(p, "SnapshotId"))
+    return response
+
+
+def _modify_snapshot_attribute(stock: Stock, p: Request) -> Response:
+    """A snapshot under the AWS managed key cannot be shared; block public access refuses everybody."""
+    snapshot = ec2._snapshots.get(ec2._p(p, "SnapshotId"))
+    sharing = {name for name in p if name.startswith(("CreateVolumePermission.Add", "UserId", "UserGroup"))}
+    if snapshot and sharing and ec2._p(p, "OperationType", "add") == "add":
+        if snapshot.get("KmsKeyId") and _is_aws_managed(snapshot["KmsKeyId"]):
+            return _refused("InvalidParameter", "Snapshots encrypted with the AWS Managed CMK can't be shared.")
+        everybody = any("all" in str(value) for name, value in p.items() if "Group" in name)
+        if everybody and SETTINGS.get("block_public_access", "unblocked") != "unblocked":
+            return _refused("OperationNotPermitted", "Public sharing is blocked for snapshots in this account.", 403)
+    return stock(p)
+
+
+def _is_aws_managed(key_ref: str) -> bool:
+    from kmslab.engine.kms import records
+
+    key = records.resolve(key_ref)
+    return bool(key and key.get("KeyManager") == "AWS")
+
+
+def _snapshot_xml(stock: Callable[[Mapping[str, Any]], str], snap: Mapping[str, Any]) -> str:
+    """Tell the key too."""
+    return stock(snap) + (f"<kmsKeyId>{snap['KmsKeyId']}</kmsKeyId>" if snap.get("KmsKeyId") else "")
+
+
+def _refused(code: str, message: str, status: int = 400) -> Response:
+    response: Response = ec2._error(code, message, status)
+    return response
+
+
+def record(snapshot_id: str, size: int, *, description: str, key: str, state: str) -> dict[str, Any]:
+    """Store a snapshot that was not made from a volume of the engine (EBS direct APIs) and return it."""
+    ec2._snapshots[snapshot_id] = {
+        "SnapshotId": snapshot_id,
+        "VolumeId": "vol-ffffffff",
+        "VolumeSize": size,
+        "Description": description,
+        "State": state,
+        "StartTime": ec2._now_ts(),
+        "Progress": "0%" if state == "pending" else "100%",
+        "OwnerId": get_account_id(),
+        "Encrypted": bool(key),
+        "StorageTier": "standard",
+        **({"KmsKeyId": key} if key else {}),
+    }
+    stored: dict[str, Any] = ec2._snapshots[snapshot_id]
+    return stored
+
+
+def install() -> None:
+    """Take over the operations on snapshots."""
+    extend(ec2, "_create_snapshot", "p")(_create_snapshot)
+    extend(ec2, "_copy_snapshot", "p")(_copy_snapshot)
+    extend(ec2, "_delete_snapshot", "p")(_delete_snapshot)
+    extend(ec2, "_modify_snapshot_attribute", "p")(_modify_snapshot_attribute)
+    extend(ec2, "_snapshot_inner_xml", "snap")(_snapshot_xml)

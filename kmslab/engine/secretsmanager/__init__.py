@@ -1,0 +1,128 @@
+"""Secrets Manager: reading and writing a secret takes its key, as the caller.
+
+Secrets Manager User Guide, "Secret encryption and decryption": the encryption context is the secret's ARN
+and the version; a secret without a key of its own is under ``aws/secretsmanager``.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from kmslab.engine.authorization.on_behalf import use_key
+from kmslab.engine.hooks import extend
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    Response = tuple[int, Mapping[str, str], bytes]
+    Stock = Callable[[Mapping[str, Any]], Response]
+
+SERVICE = "secretsmanager"
+MANAGED_KEY = "alias/aws/secretsmanager"
+WRITE, READ = ("GenerateDataKey", "Decrypt"), ("Decrypt",)
+
+
+def _use_key(operations: tuple[str, ...], secret: Mapping[str, Any], version: str, key: str = "") -> Response | None:
+    """Use a secret's key; return what Secrets Manager answers when KMS refuses."""
+    context = {"SecretARN": secret["ARN"], **({"SecretVersionId": version} if version else {})}
+    key_ref = key or secret.get("KmsKeyId") or MANAGED_KEY
+    for operation in operations:
+        _, refusal = use_key(SERVICE, operation, key_ref, context)
+        if refusal and refusal.denied:
+            return _error("AccessDeniedException", "Access to KMS is not allowed")
+        if refusal:
+            code = "DecryptionFailure" if operation == "Decrypt" else "EncryptionFailure"
+            return _error(code, f"{refusal.message or 'The key is not usable'} ({refusal.code})")
+    return None
+
+
+def _error(code: str, message: str) -> Response:
+    from ministack.core.responses import error_response_json
+
+    response: Response = error_response_json(code, message, 400)
+    return response
+
+
+def _find(secret_id: str | None) -> Mapping[str, Any] | None:
+    """The secret, unless it is unknown or about to be deleted: the stock operation says so."""
+    from ministack.services import secretsmanager
+
+    _, secret = secretsmanager._resolve(secret_id)
+    return secret if secret and not secret.get("DeletedDate") else None
+
+
+def _has_value(data: Mapping[str, Any]) -> bool:
+    return "SecretString" in data or "SecretBinary" in data
+
+
+def create_secret(stock: Stock, data: Mapping[str, Any]) -> Response:
+    """Encrypt the first version; a secret that KMS refuses is not kept."""
+
+    from ministack.services import secretsmanager
+
+    response = stock(data)
+    if response[0] != 200 or not _has_value(data):  # noqa: PLR2004  # HTTP's OK
+        return response
+    made = json.loads(response[2])
+    refused = _use_key(WRITE, secretsmanager._secrets[made["Name"]], made["VersionId"])
+    if refused:
+        secretsmanager._secrets.pop(made["Name"])
+    return refused or response
+
+
+def put_secret_value(stock: Stock, data: Mapping[str, Any]) -> Response:
+    """Encrypt a new version."""
+    secret = _find(data.get("SecretId"))
+    refused = _use_key(WRITE, secret, data.get("ClientRequestToken", "")) if secret else None
+    return refused or stock(data)
+
+
+def update_secret(stock: Stock, data: Mapping[str, Any]) -> Response:
+    """Encrypt a new version; another key needs the old one too, for the versions that move to it."""
+    secret = _find(data.get("SecretId"))
+    new_key = data.get("KmsKeyId") or ""
+    refused = None
+    if secret and new_key and new_key != secret.get("KmsKeyId"):
+        refused = _use_key(READ, secret, "") or _use_key(WRITE, secret, "", new_key)
+    elif secret and _has_value(data):
+        refused = _use_key(WRITE, secret, data.get("ClientRequestToken", ""))
+    return refused or stock(data)
+
+
+def get_secret_value(stock: Stock, data: Mapping[str, Any]) -> Response:
+    """Decrypt the version that is asked for."""
+    from ministack.services import secretsmanager
+
+    secret = _find(data.get("SecretId"))
+    if secret is None:
+        return stock(data)
+    stage = data.get("VersionStage", "AWSCURRENT")
+    version = data.get("VersionId") or secretsmanager._find_stage_version(secret, stage)[0] or ""
+    return _use_key(READ, secret, version) or stock(data)
+
+
+def resolve_secret_string(
+    stock: Callable[..., str | None], secret_id: str, version_stage: str = "AWSCURRENT", version_id: str | None = None
+) -> str | None:
+    """Decrypt for another service, CloudFormation's dynamic references above all.
+
+    Raises:
+        ValueError: KMS refuses whoever that service acts as.
+    """
+    value = stock(secret_id, version_stage, version_id)
+    secret = _find(secret_id)
+    if value is not None and secret and _use_key(READ, secret, version_id or ""):
+        raise ValueError(f"The secret {secret_id} cannot be decrypted: Access to KMS is not allowed")
+    return value
+
+
+def install() -> None:
+    """Apply the room's hooks to MiniStack."""
+    from ministack.services import secretsmanager
+
+    extend(secretsmanager, "_create_secret", "data")(create_secret)
+    extend(secretsmanager, "_put_secret_value", "data")(put_secret_value)
+    extend(secretsmanager, "_update_secret", "data")(update_secret)
+    extend(secretsmanager, "_get_secret_value", "data")(get_secret_value)
+    extend(secretsmanager, "resolve_secret_string", "secret_id", "version_stage", "version_id")(resolve_secret_string)
