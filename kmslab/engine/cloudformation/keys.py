@@ -14,8 +14,6 @@ from kmslab.engine.kms import records, service
 from kmslab.engine.kms.errors import KmsError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from kmslab.engine.cloudformation.resources import Place, Properties, Provisioned
 
 DEFAULT_WINDOW = 30
@@ -39,8 +37,17 @@ def _kms(operation: str, **parameters: Any) -> dict[str, Any]:
         raise ValueError(f"{refusal.message} (Service: Kms, Error Code: {refusal.code})") from error
 
 
-def _tags(tags: Iterable[Properties]) -> list[dict[str, str]]:
-    return [{"TagKey": tag["Key"], "TagValue": str(tag["Value"])} for tag in tags]
+def _tags(properties: Properties, *, reserved: bool = False) -> list[dict[str, str]]:
+    """The template's tags in KMS's spelling, or those that only AWS may set: the stack's name and ids."""
+    return [
+        {"TagKey": tag["Key"], "TagValue": str(tag["Value"])}
+        for tag in properties.get("Tags") or ()
+        if tag["Key"].startswith("aws:") is reserved
+    ]
+
+
+def _stamp(key_id: str, properties: Properties) -> None:
+    records.require(key_id)["Tags"].extend(_tags(properties, reserved=True))
 
 
 def _policy(properties: Properties) -> str | None:
@@ -62,7 +69,7 @@ def _reconcile(key_id: str, old: Properties, new: Properties) -> None:
         _kms("UntagResource", KeyId=key_id, TagKeys=removed)
     if changed:
         pairs = [{"Key": key, "Value": value} for key, value in changed.items()]
-        _kms("TagResource", KeyId=key_id, Tags=_tags(pairs))
+        _kms("TagResource", KeyId=key_id, Tags=_tags({"Tags": pairs}))
     _enable(key_id, old, new)
 
 
@@ -94,9 +101,10 @@ class Key:
             MultiRegion=true(properties.get("MultiRegion", False)) or None,
             Policy=_policy(properties),
             BypassPolicyLockoutSafetyCheck=_bypass(properties),
-            Tags=_tags(properties.get("Tags") or ()) or None,
+            Tags=_tags(properties) or None,
         )
         key_id = str(made["KeyMetadata"]["KeyId"])
+        _stamp(key_id, properties)
         try:
             self._rotate(key_id, {}, properties)
             _enable(key_id, {}, properties)
@@ -142,9 +150,10 @@ class ReplicaKey:
                 ReplicaRegion=here,
                 Policy=_policy(properties),
                 Description=properties.get("Description"),
-                Tags=_tags(properties.get("Tags") or ()) or None,
+                Tags=_tags(properties) or None,
             )
         key_id = str(made["ReplicaKeyMetadata"]["KeyId"])
+        _stamp(key_id, properties)
         _enable(key_id, {}, properties)
         return key_id, _attributes(key_id)
 
