@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import uuid4
 
 from kmslab.lab import SETTLE_SECONDS, Failed, Inconclusive
-from kmslab.model.naming import TEMPORARY_TAG
+from kmslab.model.naming import PREFIX_TAG, TEMPORARY_TAG
 from kmslab.model.persona import Persona
 
 if TYPE_CHECKING:
@@ -87,8 +87,8 @@ def public_key(lab: Lab, key: str) -> Any:
 
 
 def temporary_tags(lab: Lab) -> list[dict[str, str]]:
-    """The tag that marks what a check made, so that the next run can sweep what a crash left."""
-    return [{"Key": TEMPORARY_TAG, "Value": lab.run_id}]
+    """The tags that mark what a check of this lab made, so that the next run can sweep what a crash left."""
+    return [{"Key": TEMPORARY_TAG, "Value": lab.run_id}, {"Key": PREFIX_TAG, "Value": lab.prefix}]
 
 
 def settle_seconds(lab: Lab) -> float:

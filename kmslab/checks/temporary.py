@@ -7,17 +7,25 @@ at once; what is left is a key pending deletion, which costs nothing and cannot 
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from kmslab.checks.samples import settle_seconds
 from kmslab.lab import Inconclusive
 from kmslab.model.naming import PREFIX_TAG, TEMPORARY_TAG
 from kmslab.model.persona import Persona
 
 if TYPE_CHECKING:
-    from kmslab.lab import Lab
+    from collections.abc import Iterator
+
+    from kmslab.lab import Access, Lab
 
 SHORTEST_WINDOW_DAYS = 7
 """The shortest deletion window that KMS accepts (KMS Developer Guide, "Deleting AWS KMS keys")."""
+GRANT_NAME = "kmslab-temporary"
+"""How checks name the grants that they create: a grant cannot be tagged."""
+STOPPED_TAG = "kmslab:stopped"
+"""Tag on a key of the lab while a check has it disabled; the value is the run's id."""
 
 
 def temporary_key(lab: Lab, description: str, **parameters: Any) -> str:
@@ -41,6 +49,52 @@ def scratch_key(lab: Lab, which: str = "first") -> str:
         lambda: _create(lab, f"the checks of one run share it ({which})", {}),
     )
     return arn
+
+
+def put_own_policy(lab: Lab, key: str = "") -> None:
+    """Put on a temporary key the policy that it has: the positive control of a refused PutKeyPolicy.
+
+    Args:
+        lab: the check's lab.
+        key: a key that the operator made; the run's first scratch key unless given.
+    """
+    key = key or scratch_key(lab)
+    policy = lab.read("kms:GetKeyPolicy", persona=Persona.OPERATOR, KeyId=key, PolicyName="default")["Policy"]
+    lab.allowed(Persona.OPERATOR, "kms:PutKeyPolicy", KeyId=key, PolicyName="default", Policy=policy)
+
+
+@contextmanager
+def stopped(lab: Lab, key: str) -> Iterator[None]:
+    """Have the key administrator disable one of the lab's keys for a while.
+
+    The key is tagged first: if the run dies before it enables the key again, the next run does
+    (`kmslab.checks.sweep`). A key that somebody else disabled has no such tag and is left alone.
+
+    Raises:
+        Inconclusive: the key was not enabled in the first place.
+    """
+    administrator = Persona.KEY_ADMINISTRATOR
+    state = lab.read("kms:DescribeKey", KeyId=key)["KeyMetadata"]["KeyState"]
+    if state != "Enabled":
+        raise Inconclusive(f"the key is {state} already: enable it first")
+    tags = [{"TagKey": STOPPED_TAG, "TagValue": lab.run_id}]
+    lab.allowed(administrator, "kms:TagResource", KeyId=key, Tags=tags)
+    lab.undo(lambda: restart(lab.access, key))
+    lab.allowed(administrator, "kms:DisableKey", KeyId=key)
+    yield
+    lab.allowed(administrator, "kms:EnableKey", KeyId=key)
+    lab.wait_until(
+        lambda: lab.read("kms:DescribeKey", KeyId=key)["KeyMetadata"]["KeyState"] == "Enabled",
+        "the key's return to service",
+        seconds=settle_seconds(lab) + 30,
+    )
+
+
+def restart(access: Access, key: str) -> None:
+    """Enable a key that `stopped` disabled and take its tag away."""
+    kms = access.client(Persona.KEY_ADMINISTRATOR, "kms")
+    kms.enable_key(KeyId=key)
+    kms.untag_resource(KeyId=key, TagKeys=[STOPPED_TAG])
 
 
 def discard(lab: Lab, arn: str) -> None:

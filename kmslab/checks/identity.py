@@ -1,0 +1,336 @@
+"""Identities: an admin user instead of the root user, and personas that are nobody else."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from kmslab.checks.policy import ALLOW, DENY, account_of, is_everyone, statements
+from kmslab.checks.registry import check
+from kmslab.model.capability import Capability
+from kmslab.model.naming import role_name
+from kmslab.model.persona import ROLES, Persona
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from kmslab.checks.policy import Statement
+    from kmslab.lab import Lab
+
+GUIDE = "01-orientation"
+MFA = "aws:MultiFactorAuthPresent"
+ESCAPES = (
+    "iam:CreatePolicyVersion",
+    "iam:SetDefaultPolicyVersion",
+    "iam:DeletePolicyVersion",
+    "iam:DeletePolicy",
+    "iam:DeleteUserPermissionsBoundary",
+)
+"""What a user could do to change their own permissions boundary or to take it off."""
+BEYOND_MFA = (
+    "iam:AttachUserPolicy",
+    "iam:CreateAccessKey",
+    "iam:DeactivateMFADevice",
+    "kms:Decrypt",
+    "s3:GetObject",
+    "sts:AssumeRole",
+)
+"""What a session without MFA must not be able to do; a sample across services."""
+
+
+@check(guide=GUIDE, controls=("prowler:iam_user_no_setup_initial_access_key",))
+def the_admin_is_a_user_without_access_keys(lab: Lab) -> str:
+    """The lab is administered by an IAM user, not by the root user, and it has no access key.
+
+    The root user cannot be limited by any policy, so nobody works as root. A long-lived access key
+    is the credential that leaks most often: the admin user signs in to the console and assumes
+    roles from there.
+    """
+    name = lab.outputs.admin_user
+    arn = lab.read("iam:GetUser", UserName=name)["User"]["Arn"]
+    lab.expect(
+        arn.split(":")[4:] == [lab.account, f"user/{name}"], f"{arn} is not an IAM user of this account"
+    )
+    keys = lab.read("iam:ListAccessKeys", UserName=name)["AccessKeyMetadata"]
+    lab.expect(not keys, f"the admin user has {len(keys)} access key(s)")
+    return f"{name} is an IAM user of the account and has no access key"
+
+
+@check(guide=GUIDE, controls=("IAM.2", "prowler:iam_policy_attached_only_to_group_or_roles"))
+def admin_rights_come_from_a_group(lab: Lab) -> str:
+    """The admin user's rights come from membership in a group, none is attached to the user.
+
+    Whoever looks at the group sees all administrators; taking somebody out takes every right away.
+    """
+    name = lab.outputs.admin_user
+    attached = lab.read("iam:ListAttachedUserPolicies", UserName=name)["AttachedPolicies"]
+    inline = lab.read("iam:ListUserPolicies", UserName=name)["PolicyNames"]
+    lab.expect(not attached and not inline, f"the user has policies of its own: {attached or inline}")
+    groups = [group["GroupName"] for group in _groups(lab)]
+    lab.expect(groups, "the admin user is in no group")
+    rights = [
+        policy["PolicyName"]
+        for group in groups
+        for policy in lab.read("iam:ListAttachedGroupPolicies", GroupName=group)["AttachedPolicies"]
+    ]
+    lab.expect("AdministratorAccess" in rights, f"no group gives administrator access: {', '.join(rights)}")
+    return f"{name} has its rights from {', '.join(groups)}"
+
+
+@check(guide=GUIDE)
+def the_admin_has_a_boundary(lab: Lab) -> str:
+    """The admin user works inside the lab's permissions boundary.
+
+    A boundary gives nothing. It is the most that any policy attached later can give.
+    """
+    user = lab.read("iam:GetUser", UserName=lab.outputs.admin_user)["User"]
+    found = user.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn", "no boundary")
+    lab.expect(found == lab.outputs.admin_boundary, f"the admin user's boundary is {found}")
+    return f"the boundary is {found}"
+
+
+@check(guide=GUIDE, controls=("prowler:iam_policy_allows_privilege_escalation",))
+def the_boundary_protects_itself(lab: Lab) -> str:
+    """The permissions boundary forbids the user it binds to change it or to take it off.
+
+    Without this an administrator edits the boundary first and is free. The document must deny each
+    way without any condition.
+    """
+    document = _managed_policy(lab, lab.outputs.admin_boundary)
+    for action in ESCAPES:
+        denied = any(
+            s.effect == DENY and s.covers(action) and not s.conditions and _covers_boundary(lab, s)
+            for s in document
+        )
+        lab.expect(denied, f"the boundary does not deny {action}")
+    replacing = [s for s in document if s.effect == DENY and s.covers("iam:PutUserPermissionsBoundary")]
+    lab.expect(
+        any(
+            not s.conditions
+            or s.values("iam:PermissionsBoundary", "StringNotEquals", "ArnNotEquals")
+            == (lab.outputs.admin_boundary,)
+            for s in replacing
+        ),
+        "the boundary lets itself be replaced by another one",
+    )
+    return f"{len(ESCAPES)} ways to change it or take it off are denied, and so is replacing it"
+
+
+def _covers_boundary(lab: Lab, statement: Statement) -> bool:
+    """Whether a statement is about the boundary or, as for acts on users, about everything."""
+    return "*" in statement.resources or lab.outputs.admin_boundary in statement.resources
+
+
+@check(guide=GUIDE, controls=("prowler:iam_administrator_access_with_mfa",))
+def nothing_without_mfa(lab: Lab) -> str:
+    """A policy denies the admin user everything without MFA but setting MFA up.
+
+    It must use BoolIfExists: requests signed with an access key carry no MFA information at all,
+    and a plain Bool would let them pass.
+    """
+    denials = [s for s in _group_statements(lab) if s.effect == DENY and _without_mfa(s)]
+    lab.expect(denials, "no policy of the admin user's groups denies requests without MFA")
+    for action in BEYOND_MFA:
+        lab.expect(
+            any(s.covers(action) and s.resources == ("*",) for s in denials),
+            f"without MFA {action} is not denied",
+        )
+    lab.expect(
+        not any(s.covers("iam:EnableMFADevice") and "*" in s.resources for s in denials),
+        "without MFA the user cannot even set MFA up",
+    )
+    return "denied without MFA: everything but setting MFA up (BoolIfExists)"
+
+
+def _without_mfa(statement: Statement) -> bool:
+    return statement.conditions == {("boolifexists", MFA.lower()): ("false",)}
+
+
+@check(
+    guide=GUIDE, needs={Capability.POLICY_SIMULATION}, controls=("prowler:iam_administrator_access_with_mfa",)
+)
+def iam_says_no_without_mfa(lab: Lab) -> str:
+    """IAM's own policy simulator allows the admin user's requests with MFA and denies them without.
+
+    This judges the policies together, as a request would: the group's rights, the boundary and
+    the denial.
+    """
+    actions = ["kms:ListKeys", "s3:ListAllMyBuckets", "ec2:DescribeVolumes"]
+    for present, wanted in ((True, "allowed"), (False, "explicitDeny")):
+        for action, decision in _simulate(lab, actions, mfa=present).items():
+            lab.expect(
+                decision == wanted,
+                f"{action} {'with' if present else 'without'} MFA: {decision}, not {wanted}",
+            )
+    return "allowed with MFA, explicitDeny without: " + ", ".join(actions)
+
+
+@check(
+    guide=GUIDE,
+    needs={Capability.POLICY_SIMULATION},
+    controls=("prowler:iam_policy_allows_privilege_escalation",),
+)
+def iam_says_the_boundary_stays(lab: Lab) -> str:
+    """IAM's own policy simulator denies the admin user, even with MFA, to touch the boundary.
+
+    The same simulation allows the user other acts of IAM administration, so the denial is about
+    the boundary.
+    """
+    usual = _simulate(lab, ["iam:ListUsers"], mfa=True)
+    lab.expect(set(usual.values()) == {"allowed"}, f"the admin user is no administrator: {usual}")
+    user = f"arn:{lab.access.partition}:iam::{lab.account}:user/{lab.outputs.admin_user}"
+    on_policy = [action for action in ESCAPES if "Policy" in action]
+    decisions = {
+        **_simulate(lab, on_policy, mfa=True, resource=lab.outputs.admin_boundary),
+        **_simulate(lab, ["iam:DeleteUserPermissionsBoundary"], mfa=True, resource=user),
+    }
+    for action, decision in decisions.items():
+        lab.expect(decision == "explicitDeny", f"{action}: {decision}, not explicitDeny")
+    return "explicitDeny for " + ", ".join(decisions)
+
+
+@check(guide=GUIDE)
+def the_first_password_is_temporary(lab: Lab) -> str:
+    """The admin user's first password must be changed at the first sign-in.
+
+    Nobody chose it and nobody typed it: Secrets Manager generated it, under the lab's key.
+    """
+    profile = lab.read("iam:GetLoginProfile", UserName=lab.outputs.admin_user)["LoginProfile"]
+    lab.expect(profile.get("PasswordResetRequired"), "the first password may be kept")
+    secret = lab.read(
+        "secretsmanager:DescribeSecret", persona=Persona.OPERATOR, SecretId=lab.outputs.admin_password_secret
+    )
+    found = secret.get("KmsKeyId", "aws/secretsmanager")
+    lab.expect(
+        found == lab.outputs.key_secrets, f"the password is kept under {found}, not under the lab's key"
+    )
+    return "to be changed at first use; kept in Secrets Manager under the lab's key"
+
+
+@check(guide=GUIDE)
+def every_persona_can_be_assumed(lab: Lab) -> str:
+    """The operator becomes each persona, and each one is who it says.
+
+    Every other check rests on this: what a persona may and must not do is tried as that persona.
+    """
+    for persona in ROLES:
+        arn = lab.allowed(persona, "sts:GetCallerIdentity")["Arn"]
+        lab.expect(
+            f":assumed-role/{role_name(lab.prefix, persona)}/" in arn, f"as {persona} the caller is {arn}"
+        )
+    return f"{len(ROLES)} personas: {', '.join(ROLES)}"
+
+
+@check(guide=GUIDE, needs={Capability.IAM})
+def no_persona_becomes_another(lab: Lab) -> str:
+    """A persona cannot assume the role of another.
+
+    Separate duties would be worth nothing if one role led to the next. The operator assumes the data
+    owner's role first; key administrator, storage operator and outsider are refused the same.
+    """
+    call: dict[str, Any] = {
+        "RoleArn": lab.outputs.role_data_owner,
+        "RoleSessionName": f"kmslab-{lab.run_id}",
+    }
+    lab.allowed(Persona.OPERATOR, "sts:AssumeRole", **call)
+    for persona in (Persona.KEY_ADMINISTRATOR, Persona.STORAGE_OPERATOR, Persona.OUTSIDER):
+        lab.refused(persona, "sts:AssumeRole", **call)
+    return "the operator becomes the data owner; three personas are refused"
+
+
+@check(guide=GUIDE, needs={Capability.IAM})
+def the_outsider_can_do_nothing(lab: Lab) -> str:
+    """A principal of the account without permissions sees nothing.
+
+    Belonging to the account is no permission. The operator makes each call first.
+    """
+    calls: dict[str, dict[str, Any]] = {
+        "kms:ListKeys": {},
+        "s3:ListBuckets": {},
+        "iam:ListUsers": {},
+        "secretsmanager:ListSecrets": {},
+    }
+    for action, parameters in calls.items():
+        lab.allowed(Persona.OPERATOR, action, **parameters)
+        lab.refused(Persona.OUTSIDER, action, **parameters)
+    return "refused to the outsider: " + ", ".join(calls)
+
+
+@check(guide=GUIDE)
+def roles_trust_this_account_only(lab: Lab) -> str:
+    """Every persona's role trusts principals of this account, and nobody else.
+
+    A trust policy with a wildcard or another account's number opens the role to strangers.
+    """
+    for persona in ROLES:
+        role = lab.read("iam:GetRole", RoleName=role_name(lab.prefix, persona))["Role"]
+        allowing = [s for s in statements(role["AssumeRolePolicyDocument"]) if s.effect == ALLOW]
+        lab.expect(allowing, f"nobody can become {persona}")
+        for principal in (p for s in allowing for p in s.principals):
+            lab.expect(not is_everyone(principal), f"everyone can become {persona}")
+            lab.expect(account_of(principal) == lab.account, f"{principal} can become {persona}")
+    return f"{len(ROLES)} roles trust account {lab.account} only"
+
+
+@check(guide=GUIDE, controls=("KMS.2", "prowler:iam_inline_policy_no_full_access_to_kms"))
+def no_persona_has_all_keys(lab: Lab) -> str:
+    """No persona's policy gives kms:*, or decryption with every key.
+
+    A key policy that delegates to IAM, perhaps somebody else's in the same account, would open to
+    such a persona.
+    """
+    count = 0
+    for persona in ROLES:
+        for statement in _role_statements(lab, role_name(lab.prefix, persona)):
+            count += 1
+            if statement.effect != ALLOW or "*" not in statement.resources:
+                continue
+            for action in ("kms:Decrypt", "kms:ReEncryptFrom", "kms:PutKeyPolicy"):
+                lab.expect(
+                    not statement.covers(action), f"{persona} has {action} with every key ({statement.sid})"
+                )
+    lab.expect(count, "the personas have no policies at all")
+    return f"{count} statements of {len(ROLES)} personas: none gives decryption with every key"
+
+
+def _groups(lab: Lab) -> list[dict[str, Any]]:
+    groups: list[dict[str, Any]] = lab.read("iam:ListGroupsForUser", UserName=lab.outputs.admin_user)[
+        "Groups"
+    ]
+    return groups
+
+
+def _managed_policy(lab: Lab, arn: str) -> tuple[Statement, ...]:
+    version = lab.read("iam:GetPolicy", PolicyArn=arn)["Policy"]["DefaultVersionId"]
+    document = lab.read("iam:GetPolicyVersion", PolicyArn=arn, VersionId=version)["PolicyVersion"]["Document"]
+    return statements(document)
+
+
+def _group_statements(lab: Lab) -> Iterator[Statement]:
+    for group in (group["GroupName"] for group in _groups(lab)):
+        for policy in lab.read("iam:ListAttachedGroupPolicies", GroupName=group)["AttachedPolicies"]:
+            yield from _managed_policy(lab, policy["PolicyArn"])
+        for name in lab.read("iam:ListGroupPolicies", GroupName=group)["PolicyNames"]:
+            inline = lab.read("iam:GetGroupPolicy", GroupName=group, PolicyName=name)
+            yield from statements(inline["PolicyDocument"])
+
+
+def _role_statements(lab: Lab, role: str) -> Iterator[Statement]:
+    for policy in lab.read("iam:ListAttachedRolePolicies", RoleName=role)["AttachedPolicies"]:
+        yield from _managed_policy(lab, policy["PolicyArn"])
+    for name in lab.read("iam:ListRolePolicies", RoleName=role)["PolicyNames"]:
+        inline = lab.read("iam:GetRolePolicy", RoleName=role, PolicyName=name)
+        yield from statements(inline["PolicyDocument"])
+
+
+def _simulate(lab: Lab, actions: list[str], *, mfa: bool, resource: str = "*") -> dict[str, str]:
+    """Ask IAM's policy simulator about the admin user; returns the decision of each action."""
+    answer = lab.read(
+        "iam:SimulatePrincipalPolicy",
+        PolicySourceArn=f"arn:{lab.access.partition}:iam::{lab.account}:user/{lab.outputs.admin_user}",
+        ActionNames=actions,
+        ResourceArns=[resource],
+        ContextEntries=[
+            {"ContextKeyName": MFA, "ContextKeyValues": [str(mfa).lower()], "ContextKeyType": "boolean"}
+        ],
+    )
+    return {result["EvalActionName"]: result["EvalDecision"] for result in answer["EvaluationResults"]}

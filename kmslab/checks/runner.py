@@ -1,0 +1,94 @@
+"""Running checks: side by side where they can be, alone where they must be, and nothing left after."""
+
+from __future__ import annotations
+
+import secrets
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from kmslab.checks.catalogue import catalogue
+from kmslab.checks.registry import run
+from kmslab.checks.sweep import sweep
+from kmslab.lab import Lab
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from kmslab.checks.registry import Check
+    from kmslab.checks.sweep import Swept
+    from kmslab.lab import Access
+    from kmslab.model.capability import Capability
+    from kmslab.model.outputs import LabOutputs
+    from kmslab.model.verdict import Verdict
+
+__all__ = ["WORKERS", "catalogue", "run_all"]
+
+WORKERS = 8
+"""Checks that run at a time: they mostly wait for answers; KMS's request quotas are far away."""
+
+
+def run_all(
+    access: Access,
+    outputs: LabOutputs,
+    capabilities: frozenset[Capability],
+    only: Sequence[str] = (),
+    on_verdict: Callable[[Check, Verdict], None] | None = None,
+    *,
+    on_sweep: Callable[[Swept], None] | None = None,
+) -> list[tuple[Check, Verdict]]:
+    """Run checks to their verdicts.
+
+    Removes first what a run that crashed left behind, and at the end, or when it is interrupted,
+    what this one shared between its checks. One run at a time on one lab: see `sweep`.
+
+    Args:
+        access: to the target, as every persona.
+        outputs: what the stacks exported.
+        capabilities: what the target enforces; a check that needs more is UNPROVABLE.
+        only: words as `catalogue` takes them; empty: every check.
+        on_verdict: told each verdict as it comes, one at a time, in any order.
+        on_sweep: told what each of the two sweeps removed and could not.
+
+    Returns: every check with its verdict, in the order of the catalogue.
+
+    Raises:
+        LabError: a word of ``only`` names no check.
+        KeyboardInterrupt: passed on, after the running checks have cleaned up.
+    """
+    checks = catalogue(only)
+    run_id = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
+    access.stopping.clear()
+    verdicts: dict[str, Verdict] = {}
+
+    def judge(check: Check) -> Verdict:
+        return run(check, Lab(access, outputs, capabilities, run_id))
+
+    def go(some: Iterable[Check], workers: int) -> None:
+        with ThreadPoolExecutor(workers, thread_name_prefix="check") as pool:
+            futures = {pool.submit(judge, check): check for check in some}
+            try:
+                for future in as_completed(futures):
+                    check = futures[future]
+                    verdicts[check.id] = future.result()
+                    if on_verdict:
+                        on_verdict(check, verdicts[check.id])
+            except (
+                BaseException
+            ):  # Ctrl-C above all: the waits of the running checks end, the others never start
+                access.stopping.set()
+                pool.shutdown(wait=True, cancel_futures=True)
+                raise
+
+    def tidy() -> None:
+        swept = sweep(access, outputs)
+        if on_sweep:
+            on_sweep(swept)
+
+    tidy()
+    try:
+        go((check for check in checks if not check.serial), WORKERS)
+        go((check for check in checks if check.serial), 1)
+    finally:
+        tidy()
+    return [(check, verdicts[check.id]) for check in checks]

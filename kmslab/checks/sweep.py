@@ -1,0 +1,161 @@
+"""Removing what runs left behind: found by the lab's tags, never by a name that could be somebody's own."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from kmslab.checks.expectations import deployed_keys
+from kmslab.checks.samples import OBJECT_PREFIX
+from kmslab.checks.temporary import GRANT_NAME, SHORTEST_WINDOW_DAYS, STOPPED_TAG, restart
+from kmslab.model.naming import PREFIX_TAG, TEMPORARY_TAG
+from kmslab.model.persona import Persona
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from kmslab.lab import Access
+    from kmslab.model.outputs import LabOutputs
+
+Removal: TypeAlias = "tuple[str, Callable[[], object]]"
+"""What was found, in a word and its id, and what removes it or puts it back."""
+GONE = frozenset({"NotFoundException", "InvalidVolume.NotFound", "InvalidSnapshot.NotFound"})
+"""What a service says of a thing that is no longer there: nothing is left to do."""
+
+
+@dataclass
+class Swept:
+    """What a sweep did.
+
+    Attributes:
+        removed: what it removed or put back, one word and id each.
+        problems: what it could not look at or remove, one line each.
+    """
+
+    removed: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+
+def sweep(access: Access, outputs: LabOutputs) -> Swept:
+    """Remove everything that checks of this lab made, of whichever run, and restart what they stopped.
+
+    Two runs on one lab at a time are not supported: they would sweep each other's things (and stop
+    each other's keys).
+    """
+    swept = Swept()
+    parts = (_stopped_keys, _tagged, _volumes_and_snapshots, _parameters, _grants, _objects)
+    with ThreadPoolExecutor(len(parts)) as pool:
+        for done in [pool.submit(_part, part, access, outputs, swept) for part in parts]:
+            done.result()
+    return swept
+
+
+def _part(
+    part: Callable[[Access, LabOutputs], Iterator[Removal]], access: Access, outputs: LabOutputs, swept: Swept
+) -> None:
+    """Remove what one part finds; a failure is told and does not keep the others from their turn."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    what = part.__name__.strip("_").replace("_", " ")
+    try:
+        for name, remove in part(access, outputs):
+            try:
+                remove()
+            except ClientError as error:
+                if error.response["Error"].get("Code") not in GONE:
+                    swept.problems.append(f"{name} could not be removed: {error}")
+            else:
+                swept.removed.append(name)
+    except (BotoCoreError, ClientError) as error:
+        swept.problems.append(f"could not look for leftover {what}: {error}")
+
+
+def _tagged(access: Access, _: LabOutputs) -> Iterator[Removal]:
+    """What the tagging service knows of: keys that are not yet scheduled for deletion, and queues."""
+    pages = access.client(Persona.OPERATOR, "resourcegroupstaggingapi").get_paginator("get_resources")
+    for page in pages.paginate(
+        TagFilters=[{"Key": TEMPORARY_TAG}, {"Key": PREFIX_TAG, "Values": [access.prefix]}],
+        ResourceTypeFilters=["kms:key", "sqs"],
+    ):
+        for arn in (resource["ResourceARN"] for resource in page["ResourceTagMappingList"]):
+            yield from _key(access, arn) if arn.split(":")[2] == "kms" else _queue(access, arn)
+
+
+def _key(access: Access, arn: str) -> Iterator[Removal]:
+    kms = access.client(Persona.OPERATOR, "kms")
+    if kms.describe_key(KeyId=arn)["KeyMetadata"]["KeyState"] == "PendingDeletion":
+        return
+    for alias in kms.list_aliases(KeyId=arn)["Aliases"]:
+        yield f"alias {alias['AliasName']}", partial(kms.delete_alias, AliasName=alias["AliasName"])
+    window = SHORTEST_WINDOW_DAYS
+    yield f"key {arn}", partial(kms.schedule_key_deletion, KeyId=arn, PendingWindowInDays=window)
+
+
+def _queue(access: Access, arn: str) -> Iterator[Removal]:
+    sqs, sns = access.client(Persona.OPERATOR, "sqs"), access.client(Persona.OPERATOR, "sns")
+    for page in sns.get_paginator("list_subscriptions").paginate():
+        for subscription in page["Subscriptions"]:
+            if subscription["Endpoint"] == arn:
+                topic = subscription["SubscriptionArn"]
+                yield f"subscription {topic}", partial(sns.unsubscribe, SubscriptionArn=topic)
+    url = sqs.get_queue_url(QueueName=arn.rpartition(":")[2])["QueueUrl"]
+    yield f"queue {arn}", partial(sqs.delete_queue, QueueUrl=url)
+
+
+def _stopped_keys(access: Access, outputs: LabOutputs) -> Iterator[Removal]:
+    """Keys of the lab that a check disabled and could not enable again."""
+    kms = access.client(Persona.AUDITOR, "kms")
+    for _, arn in deployed_keys(outputs):
+        if any(tag["TagKey"] == STOPPED_TAG for tag in kms.list_resource_tags(KeyId=arn)["Tags"]):
+            yield f"stop of {arn}", partial(restart, access, arn)
+
+
+def _volumes_and_snapshots(access: Access, _: LabOutputs) -> Iterator[Removal]:
+    ec2 = access.client(Persona.OPERATOR, "ec2")
+    ours: list[dict[str, Any]] = [
+        {"Name": "tag-key", "Values": [TEMPORARY_TAG]},
+        {"Name": f"tag:{PREFIX_TAG}", "Values": [access.prefix]},
+    ]
+    for volume in ec2.describe_volumes(Filters=ours)["Volumes"]:
+        yield f"volume {volume['VolumeId']}", partial(ec2.delete_volume, VolumeId=volume["VolumeId"])
+    for found in ec2.describe_snapshots(Filters=ours, OwnerIds=["self"])["Snapshots"]:
+        snapshot = found["SnapshotId"]
+        yield f"snapshot {snapshot}", partial(ec2.delete_snapshot, SnapshotId=snapshot)
+
+
+def _parameters(access: Access, _: LabOutputs) -> Iterator[Removal]:
+    """Parameters under the path that the lab keeps for its checks."""
+    ssm = access.client(Persona.OPERATOR, "ssm")
+    path = f"/{access.prefix}/temporary/"
+    for page in ssm.get_paginator("get_parameters_by_path").paginate(Path=path):
+        for name in (parameter["Name"] for parameter in page["Parameters"]):
+            yield f"parameter {name}", partial(ssm.delete_parameter, Name=name)
+
+
+def _grants(access: Access, outputs: LabOutputs) -> Iterator[Removal]:
+    """Grants on the app key under the name that checks give them."""
+    kms, key = access.client(Persona.DATA_OWNER, "kms"), outputs.key_app
+    for grant in kms.list_grants(KeyId=key)["Grants"]:
+        if grant.get("Name") == GRANT_NAME:
+            grant_id = grant["GrantId"]
+            yield f"grant {grant_id[:8]}", partial(kms.revoke_grant, KeyId=key, GrantId=grant_id)
+
+
+def _objects(access: Access, outputs: LabOutputs) -> Iterator[Removal]:
+    """Objects under the checks' own prefix in the lab's own buckets."""
+    s3 = access.client(Persona.OPERATOR, "s3")
+    for bucket in (
+        outputs.data_bucket,
+        outputs.sse_s3_bucket,
+        outputs.aws_managed_bucket,
+        outputs.dsse_bucket,
+    ):
+        for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=OBJECT_PREFIX):
+            for version in page.get("Versions", []) + page.get("DeleteMarkers", []):
+                key, version_id = version["Key"], version["VersionId"]
+                yield (
+                    f"object {bucket}/{key}",
+                    partial(s3.delete_object, Bucket=bucket, Key=key, VersionId=version_id),
+                )
