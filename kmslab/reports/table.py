@@ -38,7 +38,7 @@ def show(report: Report, console: Console) -> None:
             table.add_row(*_cells(result))
     width = None if console.is_terminal else LOG_COLUMNS
     console.print(table, width=width)
-    console.print(summary(report), highlight=False, width=width)
+    console.print(summary(report), highlight=False, soft_wrap=True)
 
 
 def _cells(result: Result) -> tuple[Text, Text, Text]:
