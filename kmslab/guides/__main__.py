@@ -2,45 +2,60 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kmslab.guides.page import Kind, PageError, read
 from kmslab.guides.runner import run
 from kmslab.model.errors import ExitCode, LabError
 
+if TYPE_CHECKING:
+    from kmslab.guides.page import Page
 
-def main(arguments: list[str]) -> int:
-    """Run the pages named, or list what is not run in them (``--shown-only``); return the exit code."""
-    say = sys.stdout.write
-    only_list = "--shown-only" in arguments
-    paths = [Path(name) for name in arguments if name != "--shown-only"]
-    if not paths:
-        say("usage: python -m kmslab.guides [--shown-only] PAGE...\n")
-        return ExitCode.BAD_INPUT
-    code = ExitCode.OK
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the pages that the command line names; return the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m kmslab.guides",
+        description="Run every command of a guide page in one shell, and compare what is seen with what it says.",
+    )
+    parser.add_argument(
+        "pages", nargs="+", type=Path, metavar="PAGE", help="such as lab_guides/02-first-key.md"
+    )
+    parser.add_argument(
+        "--shown-only", action="store_true", help="run nothing: list the commands that no run executes"
+    )
+    options = parser.parse_args(arguments)
+    act = _list_shown_only if options.shown_only else _run
     try:
-        for page in map(read, paths):
-            shown = [step for step in page.steps if step.kind is Kind.SHOWN]
-            if only_list:
-                say("".join(f"{page.path}:{step.line}: {step.why}\n" for step in shown))
-                continue
-            with tempfile.TemporaryDirectory(prefix="kmslab-guide-") as folder:
-                result = run(page, Path(folder), os.environ)
-            say("".join(f"{problem}\n" for problem in result.problems))
-            say(f"{page.name}: {result.ran} steps in {result.seconds:.1f} s, {len(shown)} shown only\n")
-            if result.problems:
-                code = ExitCode.NOT_PROVEN
+        right = [act(page) for page in map(read, options.pages)]
     except (PageError, OSError) as error:
-        say(f"{error}\n")
+        sys.stderr.write(f"{error}\n")
         return ExitCode.BAD_INPUT
     except LabError as error:
-        say(f"{error.message}\n")
+        sys.stderr.write(f"{error.message}\n")
         return error.exit_code
-    return code
+    return ExitCode.OK if all(right) else ExitCode.NOT_PROVEN
+
+
+def _list_shown_only(page: Page) -> bool:
+    for step in page.steps:
+        if step.kind is Kind.SHOWN:
+            sys.stdout.write(f"{page.path}:{step.line}: {step.why}\n")
+    return True
+
+
+def _run(page: Page) -> bool:
+    with tempfile.TemporaryDirectory(prefix="kmslab-guide-") as folder:
+        result = run(page, Path(folder), os.environ)
+    sys.stdout.write("".join(f"{problem}\n" for problem in result.problems))
+    sys.stdout.write(f"{page.name}: {result.ran} of {len(page.steps)} steps in {result.seconds:.1f} s\n")
+    return not result.problems
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

@@ -10,6 +10,7 @@ from kmslab.guides.__main__ import main
 from kmslab.guides.page import read
 from kmslab.guides.runner import Result, run
 from kmslab.guides.shell import Shell, ShellError
+from kmslab.model.errors import LabError
 
 
 def result_of(tmp_path: Path, text: str, *, timeout: float = 20.0) -> Result:
@@ -149,10 +150,23 @@ def test_authors_can_run_one_page(tmp_path: Path, capsys: pytest.CaptureFixture[
     good.write_text("# G\n" + step("echo a", "a") + step("# Shown only: no phone\ncall"), encoding="utf-8")
     bad.write_text("# B\n" + step("echo a", "b"), encoding="utf-8")
     assert main([str(good)]) == 0
-    assert "01-good: 1 steps in " in capsys.readouterr().out
+    assert "01-good: 1 of 2 steps in " in capsys.readouterr().out
     assert main([str(good), str(bad)]) == 1
     assert f"{bad}:8: the output is not what the page says" in capsys.readouterr().out
     assert main(["--shown-only", str(good)]) == 0
     assert capsys.readouterr().out == f"{good}:12: no phone\n"
-    assert main([]) == 2
+
+
+def test_a_page_that_cannot_be_read_is_bad_input(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    broken = tmp_path / "01-broken.md"
+    broken.write_text("# B\n\n```sh\nls\n```\n", encoding="utf-8")
+    assert main([str(broken)]) == 2
+    assert capsys.readouterr().err.startswith(f"{broken}:4: ")
     assert main([str(tmp_path / "missing.md")]) == 2
+
+
+def test_a_machine_without_bash_is_told_so(tmp_path: Path) -> None:
+    path = tmp_path / "01-page.md"
+    path.write_text("# P\n" + step("true"), encoding="utf-8")
+    with pytest.raises(LabError, match="need bash"):
+        run(read(path), tmp_path, {"PATH": str(tmp_path)})
