@@ -1,0 +1,156 @@
+"""EBS for the fake world: volumes, snapshots and blocks, each under a key that can be disabled.
+
+Who is refused what is said by the tests (`World.refuses`).
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import itertools
+from typing import TYPE_CHECKING, Any
+
+from tests.checks.fakes import OUTPUTS, REGION, Refusal, Request, World
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class FakeEbs:
+    """Answers EC2's volume and snapshot operations and the EBS direct APIs in a world.
+
+    Attributes:
+        volumes: by id; the lab's own among them.
+        snapshots: by id.
+        blocks: content of each snapshot's only block.
+        disabled: ARNs of keys that cannot be used.
+    """
+
+    def __init__(self, world: World) -> None:
+        self.volumes: dict[str, dict[str, Any]] = {}
+        self.snapshots: dict[str, dict[str, Any]] = {}
+        self.blocks: dict[str, bytes] = {}
+        self.disabled: set[str] = set()
+        self._ids = itertools.count(1)
+        self._keep(self.volumes, OUTPUTS.data_volume, OUTPUTS.key_ebs, State="available")
+        direct = {
+            "StartSnapshot",
+            "PutSnapshotBlock",
+            "CompleteSnapshot",
+            "ListSnapshotBlocks",
+            "GetSnapshotBlock",
+        }
+        for name in vars(type(self)):
+            if name[0].isupper():
+                service = "ebs" if name in direct else "kms" if name.endswith("Key") else "ec2"
+                world.answers(f"{service}:{name}", getattr(self, name))
+
+    @property
+    def left(self) -> set[str]:
+        """What there is beside the lab's own volume."""
+        return {*self.volumes, *self.snapshots} - {OUTPUTS.data_volume}
+
+    def DisableKey(self, request: Request) -> Mapping[str, Any]:  # noqa: N802  # named as the operation, as all below
+        self.disabled.add(request["KeyId"])
+        return {}
+
+    def EnableKey(self, request: Request) -> Mapping[str, Any]:  # noqa: N802
+        self.disabled.discard(request["KeyId"])
+        return {}
+
+    def DescribeKey(self, request: Request) -> Mapping[str, Any]:  # noqa: N802
+        state = "Disabled" if request["KeyId"] in self.disabled else "Enabled"
+        return {"KeyMetadata": {"KeyId": request["KeyId"], "KeyState": state}}
+
+    def DescribeVolumes(self, request: Request) -> Mapping[str, Any]:  # noqa: N802
+        return {"Volumes": _chosen(self.volumes, request, "VolumeIds")}
+
+    def DescribeSnapshots(self, request: Request) -> Mapping[str, Any]:  # noqa: N802
+        return {"Snapshots": _chosen(self.snapshots, request, "SnapshotIds")}
+
+    def CreateVolume(self, request: Request) -> Mapping[str, Any]:  # noqa: N802
+        key = self.snapshots[request["SnapshotId"]]["KmsKeyId"]
+        if key in self.disabled:
+            raise Refusal("InvalidKmsKey.InvalidState", f"{key} is disabled.")
+        return self._keep(self.volumes, f"vol-{next(self._ids):017x}", key, _tags(request), State="available")
+
+    def CreateSnapshot(self, request: Request) -> Mapping[str, Any]:  # noqa: N802
+        return self._snapshot(self.volumes[request["VolumeId"]]["KmsKeyId"], _tags(request), "completed")
+
+    def CopySnapshot(self, request: Request) -> Mapping[str, Any]:  # noqa: N802
+        inherited = self.snapshots[request["SourceSnapshotId"]]["KmsKeyId"]
+        return self._snapshot(request.get("KmsKeyId", inherited), _tags(request), "completed")
+
+    def DeleteVolume(self, request: Request) -> Mapping[str, Any]:  # noqa: N802
+        del self.volumes[request["VolumeId"]]
+        return {}
+
+    def DeleteSnapshot(self, request: Request) -> Mapping[str, Any]:  # noqa: N802
+        del self.snapshots[request["SnapshotId"]]
+        return {}
+
+    def StartSnapshot(self, request: Request) -> Mapping[str, Any]:  # noqa: N802
+        return self._snapshot(request["KmsKeyArn"], request["Tags"], "pending")
+
+    def PutSnapshotBlock(self, request: Request) -> Mapping[str, Any]:  # noqa: N802
+        block = request["BlockData"]
+        assert len(block) == request["DataLength"] == 524_288
+        assert request["Checksum"] == checksum(block)
+        self.blocks[request["SnapshotId"]] = block
+        return {"Checksum": request["Checksum"], "ChecksumAlgorithm": "SHA256"}
+
+    def CompleteSnapshot(self, request: Request) -> Mapping[str, Any]:  # noqa: N802
+        assert request["ChangedBlocksCount"] == 1
+        self.snapshots[request["SnapshotId"]]["State"] = "completed"
+        return {"Status": "completed"}
+
+    def ListSnapshotBlocks(self, request: Request) -> Mapping[str, Any]:  # noqa: N802
+        assert request["SnapshotId"] in self.blocks
+        return {"Blocks": [{"BlockIndex": 0, "BlockToken": "token"}], "BlockSize": 524_288}
+
+    def GetSnapshotBlock(self, request: Request) -> Mapping[str, Any]:  # noqa: N802
+        block = self.blocks[request["SnapshotId"]]
+        return {"BlockData": io.BytesIO(block), "DataLength": len(block), "Checksum": checksum(block)}
+
+    def _snapshot(self, key: str, tags: list[dict[str, str]], state: str) -> dict[str, Any]:
+        return self._keep(self.snapshots, f"snap-{next(self._ids):017x}", key, tags, State=state)
+
+    def _keep(
+        self,
+        where: dict[str, dict[str, Any]],
+        name: str,
+        key: str,
+        tags: list[dict[str, str]] | None = None,
+        **more: str,
+    ) -> dict[str, Any]:
+        where[name] = {
+            "VolumeId" if where is self.volumes else "SnapshotId": name,
+            "Encrypted": True,
+            "KmsKeyId": key,
+            "VolumeType": "gp3",
+            "AvailabilityZone": f"{REGION}a",
+            "Tags": tags or [],
+            **more,
+        }
+        return where[name]
+
+
+def checksum(block: bytes) -> str:
+    return base64.b64encode(hashlib.sha256(block).digest()).decode()
+
+
+def _tags(request: Request) -> list[dict[str, str]]:
+    tags: list[dict[str, str]] = request["TagSpecifications"][0]["Tags"]
+    return tags
+
+
+def _chosen(kept: dict[str, dict[str, Any]], request: Request, ids: str) -> list[dict[str, Any]]:
+    """Those that the request names, or that carry the tag that its filter names."""
+    named = request.get(ids)
+    filters = {(one["Name"].removeprefix("tag:"), one["Values"][0]) for one in request.get("Filters", [])}
+    return [
+        dict(one)
+        for name, one in kept.items()
+        if (named is None or name in named) and filters <= {(tag["Key"], tag["Value"]) for tag in one["Tags"]}
+    ]
