@@ -1,0 +1,318 @@
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from kmslab.checks import audit
+from kmslab.model.persona import Persona
+from kmslab.model.target import TargetKind
+from kmslab.model.verdict import Outcome
+from tests.checks.fake_kms import FakeKms
+from tests.checks.fake_s3 import FakeS3
+from tests.checks.fakes import ACCOUNT, OUTPUTS, PREFIX, Request, World, judge, policy_document
+from tests.checks.table import Broken, break_and_judge, checks_of, never_red
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+OWNER, OUTSIDER = Persona.DATA_OWNER, Persona.OUTSIDER
+TRAIL = {
+    "KmsKeyId": OUTPUTS.key_trail,
+    "LogFileValidationEnabled": True,
+    "IsMultiRegionTrail": True,
+    "IncludeGlobalServiceEvents": True,
+}
+PATTERN: dict[str, Any] = {
+    "source": ["aws.kms"],
+    "detail-type": ["AWS API Call via CloudTrail"],
+    "detail": {
+        "eventName": ["DisableKey", "ScheduleKeyDeletion", "PutKeyPolicy", "DeleteImportedKeyMaterial"]
+    },
+}
+FOR_EVENTS = {
+    "Effect": "Allow",
+    "Principal": {"Service": "events.amazonaws.com"},
+    "Action": ["kms:GenerateDataKey*", "kms:Decrypt"],
+    "Resource": "*",
+}
+RECORDED = {"Encrypt", "Decrypt", "GenerateDataKeyWithoutPlaintext"}
+
+
+class GoodWorld(World):
+    """A world that records its KMS calls, and in which every audit check passes.
+
+    Attributes:
+        events: the event history, oldest first.
+        edit: changes an event before it is recorded.
+        lose: whether events get lost.
+        queue: what arrived in the queue that listens to the alarm topic.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.kms, self.s3 = FakeKms(self), FakeS3(self)
+        self.kms.add(OUTPUTS.key_app)
+        self.kms.add(OUTPUTS.key_trail, policy=policy_document(FOR_EVENTS))
+        self.events: list[dict[str, Any]] = []
+        self.edit: Callable[[dict[str, Any]], object] = lambda _: None
+        self.lose = False
+        self.queue: list[str] = []
+        self.left: set[str] = set()
+        for operation in ("PutObject", "GetObject"):
+            self.answers(f"s3:{operation}", getattr(self, f"_{operation.lower()}"))
+        self.answers("kms:DisableKey", self._disable)
+        self.answers("cloudtrail:LookupEvents", self._history)
+        self.answers("cloudtrail:GetTrail", {"Trail": TRAIL})
+        self.answers("cloudtrail:GetTrailStatus", {"IsLogging": True})
+        self.answers("events:DescribeRule", rule(PATTERN))
+        self.answers("events:ListTargetsByRule", {"Targets": [{"Id": "alarms", "Arn": OUTPUTS.alarm_topic}]})
+        self.answers("sns:GetTopicAttributes", {"Attributes": {"KmsMasterKeyId": OUTPUTS.key_trail}})
+        self.answers("sns:Subscribe", lambda _: self._add("arn:subscription", "SubscriptionArn"))
+        self.answers("sns:Unsubscribe", lambda r: self._drop(r["SubscriptionArn"]))
+        self.answers("sqs:CreateQueue", lambda _: self._add("https://queue", "QueueUrl"))
+        self.answers("sqs:DeleteQueue", lambda r: self._drop(r["QueueUrl"]))
+        self.answers("sqs:ReceiveMessage", lambda _: {"Messages": [{"Body": body} for body in self.queue]})
+        self.refuses("kms:GenerateDataKeyWithoutPlaintext", OUTSIDER)
+
+    def reply_to(self, request: Request) -> Mapping[str, Any]:
+        service, _, name = request.action.partition(":")
+        recorded = service == "kms" and name in RECORDED
+        try:
+            answer = super().reply_to(request)
+        except Exception:
+            if recorded:
+                self.record(request.persona, name, None, errorCode="AccessDenied")
+            raise
+        if recorded:
+            key = request.get("KeyId", OUTPUTS.key_app)
+            self.record(request.persona, name, request["EncryptionContext"], key)
+        return answer
+
+    def record(
+        self, persona: Persona, name: str, context: Mapping[str, str] | None, key: str = "", **more: Any
+    ) -> None:
+        arn = f"arn:aws:sts::{ACCOUNT}:assumed-role/{PREFIX}-{persona}/kmslab-{persona}"
+        via = more.pop("via", None)
+        event = {
+            "userIdentity": {"arn": arn} | ({"invokedBy": via} if via else {}),
+            "eventSource": "kms.amazonaws.com",
+            "eventName": name,
+            "requestParameters": None if context is None else {"encryptionContext": dict(context)},
+            "resources": [{"ARN": key}] if key else [],
+            **more,
+        }
+        self.edit(event)
+        if not self.lose:
+            self.events.append(event)
+
+    def _putobject(self, request: Request) -> Mapping[str, Any]:
+        answer = self.s3.PutObject(request)
+        self._by_s3(request, "GenerateDataKey", bucket_key=bool(answer.get("BucketKeyEnabled")))
+        return answer
+
+    def _getobject(self, request: Request) -> Mapping[str, Any]:
+        answer = self.s3.GetObject(request)
+        self._by_s3(request, "Decrypt", bucket_key=bool(answer.get("BucketKeyEnabled")))
+        return answer
+
+    def _by_s3(self, request: Request, name: str, *, bucket_key: bool) -> None:
+        arn = f"arn:aws:s3:::{request['Bucket']}" + ("" if bucket_key else f"/{request['Key']}")
+        self.record(request.persona, name, {"aws:s3:arn": arn}, OUTPUTS.key_s3, via="fas.s3.amazonaws.com")
+
+    def _disable(self, request: Request) -> Mapping[str, Any]:
+        self.queue.append(json.dumps({"eventName": "DisableKey", "keyId": request["KeyId"]}))
+        return self.kms.DisableKey(request)
+
+    def _history(self, request: Request) -> Mapping[str, Any]:
+        (attribute,) = request["LookupAttributes"]
+        assert attribute["AttributeKey"] == "EventName"
+        assert datetime.now(UTC) - request["StartTime"] < timedelta(days=2)
+        found = [one for one in self.events if one["eventName"] == attribute["AttributeValue"]]
+        return {"Events": [{"CloudTrailEvent": json.dumps(one)} for one in reversed(found)]}
+
+    def _add(self, name: str, field: str) -> Mapping[str, Any]:
+        self.left.add(name)
+        return {field: name}
+
+    def _drop(self, name: str) -> Mapping[str, Any]:
+        self.left.remove(name)
+        return {}
+
+
+def rule(pattern: dict[str, Any], state: str = "ENABLED") -> dict[str, str]:
+    return {"State": state, "EventPattern": json.dumps(pattern)}
+
+
+def answers(action: str, reply: Any, *personas: Persona) -> Callable[[World], object]:
+    return lambda world: world.answers(action, reply, *personas)
+
+
+def trail(**changes: Any) -> Callable[[World], object]:
+    return answers("cloudtrail:GetTrail", {"Trail": {**TRAIL, **changes}})
+
+
+def events_say(**changes: Any) -> Callable[[World], object]:
+    """Record every event with these changes."""
+
+    def how(world: World) -> None:
+        assert isinstance(world, GoodWorld)
+        world.edit = lambda event: event.update(changes)
+
+    return how
+
+
+def alarm_loses(world: World) -> None:
+    assert isinstance(world, GoodWorld)
+    world.answers("kms:DisableKey", world.kms.DisableKey)
+
+
+def events_are_lost(world: World) -> None:
+    assert isinstance(world, GoodWorld)
+    world.lose = True
+
+
+def plaintext_is_recorded(world: World) -> None:
+    assert isinstance(world, GoodWorld)
+
+    def tell(event: dict[str, Any]) -> None:
+        asked = world.asked("kms:Encrypt")
+        event["additionalEventData"] = asked[-1]["Plaintext"].decode() if asked else ""
+
+    world.edit = tell
+
+
+def under_another_key(world: World) -> None:
+    assert isinstance(world, GoodWorld)
+    world.s3.buckets[OUTPUTS.trail_bucket].key = OUTPUTS.key_s3
+
+
+def lent(*actions: str, service: str = "events") -> Callable[[World], object]:
+    """The topic's key lets a service use it for these actions alone."""
+    statement = {**FOR_EVENTS, "Principal": {"Service": f"{service}.amazonaws.com"}, "Action": list(actions)}
+    return answers("kms:GetKeyPolicy", {"Policy": policy_document(statement)})
+
+
+STRANGER = {"arn": f"arn:aws:sts::{ACCOUNT}:assumed-role/somebody/else", "invokedBy": "fas.s3.amazonaws.com"}
+BY_HERSELF = {"arn": f"arn:aws:sts::{ACCOUNT}:assumed-role/{PREFIX}-{OWNER}/kmslab-{OWNER}"}
+BROKEN = [
+    Broken("audit.trail-is-under-its-own-key", trail(KmsKeyId=OUTPUTS.key_s3), f"under {OUTPUTS.key_s3}"),
+    Broken("audit.trail-is-under-its-own-key", under_another_key, "the trail's bucket is under"),
+    Broken("audit.log-files-can-be-validated", trail(LogFileValidationEnabled=False), "validation is off"),
+    Broken(
+        "audit.trail-is-logging", answers("cloudtrail:GetTrailStatus", {"IsLogging": False}), "not logging"
+    ),
+    Broken("audit.trail-is-logging", trail(IsMultiRegionTrail=False), "one Region only"),
+    Broken("audit.trail-is-logging", trail(IncludeGlobalServiceEvents=False), "leaves out global services"),
+    Broken("audit.direct-use-names-the-principal", events_say(userIdentity=STRANGER), "not the role"),
+    Broken("audit.direct-use-names-the-principal", events_say(resources=[]), "names no key"),
+    Broken(
+        "audit.direct-use-names-the-principal", events_say(eventSource="ec2.amazonaws.com"), "source is ec2"
+    ),
+    Broken("audit.direct-use-names-the-principal", events_are_lost, "did not happen within", Outcome.ERROR),
+    Broken("audit.events-hold-no-plaintext", plaintext_is_recorded, "holds what was encrypted"),
+    Broken("audit.use-through-s3-names-both", events_say(userIdentity=STRANGER), "not the role"),
+    Broken("audit.use-through-s3-names-both", events_say(userIdentity=BY_HERSELF), "invoked by nobody"),
+    Broken("audit.use-through-s3-names-both", events_say(resources=[{"ARN": "x"}]), "the event names x"),
+    Broken("audit.use-through-s3-names-both", events_are_lost, "did not happen within", Outcome.ERROR),
+    Broken("audit.bucket-key-is-recorded-with-the-bucket", events_say(resources=[]), "names no key"),
+    Broken("audit.denied-call-is-recorded", events_say(errorCode="Throttling"), "recorded with Throttling"),
+    Broken("audit.denied-call-is-recorded", events_are_lost, "did not happen within", Outcome.ERROR),
+    Broken(
+        "audit.alarm-watches-the-dangerous-calls",
+        answers("events:DescribeRule", rule(PATTERN, "DISABLED")),
+        "is DISABLED",
+    ),
+    Broken(
+        "audit.alarm-watches-the-dangerous-calls",
+        answers(
+            "events:DescribeRule", rule({**PATTERN, "detail": {"eventName": ["DisableKey", "PutKeyPolicy"]}})
+        ),
+        "does not watch for DeleteImportedKeyMaterial, ScheduleKeyDeletion",
+    ),
+    Broken(
+        "audit.alarm-watches-the-dangerous-calls",
+        answers("events:DescribeRule", rule({**PATTERN, "source": ["aws.s3"]})),
+        "source is",
+    ),
+    Broken(
+        "audit.alarm-watches-the-dangerous-calls",
+        answers("events:DescribeRule", rule({**PATTERN, "detail-type": ["KMS Key Rotation"]})),
+        "the rule matches",
+    ),
+    Broken(
+        "audit.alarm-watches-the-dangerous-calls",
+        answers("events:ListTargetsByRule", {"Targets": []}),
+        "does not notify the topic",
+    ),
+    Broken(
+        "audit.alarm-topic-is-under-the-labs-key",
+        answers("sns:GetTopicAttributes", {"Attributes": {"KmsMasterKeyId": "alias/aws/sns"}}),
+        "under alias/aws/sns",
+    ),
+    Broken(
+        "audit.alarm-topic-is-under-the-labs-key",
+        answers("sns:GetTopicAttributes", {"Attributes": {}}),
+        "under no key",
+    ),
+    Broken("audit.alarm-topic-is-under-the-labs-key", lent("kms:Decrypt"), "kms:GenerateDataKey"),
+    Broken("audit.alarm-topic-is-under-the-labs-key", lent("kms:GenerateDataKey*"), "kms:Decrypt"),
+    Broken(
+        "audit.alarm-topic-is-under-the-labs-key", lent("kms:*", service="s3"), "does not let EventBridge"
+    ),
+    Broken("audit.alarm-arrives", alarm_loses, "did not happen within", Outcome.ERROR),
+]
+ONLY_LATE = {"audit.alarm-arrives"}
+"""An alarm that has not arrived may still be on its way: ERROR, never FAIL."""
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HISTORY_SECONDS", "ALARM_SECONDS"):
+        monkeypatch.setitem(getattr(audit, name), TargetKind.LOCAL, 0.05)
+
+
+@pytest.mark.parametrize("check", checks_of("audit"))
+def test_passes_in_a_good_world(check: str) -> None:
+    world = GoodWorld()
+    verdict = judge(check, world)
+    assert verdict.outcome is Outcome.PASS, verdict.summary
+    assert not world.left, "a queue or subscription is left behind"
+    assert not world.s3.left, "objects are left behind"
+
+
+@pytest.mark.parametrize("row", BROKEN, ids=str)
+def test_notices_what_is_broken(row: Broken) -> None:
+    world = GoodWorld()
+    verdict = break_and_judge(row, world)
+    assert verdict.outcome is row.outcome, verdict.summary
+    assert row.says in verdict.summary
+    assert not world.left, "a queue or subscription is left behind"
+    assert not world.s3.left, "objects are left behind"
+
+
+def test_every_check_can_fail() -> None:
+    assert never_red("audit", BROKEN) == ONLY_LATE
+
+
+@pytest.mark.parametrize("check", checks_of("audit"))
+def test_cannot_look(check: str) -> None:
+    assert judge(check, GoodWorld().unreachable()).outcome is Outcome.ERROR
+
+
+def test_the_event_is_kept_as_one_line_of_evidence() -> None:
+    verdict = judge("audit.use-through-s3-names-both", GoodWorld())
+    (call,) = [call for call in verdict.evidence if call.action == "cloudtrail:LookupEvents"]
+    assert call.persona is Persona.AUDITOR
+    assert "assumed-role/kms-lab-data-owner/kmslab-data-owner via fas.s3.amazonaws.com" in call.detail
+    assert "arn:aws:s3:::data-bucket-value/kmslab-temporary/run-0001/" in call.detail
+
+
+def test_the_alarm_is_raised_with_a_key_made_for_it() -> None:
+    world = GoodWorld()
+    judge("audit.alarm-arrives", world)
+    (disabled,) = world.asked("kms:DisableKey")
+    assert disabled["KeyId"] not in {OUTPUTS.key_trail, OUTPUTS.key_app, OUTPUTS.key_s3}
+    assert world.kms.find(disabled["KeyId"]).state == "PendingDeletion"
