@@ -23,12 +23,13 @@ def compose(app: App, settings: LabSettings) -> None:
     keys = KeysStack(app, settings=settings)
     network = NetworkStack(app, settings=settings) if settings.network else None
     identity = IdentityStack(app, settings=settings, keys=keys.arns)
-    for stack in (
+    dependents: tuple[Stack, ...] = (
         StorageStack(app, settings=settings, key_arn=keys.arns["s3"]),
         VolumesStack(app, settings=settings, key_arn=keys.arns["ebs"], network=network),
         SecretsStack(app, settings=settings, key_arn=keys.arns["secrets"]),
         AuditStack(app, settings=settings, key_arn=keys.arns["trail"]),
-    ):
+    )
+    for stack in dependents:
         # They attach policies to the personas' roles by name.
         stack.add_stack_dependency(identity)
     Tags.of(app).add(PREFIX_TAG, settings.prefix)

@@ -15,7 +15,8 @@ from aws_cdk import aws_sns as sns
 from kmslab.model.outputs import LabOutputs, LabStack
 from kmslab.model.persona import Persona
 from stacks.key_policies import Principals
-from stacks.outputs import name_of, output
+from stacks.nag import acknowledge, in_packs, wildcards
+from stacks.outputs import logical_id, name_of, output
 from stacks.personas import attach
 from stacks.policies import EVERYONE, allow, deny, document
 
@@ -130,6 +131,11 @@ class AuditStack(Stack):
                     ),
                 ),
             ],
+            wildcards(
+                "Log files are named by CloudTrail; LookupEvents and the lists have no resources.",
+                "Resource::*",
+                f"Resource::<{logical_id(bucket)}.Arn>/AWSLogs/*",
+            ),
         )
 
     def _trail(self, settings: LabSettings, key_arn: str, who: Principals) -> s3.Bucket:
@@ -147,6 +153,15 @@ class AuditStack(Stack):
             removal_policy=RemovalPolicy.DESTROY,
             auto_delete_objects=True,
         )
+        not_logged = "Reads of the trail are in the trail itself; access logs of a log bucket would go round."
+        acknowledge(
+            bucket,
+            {
+                "AwsSolutions-S1": not_logged,
+                **in_packs("S3BucketLoggingEnabled", not_logged),
+                **in_packs("S3BucketReplicationEnabled", "A copy in another bucket would outlive the lab."),
+            },
+        )
         for statement in log_delivery(bucket.bucket_arn, who.trail):
             bucket.add_to_resource_policy(iam.PolicyStatement.from_json(statement))
         trail = cloudtrail.CfnTrail(
@@ -159,6 +174,13 @@ class AuditStack(Stack):
             enable_log_file_validation=True,
             include_global_service_events=True,
             is_multi_region_trail=True,
+        )
+        acknowledge(
+            trail,
+            in_packs(
+                "CloudTrailCloudWatchLogsEnabled",
+                "Alarms come from EventBridge; a second copy of the log would cost.",
+            ),
         )
         if bucket.policy is not None:  # it was made with the first statement
             trail.node.add_dependency(bucket.policy)

@@ -12,6 +12,7 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from kmslab.model.naming import role_name
 from kmslab.model.outputs import LabOutputs, LabStack
 from kmslab.model.persona import ROLES, Persona
+from stacks.nag import ROTATION_RULES, acknowledge, wildcards
 from stacks.outputs import name_of, output
 from stacks.personas import attach, on_keys
 from stacks.policies import THE_ACCOUNT, allow, deny, document, role_arn, sub, user_arn
@@ -37,6 +38,8 @@ SELF_SERVICE = (
     "iam:ResyncMFADevice",
 )
 """What a user needs to change the first password and to enrol a device; removing one is not in it."""
+LISTING = (Persona.KEY_ADMINISTRATOR, Persona.AUDITOR)
+"""Personas with list actions, which have no resources."""
 WITHOUT_MFA = {"BoolIfExists": {"aws:MultiFactorAuthPresent": "false"}}
 """True also where the key is missing, as with long-term access keys."""
 
@@ -155,6 +158,14 @@ class IdentityStack(Stack):
             description="KMS Lab: what the admin user can at most do",
             policy_document=document(boundary(settings)),
         )
+        acknowledge(
+            bounds,
+            wildcards(
+                "A boundary grants nothing: it allows all and denies what must never be.",
+                "Action::*",
+                "Resource::*",
+            ),
+        )
         rules = iam.CfnManagedPolicy(
             self,
             "RequireMfa",
@@ -168,6 +179,13 @@ class IdentityStack(Stack):
                 Fn.sub("arn:${AWS::Partition}:iam::aws:policy/AdministratorAccess"),
                 rules.ref,
             ],
+        )
+        acknowledge(
+            group,
+            {
+                "AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/AdministratorAccess]": "The lab's "
+                "subject is an administrator who is not root; the boundary and the MFA policy hold this one."
+            },
         )
         password = secretsmanager.CfnSecret(
             self,
@@ -183,17 +201,20 @@ class IdentityStack(Stack):
                 exclude_characters='"\\{}:',
             ),
         )
+        acknowledge(
+            password, dict.fromkeys(ROTATION_RULES, "It is good for one sign-in, which asks for another.")
+        )
         user = iam.CfnUser(
             self,
             "User",
             user_name=settings.admin_user,
+            groups=[group.ref],
             permissions_boundary=bounds.ref,
             login_profile=iam.CfnUser.LoginProfileProperty(
                 password=Fn.join("", ["{{resolve:secretsmanager:", password.ref, ":SecretString:password}}"]),
                 password_reset_required=True,
             ),
         )
-        iam.CfnUserToGroupAddition(self, "UserIsAdministrator", group_name=group.ref, users=[user.ref])
         output(self, LabOutputs.admin_user, user.ref)
         output(self, LabOutputs.admin_password_secret, password.ref)
         output(self, LabOutputs.admin_boundary, bounds.ref)
@@ -210,4 +231,9 @@ class IdentityStack(Stack):
         )
         output(self, getattr(LabOutputs, f"role_{persona.replace('-', '_')}"), role.attr_arn)
         if statements := on_keys(persona, keys):
-            attach(self, settings, persona, statements).add_resource_dependency(role)
+            accepted = {}
+            if persona in LISTING:
+                accepted = wildcards(
+                    "Listing and IAM's read actions cannot name what is not known yet.", "Resource::*"
+                )
+            attach(self, settings, persona, statements, accepted).add_resource_dependency(role)

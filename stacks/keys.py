@@ -11,6 +11,7 @@ from aws_cdk import aws_kms as kms
 from kmslab.model.naming import alias_name
 from kmslab.model.outputs import LabOutputs, LabStack
 from stacks import key_policies
+from stacks.nag import acknowledge
 from stacks.outputs import name_of, output
 from stacks.policies import document
 
@@ -120,6 +121,11 @@ KEYS = (
         usage="SIGN_VERIFY",
     ),
 )
+KEY_ROTATION_RULES = (
+    "AwsSolutions-KMS5",
+    "NIST.800.53.R5-KMSBackingKeyRotationEnabled",
+    "PCI.DSS.321-KMSBackingKeyRotationEnabled",
+)
 GLOBAL_KEY = LabKey(
     "global",
     LabOutputs.key_global,
@@ -158,9 +164,14 @@ class KeysStack(Stack):
             rotation_period_in_days=getattr(settings.rotation_days, key.rotation) if key.rotation else None,
             pending_window_in_days=settings.pending_window_days,
         )
-        # The default would retain nothing either; said aloud, because a learner must be able to leave.
+        # A learner must be able to leave, so deleting the stack schedules the key's deletion. Replacing a
+        # key would lose what is under it, so if it ever came to that, CloudFormation leaves the old one.
         made.cfn_options.deletion_policy = CfnDeletionPolicy.DELETE
         made.cfn_options.update_replace_policy = CfnDeletionPolicy.RETAIN
+        if key.origin == "EXTERNAL":
+            acknowledge(
+                made, dict.fromkeys(KEY_ROTATION_RULES, "KMS cannot rotate imported key material by itself.")
+            )
         kms.CfnAlias(
             self,
             f"{key.output.logical_id.removeprefix('Key')}Alias",

@@ -14,6 +14,7 @@ from aws_cdk import aws_iam as iam
 
 from kmslab.model.naming import role_name
 from kmslab.model.persona import Persona
+from stacks.nag import acknowledge
 from stacks.policies import allow, document
 
 if TYPE_CHECKING:
@@ -37,19 +38,33 @@ ENVELOPE = (
 
 
 def attach(
-    stack: Stack, settings: LabSettings, persona: Persona, statements: Iterable[Json]
+    stack: Stack,
+    settings: LabSettings,
+    persona: Persona,
+    statements: Iterable[Json],
+    accepted: Mapping[str, str] | None = None,
 ) -> iam.CfnManagedPolicy:
     """Attach a policy to a persona's role, from the stack that owns the things it is about.
 
     The role is named, not referred to: the identity stack must be deployed before.
+
+    Args:
+        stack: the owner.
+        settings: the lab's.
+        persona: whose role.
+        statements: of the policy.
+        accepted: cdk-nag's findings on the policy, each with its reason.
     """
-    return iam.CfnManagedPolicy(
+    policy = iam.CfnManagedPolicy(
         stack,
         f"{''.join(part.capitalize() for part in persona.split('-'))}Policy",
         description=f"KMS Lab: what the {persona} may do with the things of the stack {stack.stack_name}",
         policy_document=document(statements),
         roles=[role_name(settings.prefix, persona)],
     )
+    if accepted:
+        acknowledge(policy, accepted)
+    return policy
 
 
 def on_keys(persona: Persona, keys: Mapping[str, str]) -> list[Json]:

@@ -10,6 +10,7 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 
 from kmslab.model.outputs import LabOutputs, LabStack
 from kmslab.model.persona import Persona
+from stacks.nag import ROTATION_RULES, acknowledge, wildcards
 from stacks.outputs import name_of, output
 from stacks.personas import attach
 from stacks.policies import EVERYONE, THE_ACCOUNT, allow, deny, document, only, role_arn, sub
@@ -57,6 +58,9 @@ class SecretsStack(Stack):
                 exclude_punctuation=True,
             ),
         )
+        acknowledge(
+            secret, dict.fromkeys(ROTATION_RULES, "No application has it; guide 06 changes it by hand.")
+        )
         secretsmanager.CfnResourcePolicy(
             self,
             "AppPolicy",
@@ -76,6 +80,10 @@ class SecretsStack(Stack):
                 allow("ReadTheSecret", (*READ_VALUE, "secretsmanager:DescribeSecret"), resources=secret.ref),
                 allow("ReadParameters", ("ssm:GetParameter", "ssm:GetParameters"), resources=parameters),
             ],
+            wildcards(
+                "The parameters of the lab, which checks and learners make and name below its prefix.",
+                f"Resource::arn:<AWS::Partition>:ssm:<AWS::Region>:<AWS::AccountId>:parameter/{settings.prefix}/*",
+            ),
         )
         attach(
             self,
@@ -96,4 +104,9 @@ class SecretsStack(Stack):
                 ),
                 allow("ListSecrets", ("secretsmanager:ListSecrets",)),
             ],
+            wildcards(
+                "Listing has no resources; reading is bound to secrets with the lab's tag by a condition.",
+                "Resource::*",
+                "Resource::arn:<AWS::Partition>:secretsmanager:<AWS::Region>:<AWS::AccountId>:secret:*",
+            ),
         )

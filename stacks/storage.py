@@ -11,7 +11,8 @@ from aws_cdk import aws_s3 as s3
 
 from kmslab.model.outputs import LabOutputs, LabStack
 from kmslab.model.persona import Persona
-from stacks.outputs import name_of, output
+from stacks.nag import acknowledge, in_packs, wildcards
+from stacks.outputs import logical_id, name_of, output
 from stacks.personas import attach
 from stacks.policies import EVERYONE, allow, deny
 
@@ -27,6 +28,9 @@ ENCRYPTION = "s3:x-amz-server-side-encryption"
 KEY = "s3:x-amz-server-side-encryption-aws-kms-key-id"
 CUSTOMER_KEY = "s3:x-amz-server-side-encryption-customer-algorithm"
 MINIMUM_TLS = 1.2
+LIST = ("s3:ListBucket", "s3:ListBucketVersions")
+READ = ("s3:GetObject", "s3:GetObjectAttributes", "s3:GetObjectVersion", "s3:GetObjectVersionAttributes")
+LIST_BUCKETS = allow("ListBuckets", ("s3:GetAccountPublicAccessBlock", "s3:ListAllMyBuckets"))
 
 
 def only_this_key(bucket_objects: str, key_arn: str) -> list[Json]:
@@ -68,6 +72,64 @@ def only_this_key(bucket_objects: str, key_arn: str) -> list[Json]:
     ]
 
 
+def data_owner(buckets: Sequence[str], objects: Sequence[str]) -> list[Json]:
+    """Statements of the data owner: write, read and remove objects."""
+    return [
+        allow("ListObjects", LIST, resources=buckets),
+        allow(
+            "WriteAndReadObjects",
+            (
+                *READ,
+                "s3:AbortMultipartUpload",
+                "s3:DeleteObject",
+                "s3:DeleteObjectVersion",
+                "s3:ListMultipartUploadParts",
+                "s3:PutObject",
+                "s3:UpdateObjectEncryption",
+            ),
+            resources=objects,
+        ),
+    ]
+
+
+def data_reader(buckets: Sequence[str], objects: Sequence[str]) -> list[Json]:
+    """Statements of the data reader: read objects."""
+    return [allow("ListObjects", LIST, resources=buckets), allow("ReadObjects", READ, resources=objects)]
+
+
+def storage_operator(buckets_and_objects: Sequence[str]) -> list[Json]:
+    """Statements of the storage operator: everything S3 can do with the lab's buckets."""
+    return [
+        allow("DoEverythingWithTheLabsBuckets", ("s3:*",), resources=buckets_and_objects),
+        LIST_BUCKETS,
+    ]
+
+
+def auditor(buckets: Sequence[str]) -> list[Json]:
+    """Statements of the auditor: every setting of a bucket, no object."""
+    return [
+        allow(
+            "ReadTheConfiguration",
+            (
+                *LIST,
+                "s3:GetBucketAcl",
+                "s3:GetBucketLocation",
+                "s3:GetBucketLogging",
+                "s3:GetBucketOwnershipControls",
+                "s3:GetBucketPolicy",
+                "s3:GetBucketPolicyStatus",
+                "s3:GetBucketPublicAccessBlock",
+                "s3:GetBucketTagging",
+                "s3:GetBucketVersioning",
+                "s3:GetEncryptionConfiguration",
+                "s3:GetLifecycleConfiguration",
+            ),
+            resources=buckets,
+        ),
+        LIST_BUCKETS,
+    ]
+
+
 class StorageStack(Stack):
     """Guide 04: the data bucket, the comparison buckets and the bucket of their access logs."""
 
@@ -76,6 +138,7 @@ class StorageStack(Stack):
         key = kms.Key.from_key_arn(self, "Key", key_arn)
         # Log delivery cannot use a customer managed key by default: SSE-S3.
         self._logs = self._bucket("AccessLogs", encryption=s3.BucketEncryption.S3_MANAGED)
+        acknowledge(self._logs, in_packs("S3DefaultEncryptionKMS", "S3 delivers access logs under SSE-S3."))
         data = self._logged(
             "Data",
             encryption=s3.BucketEncryption.KMS,
@@ -95,6 +158,14 @@ class StorageStack(Stack):
                 "Dsse", encryption=s3.BucketEncryption.DSSE, encryption_key=key
             ),
         }
+        for which in (LabOutputs.sse_s3_bucket, LabOutputs.dsse_bucket):
+            acknowledge(
+                comparison[which],
+                in_packs(
+                    "S3DefaultEncryptionKMS",
+                    "It is there to be compared: SSE-S3, and DSSE-KMS, unknown to it.",
+                ),
+            )
         output(self, LabOutputs.data_bucket, data.bucket_name)
         output(self, LabOutputs.access_log_bucket, self._logs.bucket_name)
         for which, bucket in comparison.items():
@@ -103,7 +174,7 @@ class StorageStack(Stack):
 
     def _bucket(self, name: str, **choices: Any) -> s3.Bucket:
         """Return a private, versioned bucket that empties itself when the stack is destroyed."""
-        return s3.Bucket(
+        bucket = s3.Bucket(
             self,
             name,
             block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
@@ -115,6 +186,10 @@ class StorageStack(Stack):
             auto_delete_objects=True,
             **choices,
         )
+        acknowledge(
+            bucket, in_packs("S3BucketReplicationEnabled", "A copy in another bucket would outlive the lab.")
+        )
+        return bucket
 
     def _logged(self, name: str, **choices: Any) -> s3.Bucket:
         return self._bucket(
@@ -128,72 +203,28 @@ class StorageStack(Stack):
         """Say who may do what with the buckets. None of it is worth anything without the key."""
         arns = [bucket.bucket_arn for bucket in buckets]
         objects = [bucket.arn_for_objects("*") for bucket in buckets]
-        listing = allow("ListObjects", ("s3:ListBucket", "s3:ListBucketVersions"), resources=arns)
-        reading = (
-            "s3:GetObject",
-            "s3:GetObjectAttributes",
-            "s3:GetObjectVersion",
-            "s3:GetObjectVersionAttributes",
+        names = [f"Resource::<{logical_id(bucket)}.Arn>/*" for bucket in (*buckets, self._logs)]
+        of_objects = wildcards(
+            "Any object of the lab's buckets: which is readable, the key decides.", *names[:-1]
         )
-        attach(
-            self,
-            settings,
-            Persona.DATA_OWNER,
-            [
-                listing,
-                allow(
-                    "WriteAndReadObjects",
-                    (
-                        *reading,
-                        "s3:PutObject",
-                        "s3:AbortMultipartUpload",
-                        "s3:ListMultipartUploadParts",
-                        "s3:DeleteObject",
-                        "s3:DeleteObjectVersion",
-                        "s3:UpdateObjectEncryption",
-                    ),
-                    resources=objects,
-                ),
-            ],
-        )
-        attach(
-            self, settings, Persona.DATA_READER, [listing, allow("ReadObjects", reading, resources=objects)]
-        )
-        everything = [*arns, *objects, self._logs.bucket_arn, self._logs.arn_for_objects("*")]
+        attach(self, settings, Persona.DATA_OWNER, data_owner(arns, objects), of_objects)
+        attach(self, settings, Persona.DATA_READER, data_reader(arns, objects), of_objects)
+        with_logs = [*arns, self._logs.bucket_arn]
+        on_purpose = "This persona has all of S3 on purpose: what it lacks is the key."
         attach(
             self,
             settings,
             Persona.STORAGE_OPERATOR,
-            [
-                allow("DoEverythingWithTheLabsBuckets", ("s3:*",), resources=everything),
-                allow("ListBuckets", ("s3:ListAllMyBuckets", "s3:GetAccountPublicAccessBlock")),
-            ],
+            storage_operator([*with_logs, *objects, self._logs.arn_for_objects("*")]),
+            {
+                **wildcards(on_purpose, *names, "Resource::*", "Action::s3:*"),
+                **in_packs("IAMPolicyNoStatementsWithFullAccess", on_purpose),
+            },
         )
         attach(
             self,
             settings,
             Persona.AUDITOR,
-            [
-                allow(
-                    "ReadTheConfiguration",
-                    (
-                        "s3:GetAccelerateConfiguration",
-                        "s3:GetBucketAcl",
-                        "s3:GetBucketLocation",
-                        "s3:GetBucketLogging",
-                        "s3:GetBucketOwnershipControls",
-                        "s3:GetBucketPolicy",
-                        "s3:GetBucketPolicyStatus",
-                        "s3:GetBucketPublicAccessBlock",
-                        "s3:GetBucketTagging",
-                        "s3:GetBucketVersioning",
-                        "s3:GetEncryptionConfiguration",
-                        "s3:GetLifecycleConfiguration",
-                        "s3:ListBucket",
-                        "s3:ListBucketVersions",
-                    ),
-                    resources=[*arns, self._logs.bucket_arn],
-                ),
-                allow("ListBuckets", ("s3:ListAllMyBuckets", "s3:GetAccountPublicAccessBlock")),
-            ],
+            auditor(with_logs),
+            wildcards("Listing buckets has no resources.", "Resource::*"),
         )

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aws_cdk import CfnDeletionPolicy, CfnTag, Fn, Stack
+from aws_cdk import CfnDeletionPolicy, CfnParameter, CfnTag, Fn, Stack
 from aws_cdk import aws_ec2 as ec2
 
 from kmslab.model.outputs import LabOutputs, LabStack
 from kmslab.model.persona import Persona
+from stacks.nag import acknowledge, in_packs, wildcards
 from stacks.outputs import name_of, output
 from stacks.personas import attach
 from stacks.policies import allow, sub
@@ -17,11 +18,29 @@ if TYPE_CHECKING:
     from constructs import Construct
 
     from kmslab.model.settings import LabSettings
+    from stacks.network import NetworkStack
     from stacks.policies import Json
 
 VOLUMES = sub("arn:${AWS::Partition}:ec2:${AWS::Region}:${AWS::AccountId}:volume/*")
 SNAPSHOTS = sub("arn:${AWS::Partition}:ec2:${AWS::Region}::snapshot/*")
 """Snapshots have no account in their ARN."""
+INSTANCE_TYPE = "t3.nano"
+IMAGE_PARAMETER = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64"
+"""AWS keeps the newest Amazon Linux image here; CloudFormation reads it at deployment."""
+MOUNT_SCRIPT = """#!/bin/bash
+set -euo pipefail
+device=/dev/disk/by-id/nvme-Amazon_Elastic_Block_Store_$(echo ${Volume} | tr -d -)
+until [ -e "$device" ]; do sleep 1; done  # CloudFormation attaches the volume after the start
+blkid "$device" || mkfs.xfs "$device"
+mkdir -p /data
+mount "$device" /data
+"""
+ANY_ID = (
+    "Resource::*",
+    "Resource::arn:<AWS::Partition>:ec2:<AWS::Region>::snapshot/*",
+    "Resource::arn:<AWS::Partition>:ec2:<AWS::Region>:<AWS::AccountId>:volume/*",
+)
+"""How cdk-nag calls the wildcards of the policies below."""
 READ_BLOCKS = ("ebs:GetSnapshotBlock", "ebs:ListChangedBlocks", "ebs:ListSnapshotBlocks")
 WRITE_BLOCKS = ("ebs:CompleteSnapshot", "ebs:PutSnapshotBlock", "ebs:StartSnapshot")
 DESCRIBE = allow(
@@ -85,14 +104,32 @@ def storage_operator() -> list[Json]:
 class VolumesStack(Stack):
     """Guide 05: encrypted gp3 volumes in a zone that is found at deployment."""
 
-    def __init__(self, scope: Construct, *, settings: LabSettings, key_arn: str) -> None:
+    def __init__(
+        self, scope: Construct, *, settings: LabSettings, key_arn: str, network: NetworkStack | None = None
+    ) -> None:
         super().__init__(scope, name_of(LabStack.VOLUMES, settings), description="KMS Lab: EBS volumes")
         volumes = [
             self._volume(f"Data{number}", settings, key_arn) for number in range(1, settings.volume_count + 1)
         ]
         output(self, LabOutputs.data_volume, volumes[0].ref)
-        attach(self, settings, Persona.DATA_OWNER, data_owner())
-        attach(self, settings, Persona.STORAGE_OPERATOR, storage_operator())
+        if settings.instance and network is not None:
+            self._instance(settings, key_arn, network, volumes[0])
+        attach(
+            self,
+            settings,
+            Persona.DATA_OWNER,
+            data_owner(),
+            wildcards("Ids of volumes and snapshots are made by EC2; Describe has no resources.", *ANY_ID),
+        )
+        attach(
+            self,
+            settings,
+            Persona.STORAGE_OPERATOR,
+            storage_operator(),
+            wildcards(
+                "This persona has all of EBS on purpose: what it lacks is the key.", *ANY_ID, "Action::ebs:*"
+            ),
+        )
 
     def _volume(self, name: str, settings: LabSettings, key_arn: str) -> ec2.CfnVolume:
         volume = ec2.CfnVolume(
@@ -107,4 +144,56 @@ class VolumesStack(Stack):
         )
         # Without it CloudFormation would keep nothing either, but cdk-nag and readers cannot know.
         volume.cfn_options.deletion_policy = CfnDeletionPolicy.DELETE
+        acknowledge(
+            volume,
+            in_packs(
+                "EC2EBSInBackupPlan",
+                "What is on it can be lost; a backup would outlive the lab.",
+                ("NIST.800.53.R5", "HIPAA.Security"),
+            ),
+        )
         return volume
+
+    def _instance(
+        self, settings: LabSettings, key_arn: str, network: NetworkStack, volume: ec2.CfnVolume
+    ) -> None:
+        """Add an instance without a public address, a role or a way in: it mounts the volume, that is all."""
+        image = CfnParameter(
+            self, "Image", type="AWS::SSM::Parameter::Value<AWS::EC2::Image::Id>", default=IMAGE_PARAMETER
+        )
+        instance = ec2.CfnInstance(
+            self,
+            "Mount",
+            image_id=image.value_as_string,
+            instance_type=INSTANCE_TYPE,
+            subnet_id=network.subnet_id,
+            security_group_ids=[network.instance_group_id],
+            availability_zone=volume.availability_zone,
+            ebs_optimized=True,
+            metadata_options=ec2.CfnInstance.MetadataOptionsProperty(http_tokens="required"),
+            block_device_mappings=[
+                ec2.CfnInstance.BlockDeviceMappingProperty(
+                    device_name="/dev/xvda",
+                    ebs=ec2.CfnInstance.EbsProperty(
+                        encrypted=True, kms_key_id=key_arn, volume_type="gp3", delete_on_termination=True
+                    ),
+                )
+            ],
+            user_data=Fn.base64(Fn.sub(MOUNT_SCRIPT, {"Volume": volume.ref})),
+            tags=[CfnTag(key="Name", value=f"{settings.prefix}-mount")],
+        )
+        ec2.CfnVolumeAttachment(
+            self, "MountAttachment", device="/dev/sdf", instance_id=instance.ref, volume_id=volume.ref
+        )
+        acknowledge(
+            instance,
+            {
+                "AwsSolutions-EC28": "Detailed monitoring of an instance that only mounts a volume costs more than it.",
+                "AwsSolutions-EC29": "The lab must be easy to tear down: no termination protection.",
+                "HIPAA.Security-EC2InstanceDetailedMonitoringEnabled": "See AwsSolutions-EC28.",
+                **in_packs(
+                    "EC2InstanceProfileAttached", "It needs no permission: EBS decrypts for it under a grant."
+                ),
+            },
+        )
+        output(self, LabOutputs.instance, instance.ref)
