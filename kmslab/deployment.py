@@ -219,19 +219,28 @@ class Deployment:
 
 
 @contextmanager
-def exclusively(project: Project) -> Iterator[None]:
+def exclusively(project: Project, *, patience: float = 0.0) -> Iterator[None]:
     """Hold the lab's lock: two commands that change it would undo each other's work.
 
+    Args:
+        project: whose lab it is.
+        patience: seconds to wait for another command to end.
+
     Raises:
-        LabError: another command holds it.
+        LabError: another command holds it still.
     """
+    deadline = time.monotonic() + patience
     with (project.ensure_home() / "lock").open("w", encoding="utf-8") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise LabError(
-                "Another kmslab command is changing this lab.",
-                hint="Wait for it to end, or stop it with Ctrl-C.",
-                exit_code=ExitCode.DEPLOYMENT,
-            ) from error
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except OSError as error:
+                if time.monotonic() >= deadline:
+                    raise LabError(
+                        "Another kmslab command is working on this lab.",
+                        hint="Wait for it to end, or stop it with Ctrl-C.",
+                        exit_code=ExitCode.DEPLOYMENT,
+                    ) from error
+            time.sleep(0.2)
         yield

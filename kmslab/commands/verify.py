@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from kmslab.commands.settings import load_settings
 from kmslab.deployed import read_outputs
+from kmslab.deployment import exclusively
 from kmslab.lab import Access
 from kmslab.model.errors import ExitCode
 from kmslab.model.target import TargetKind
@@ -24,11 +25,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from kmslab.checks.registry import Check
+    from kmslab.checks.sweep import Swept
     from kmslab.model.capability import Capability
     from kmslab.model.verdict import Verdict
 
 FILES = {"html": "report.html", "json": "report.json", "junit": "report.xml"}
 """Where each format that is not for the terminal goes."""
+
+PATIENCE_SECONDS = 120.0
+"""How long to wait for another command on the same lab."""
 
 NEXT_STEPS = """
 [bold]Next[/]
@@ -44,6 +49,7 @@ def run(
     """Run the checks and report; return NOT_PROVEN if any answered FAIL or ERROR."""
     from kmslab.checks import runner
 
+    checks = runner.catalogue(only)
     project = find_project()
     settings = load_settings(project)
     target = choose_target(project, kind, endpoint_url)
@@ -51,8 +57,11 @@ def run(
     started, clock = datetime.now(UTC), time.monotonic()
     with aws_errors_in_one_line():
         outputs = read_outputs(access)
-        with _shown(len(runner.catalogue(only))) as on_verdict:
-            verdicts = runner.run_all(access, outputs, _capabilities(target.kind), only, on_verdict)
+        # What a run makes for itself, the next one sweeps: two at a time would sweep each other's.
+        with exclusively(project, patience=PATIENCE_SECONDS), _shown(len(checks)) as on_verdict:
+            verdicts = runner.run_all(
+                access, outputs, _capabilities(target.kind), only, on_verdict, on_sweep=_tell_swept
+            )
         report = Report(
             version=version("kmslab"),
             target=target.kind,
@@ -129,6 +138,13 @@ def _shown(total: int) -> Iterator[Callable[[Check, Verdict], None]]:
             )
 
         yield told
+
+
+def _tell_swept(swept: Swept) -> None:
+    for problem in swept.problems:
+        err.print(
+            f"could not clean up: {problem}", style="yellow", markup=False, highlight=False, soft_wrap=True
+        )
 
 
 def _write(report: Report, formats: frozenset[str], folder: Path) -> None:

@@ -1,0 +1,89 @@
+"""Fixtures that more than one part of the suite needs: above all a lab that is deployed once."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).resolve().parent.parent
+KMSLAB = Path(sys.executable).with_name("kmslab")
+
+
+@dataclass(frozen=True)
+class DeployedLab:
+    """A lab that `kmslab up` deployed on an engine of its own.
+
+    Attributes:
+        root: the project folder, which is this checkout.
+        home: the lab's home, a temporary folder.
+        environment: for subprocesses: what `kmslab env` prints, KMSLAB_HOME, and a PATH with kmslab.
+        said: what `kmslab up` wrote to stdout and stderr when it deployed the lab.
+    """
+
+    root: Path
+    home: Path
+    environment: dict[str, str]
+    said: str
+
+    def kmslab(self, *arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+        """Run the real command line on this lab."""
+        return run_kmslab(self.home, *arguments, cwd=cwd)
+
+
+def run_kmslab(
+    home: Path, *arguments: str, cwd: Path | None = None, environment: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run the real command line, as a user in this checkout would, with a home of its own."""
+    return subprocess.run(
+        [KMSLAB, *arguments],
+        cwd=cwd or ROOT,
+        env={**os.environ, "KMSLAB_HOME": str(home), "COLUMNS": "200", **(environment or {})},
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+
+
+def exported(lines: str) -> dict[str, str]:
+    """Read the `export NAME=value` lines of `kmslab env` as a shell would."""
+    pairs = re.findall(r"^export (\w+)=(.*)$", lines, re.MULTILINE)
+    return {name: "".join(shlex.split(value)) for name, value in pairs}
+
+
+@pytest.fixture(scope="session")
+def deployed_lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeployedLab]:
+    """The whole lab, deployed by the real CDK CLI on the real engine, once for the session.
+
+    Tests must leave it as they found it. Every test that uses it runs in the same worker (see below).
+    """
+    home = tmp_path_factory.mktemp("lab") / "home"
+    up = run_kmslab(home, "up")
+    try:
+        assert up.returncode == 0, up.stdout + up.stderr
+        env = run_kmslab(home, "env")
+        assert env.returncode == 0, env.stderr
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+        path = os.pathsep.join((str(KMSLAB.parent), os.environ["PATH"]))
+        environment = {**inherited, **exported(env.stdout), "KMSLAB_HOME": str(home), "PATH": path}
+        yield DeployedLab(ROOT, home, environment, up.stdout + up.stderr)
+    finally:
+        run_kmslab(home, "engine", "stop")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of the deployed lab in one worker of `pytest -n 2 --dist loadgroup`: one deployment."""
+    for item in items:
+        if "deployed_lab" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("deployed-lab"))
