@@ -47,7 +47,11 @@ def principal_of(access_key: str) -> Any:
     from ministack.core.responses import get_account_id
 
     role_arn = ACTING_ROLE.get()
-    return _role_principal(role_arn) if role_arn else iam_evaluator.resolve_principal(access_key, get_account_id())
+    return (
+        _role_principal(role_arn)
+        if role_arn
+        else iam_evaluator.resolve_principal(access_key, get_account_id())
+    )
 
 
 def _role_principal(role_arn: str) -> Any:
@@ -67,3 +71,9 @@ def _role_principal(role_arn: str) -> Any:
         keys={"aws:userid": f"{role.get('RoleId', '')}:AWSCloudFormation", **tags},
         limits=iam_evaluator._permissions_boundary(iam._roles, name, account),
     )
+
+
+def caller_arn(access_key: str) -> str:
+    """ARN of whoever acts, for a message; the access key id when it belongs to nobody."""
+    principal = principal_of(access_key)
+    return str(getattr(principal, "arn", access_key))

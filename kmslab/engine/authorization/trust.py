@@ -1,0 +1,84 @@
+"""Role trust as IAM evaluates it: a resource policy of the role.
+
+A trust statement that names the caller suffices; one that names the account delegates to the caller's
+identity policies; a caller of another account needs both (IAM User Guide, "Policy evaluation logic").
+MiniStack asks identity policies always, and lets the root user assume any role.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+ADMINISTRATOR_ROLE = "kmslab-administrator"
+"""The one role that the engine's root user may assume: on AWS the root user may assume none."""
+
+
+def install() -> None:
+    """Apply the hooks."""
+    from ministack.core import iam_actions, iam_evaluator
+    from ministack.services import sts
+
+    from kmslab.engine.hooks import extend, replace_value
+
+    extend(iam_evaluator, "_resource_policy", "service", "resource_arn")(trust_policy)
+    extend(iam_evaluator, "_principal_matches", "principal", "caller_arn")(no_service_is_root)
+    extend(iam_actions, "request_tag_context", "service", "iam_action", "body", "params")(trust_context)
+    extend(sts, "handle_request", "method", "path", "headers", "body", "query_params")(root_assumes_no_role)
+    replace_value(
+        iam_evaluator,
+        "_POLICY_REQUIRED",
+        iam_evaluator._POLICY_REQUIRED | {"sts"},
+        "a role's trust policy must allow also within its account",
+    )
+
+
+def trust_policy(stock: Any, service: str, resource_arn: str) -> Any:
+    """Give the trust policy of a role as the resource policy of ``sts:AssumeRole``."""
+    if service != "sts" or ":role/" not in resource_arn:
+        return stock(service, resource_arn)
+    from ministack.services import iam
+
+    account = resource_arn.split(":")[4]
+    role = iam._roles.get_scoped(account, None, resource_arn.rsplit("/", 1)[-1])
+    if role is None:
+        return None
+    document = role.get("AssumeRolePolicyDocument") or "{}"
+    return (json.loads(document) if isinstance(document, str) else document), account
+
+
+def no_service_is_root(stock: Any, principal: Any, caller_arn: str) -> bool:
+    """A statement for an AWS service does not let the root user through."""
+    if isinstance(principal, dict) and caller_arn.endswith(":root"):
+        principal = {kind: names for kind, names in principal.items() if kind != "Service"}
+    return bool(stock(principal, caller_arn))
+
+
+def trust_context(
+    stock: Any, service: str, iam_action: str, body: bytes, params: dict[str, Any]
+) -> dict[str, Any]:
+    """Add the condition keys of AssumeRole, which trust policies test."""
+    keys: dict[str, Any] = stock(service, iam_action, body, params)
+    if iam_action == "sts:AssumeRole":
+        for parameter, key in (("ExternalId", "sts:ExternalId"), ("RoleSessionName", "sts:RoleSessionName")):
+            value = params.get(parameter)
+            if value:
+                keys[key] = value[0] if isinstance(value, list) else value
+    return keys
+
+
+async def root_assumes_no_role(
+    stock: Any, method: str, path: str, headers: dict[str, str], body: bytes, query_params: dict[str, Any]
+) -> Any:
+    """Refuse AssumeRole by the root user, but for the lab's own administrator role."""
+    from ministack.core import iam_evaluator
+    from ministack.core.router import extract_access_key_id
+    from ministack.services import iam
+
+    if (
+        b"Action=AssumeRole&" in body + b"&"
+        and iam_evaluator.is_root_access_key(extract_access_key_id(headers, query_params) or "")
+        and ADMINISTRATOR_ROLE.encode() not in body
+    ):
+        return iam._error(403, "AccessDenied", "Roles may not be assumed by root accounts.", ns="sts")
+    return await stock(method, path, headers, body, query_params)

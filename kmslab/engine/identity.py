@@ -1,0 +1,82 @@
+"""The account that the engine plays: its number, its Region and the root user's key, made once per lab.
+
+They are kept in one file of mode 0600 in the engine's folder, never on a command line or in a log.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import stat
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING
+
+from kmslab.model.errors import ExitCode, LabError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+DEFAULT_REGION = "us-east-1"
+_FILE = "root.json"
+_KEY_ID_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """The engine's account.
+
+    Attributes:
+        account_id: 12 digits, random for each lab.
+        region: the Region of `EngineInfo`; the engine answers for every Region.
+        access_key_id: of the account's root user.
+        secret_access_key: of the account's root user.
+    """
+
+    account_id: str
+    region: str
+    access_key_id: str
+    secret_access_key: str = field(repr=False)
+
+
+def load_or_create(folder: Path, region: str) -> Identity:
+    """Return the lab's identity; make it at the first start.
+
+    Args:
+        folder: the engine's folder.
+        region: for a new identity; an existing one keeps its own, since its stacks live there.
+
+    Raises:
+        LabError: the file is not readable as an identity.
+    """
+    path = folder / _FILE
+    try:
+        path.chmod(stat.S_IRUSR | stat.S_IWUSR)
+        return Identity(**json.loads(path.read_text()))
+    except FileNotFoundError:
+        identity = _new(region)
+    except (ValueError, TypeError) as error:
+        raise LabError(
+            f"{path} is damaged",
+            hint="remove the lab's .kmslab folder to begin anew",
+            exit_code=ExitCode.ENGINE,
+        ) from error
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        json.dump(asdict(identity), file)
+    return identity
+
+
+def load(folder: Path) -> Identity:
+    """Return the identity of a lab whose engine has been started before.
+
+    Raises:
+        FileNotFoundError: it never was.
+    """
+    return Identity(**json.loads((folder / _FILE).read_text()))
+
+
+def _new(region: str) -> Identity:
+    # Real account numbers are random too; a leading 9 makes ours easy to tell apart in a log.
+    account = "9" + "".join(secrets.choice("0123456789") for _ in range(11))
+    key_id = "AKIA" + "".join(secrets.choice(_KEY_ID_ALPHABET) for _ in range(16))
+    return Identity(account, region, key_id, secrets.token_urlsafe(30))

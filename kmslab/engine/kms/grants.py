@@ -1,0 +1,208 @@
+"""Grants: made, listed, retired and revoked. Source: API reference; KMS Developer Guide, "Grants in AWS KMS"."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import time
+from typing import TYPE_CHECKING, Any
+
+from kmslab.engine.authorization.caller import caller_arn
+from kmslab.engine.authorization.grants import grants_of, is_principal
+from kmslab.engine.kms import records, specs
+from kmslab.engine.kms.errors import KmsError, invalid
+from kmslab.engine.kms.paging import page
+from kmslab.engine.kms.service import Call, operation
+
+if TYPE_CHECKING:
+    from kmslab.engine.kms.records import KeyRecord
+
+GRANTS_PER_KEY = 50000
+_ANY = {"CreateGrant", "DescribeKey", "RetireGrant"}
+_BY_USAGE = {
+    specs.SIGN_VERIFY: {"Sign", "Verify", "GetPublicKey"},
+    specs.GENERATE_VERIFY_MAC: {"GenerateMac", "VerifyMac"},
+    specs.KEY_AGREEMENT: {"DeriveSharedSecret", "GetPublicKey"},
+}
+_SYMMETRIC = {
+    "Decrypt",
+    "Encrypt",
+    "GenerateDataKey",
+    "GenerateDataKeyPair",
+    "GenerateDataKeyPairWithoutPlaintext",
+    "GenerateDataKeyWithoutPlaintext",
+    "ReEncryptFrom",
+    "ReEncryptTo",
+}
+_RSA_ENCRYPTION = {"Decrypt", "Encrypt", "GetPublicKey", "ReEncryptFrom", "ReEncryptTo"}
+_COMPARED = ("KeyId", "Name", "GranteePrincipal", "RetiringPrincipal", "Operations", "Constraints")
+
+
+def _store() -> Any:
+    from ministack.services import kms
+
+    return kms._grants
+
+
+def _possible(key: KeyRecord) -> set[str]:
+    """The grant operations that the key supports."""
+    if records.is_symmetric(key):
+        return _ANY | _SYMMETRIC
+    return _ANY | _BY_USAGE.get(key["KeyUsage"], _RSA_ENCRYPTION)
+
+
+@operation("CreateGrant")
+def create_grant(call: Call) -> dict[str, Any]:
+    """Let a principal use a key without a policy; the same request under the same name is one grant."""
+    key = call.key(aliases_allowed=False)
+    records.require_state(key)
+    impossible = set(call.get("Operations")) - _possible(key)
+    if impossible:
+        raise invalid(f"Operations {sorted(impossible)} are not supported for key {key['Arn']}.")
+    _check_principals(call)
+    constraints = call.get("Constraints") or {}
+    if "EncryptionContextSubset" in constraints and "EncryptionContextEquals" in constraints:
+        raise invalid("A grant can have one encryption context constraint only.")
+    if not records.is_symmetric(key) and (
+        "EncryptionContextSubset" in constraints or "EncryptionContextEquals" in constraints
+    ):
+        raise invalid("Encryption context constraints are not supported for asymmetric and HMAC keys.")
+    call.end_of_dry_run()
+    wanted = {
+        "KeyId": key["Arn"],
+        "Name": call.get("Name", ""),
+        "GranteePrincipal": call.get("GranteePrincipal") or call.get("GranteeServicePrincipal"),
+        "RetiringPrincipal": call.get("RetiringPrincipal") or call.get("RetiringServicePrincipal"),
+        "Operations": list(dict.fromkeys(call.get("Operations"))),
+        "Constraints": constraints or None,
+    }
+    grant = _same(key, wanted) or _new(key, wanted)
+    token = base64.urlsafe_b64encode(os.urandom(96)).decode()
+    grant["_tokens"].append(hashlib.sha256(token.encode()).hexdigest())
+    return {"GrantId": grant["GrantId"], "GrantToken": token}
+
+
+def _check_principals(call: Call) -> None:
+    if bool(call.get("GranteePrincipal")) == bool(call.get("GranteeServicePrincipal")):
+        raise invalid("Exactly one of GranteePrincipal and GranteeServicePrincipal is required.")
+    for member in ("GranteePrincipal", "RetiringPrincipal"):
+        named = call.get(member)
+        fields = named.split(":", 5) if named else []
+        if named and (len(fields) < 6 or fields[0] != "arn" or fields[2] not in ("iam", "sts")):  # noqa: PLR2004  # an ARN has six fields
+            raise KmsError("InvalidArnException", f"Invalid ARN: {named}")
+
+
+def _same(key: KeyRecord, wanted: dict[str, Any]) -> dict[str, Any] | None:
+    if not wanted["Name"]:
+        return None
+    return next(
+        (one for one in grants_of(key) if all(one.get(name) == wanted[name] for name in _COMPARED)), None
+    )
+
+
+def _new(key: KeyRecord, wanted: dict[str, Any]) -> dict[str, Any]:
+    from ministack.core.responses import get_account_id
+
+    if sum(1 for _ in grants_of(key)) >= GRANTS_PER_KEY:
+        raise KmsError("LimitExceededException", f"{key['Arn']} has {GRANTS_PER_KEY} grants already.")
+    grant_id = os.urandom(32).hex()
+    grant = {
+        **wanted,
+        "GrantId": grant_id,
+        "CreationDate": round(time.time(), 3),
+        "IssuingAccount": f"arn:aws:iam::{get_account_id()}:root",
+        "_tokens": [],
+    }
+    _store().set_scoped(records.account_of(key), records.region_of(key), grant_id, grant)
+    return grant
+
+
+def _entry(grant: dict[str, Any]) -> dict[str, Any]:
+    """GrantListEntry: service principals under their own names, nothing that is empty but the name."""
+    shown = {name: value for name, value in grant.items() if not name.startswith("_") and value is not None}
+    for role in ("Grantee", "Retiring"):
+        if not str(shown.get(f"{role}Principal", "arn:")).startswith("arn:"):
+            shown[f"{role}ServicePrincipal"] = shown.pop(f"{role}Principal")
+    return shown
+
+
+@operation("ListGrants")
+def list_grants(call: Call) -> dict[str, Any]:
+    """The key's grants, narrowed by id or grantee."""
+    key = call.key(aliases_allowed=False)
+    grantee = call.get("GranteePrincipal") or call.get("GranteeServicePrincipal")
+    found = [
+        _entry(grant)
+        for grant in sorted(grants_of(key), key=lambda grant: (grant["CreationDate"], grant["GrantId"]))
+        if call.get("GrantId") in (None, grant["GrantId"]) and grantee in (None, grant["GranteePrincipal"])
+    ]
+    return page(call, found, "Grants", default=50, maximum=100)
+
+
+@operation("ListRetirableGrants")
+def list_retirable_grants(call: Call) -> dict[str, Any]:
+    """The grants of the account's keys that a principal may retire."""
+    retiring = call.get("RetiringPrincipal") or call.get("RetiringServicePrincipal")
+    if not retiring:
+        raise invalid("RetiringPrincipal or RetiringServicePrincipal is required.")
+    call.allow_without_key()
+    found = [_entry(grant) for grant in _store().values() if grant["RetiringPrincipal"] == retiring]
+    found.sort(key=lambda grant: (grant["CreationDate"], grant["GrantId"]))
+    return page(call, found, "Grants", default=50, maximum=100)
+
+
+@operation("RevokeGrant")
+def revoke_grant(call: Call) -> dict[str, Any]:
+    """End a grant at once, as the key's administrator does."""
+    key = call.key(aliases_allowed=False)
+    grant = _by_id(key, call.get("GrantId"))
+    records.require_state(
+        key, "Disabled", "PendingDeletion", "PendingImport", "Unavailable", "PendingReplicaDeletion"
+    )
+    call.end_of_dry_run()
+    _remove(grant)
+    return {}
+
+
+@operation("RetireGrant")
+def retire_grant(call: Call) -> dict[str, Any]:
+    """End a grant as its retiring principal, as a grantee with RetireGrant, or with the permission."""
+    grant, key = _retired(call)
+    who = caller_arn(call.access_key)
+    may = is_principal(grant.get("RetiringPrincipal"), who) or (
+        "RetireGrant" in grant["Operations"] and is_principal(grant["GranteePrincipal"], who)
+    )
+    if may:
+        call.keys.append(key)
+    else:
+        call.allow(key)
+    call.end_of_dry_run()
+    _remove(grant)
+    return {}
+
+
+def _retired(call: Call) -> tuple[dict[str, Any], KeyRecord]:
+    token, key_ref, grant_id = call.get("GrantToken"), call.get("KeyId"), call.get("GrantId")
+    if bool(token) == bool(key_ref and grant_id):
+        raise invalid("Either a GrantToken, or a KeyId and a GrantId, is required.")
+    if not token:
+        key = records.require(key_ref, aliases_allowed=False)
+        return _by_id(key, grant_id), key
+    digest = hashlib.sha256(token.encode()).hexdigest()
+    grant = next((one for one in list(_store()._data.values()) if digest in one["_tokens"]), None)
+    if grant is None:
+        raise KmsError("InvalidGrantTokenException", "Invalid grant token")
+    return grant, records.require(grant["KeyId"])
+
+
+def _by_id(key: KeyRecord, grant_id: str) -> dict[str, Any]:
+    found = next((grant for grant in grants_of(key) if grant["GrantId"] == grant_id), None)
+    if found is None:
+        raise KmsError("NotFoundException", f"Grant ID {grant_id} not found")
+    return found
+
+
+def _remove(grant: dict[str, Any]) -> None:
+    fields = grant["KeyId"].split(":")
+    _store().pop_scoped(fields[4], fields[3], grant["GrantId"], None)

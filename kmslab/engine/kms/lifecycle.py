@@ -1,0 +1,70 @@
+"""What happens to a key by the passing of time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from kmslab.engine.kms.records import KeyRecord
+
+DAY = 86400.0
+
+
+def advance(key: KeyRecord, now: float) -> KeyRecord | None:
+    """Apply what has become due: the end of a deletion window, expiry of material, automatic rotation.
+
+    Args:
+        key: the key as stored; changed in place.
+        now: seconds since 1970.
+
+    Returns: the key, or None when its deletion window has ended and it is gone.
+    """
+    state = key["KeyState"]
+    if state == "PendingDeletion" and now >= key.get("DeletionDate", now + 1):
+        _delete(key)
+        return None
+    if key["Origin"] == "EXTERNAL" and state != "PendingImport":
+        _expire(key, now)
+    elif key.get("KeyRotationEnabled") and state == "Enabled":
+        _rotate_when_due(key, now)
+    return key
+
+
+def next_rotation(key: KeyRecord) -> float:
+    """When automatic rotation is due, seconds since 1970."""
+    return key["rotation_start"] + key["RotationPeriodInDays"] * DAY
+
+
+def _rotate_when_due(key: KeyRecord, now: float) -> None:
+    from kmslab.engine.kms.rotation import rotate
+
+    while key.get("primary_region", "") in ("", key["Arn"].split(":")[3]) and now >= next_rotation(key):
+        due = next_rotation(key)
+        rotate(key, "AUTOMATIC", due)
+        key["rotation_start"] = due
+
+
+def _expire(key: KeyRecord, now: float) -> None:
+    from kmslab.engine.kms.imported import forget_material
+
+    for material in key.get("materials", []):
+        if material["key"] is not None and now >= material.get("valid_to", now + 1):
+            forget_material(key, material)
+    if now >= key.get("valid_to", now + 1) and not key.get("materials"):
+        forget_material(key, None)
+
+
+def _delete(key: KeyRecord) -> None:
+    from ministack.services import kms
+
+    from kmslab.engine.kms import records
+
+    account, region = records.account_of(key), records.region_of(key)
+    kms._keys.pop_scoped(account, region, key["KeyId"], None)
+    for alias in records.alias_names(key):
+        alias_arn = f"arn:aws:kms:{region}:{account}:{alias}"
+        kms._aliases.pop_scoped(account, region, alias_arn, None)
+        kms._alias_dates.pop_scoped(account, region, alias_arn, None)
+    for scope, grant in list(kms._grants._data.items()):
+        if grant["KeyId"] == key["Arn"]:
+            kms._grants._data.pop(scope, None)

@@ -1,0 +1,50 @@
+"""RSA keys made ahead of need: RSA_4096 takes about a second, and a lab creates them at deployment."""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict, deque
+from typing import Any
+
+_EXPONENT = 65537
+_STOCK = {4096: 1, 2048: 1}
+"""How many keys of each size to keep ready."""
+
+_ready: dict[int, deque[Any]] = defaultdict(deque)
+_lock = threading.Lock()
+_filling = threading.Event()
+
+
+def take(bits: int) -> Any:
+    """A new RSA private key that nobody else gets, from the stock if it has one."""
+    with _lock:
+        key = _ready[bits].popleft() if _ready[bits] else None
+    if key is None:
+        return _generate(bits)
+    fill()
+    return key
+
+
+def fill() -> None:
+    """Start to fill the stock in the background; one filler at a time."""
+    if _filling.is_set():
+        return
+    _filling.set()
+    threading.Thread(target=_fill, name="rsa-pool", daemon=True).start()
+
+
+def _fill() -> None:
+    try:
+        for bits, wanted in _STOCK.items():
+            while len(_ready[bits]) < wanted:
+                key = _generate(bits)
+                with _lock:
+                    _ready[bits].append(key)
+    finally:
+        _filling.clear()
+
+
+def _generate(bits: int) -> Any:
+    from cryptography.hazmat.primitives.asymmetric import rsa
+
+    return rsa.generate_private_key(public_exponent=_EXPONENT, key_size=bits)

@@ -1,0 +1,297 @@
+"""The engine's own process: two loopback sockets, TLS on one of them, MiniStack behind a guard.
+
+`prepare_environment` comes first, since MiniStack reads its settings when it is imported.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import socket
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs
+
+from kmslab.model.errors import ExitCode, LabError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+    from pathlib import Path
+
+    from kmslab.engine.certificates import Certificates
+    from kmslab.engine.identity import Identity
+
+    Scope = MutableMapping[str, Any]
+    Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+    Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+    Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+LOOPBACK = "127.0.0.1"
+SERVICES = (
+    "cloudformation",
+    "cloudtrail",
+    "cloudwatch",
+    "dynamodb",
+    "ec2",
+    "ecr",
+    "events",
+    "iam",
+    "kms",
+    "lambda",
+    "logs",
+    "s3",
+    "secretsmanager",
+    "sns",
+    "sqs",
+    "ssm",
+    "sts",
+    "tagging",
+)
+"""What a lab needs, and CDK's bootstrap and auto-delete-objects function; each is imported at first use."""
+
+_HEALTH = "/_ministack/health"
+_CALLBACKS = ("/_ministack/cfn-response/", "/_ministack/cfn-signal/")
+"""Where custom resources answer: each path ends in a token that cannot be guessed."""
+_UNTRUSTED_HEADERS = frozenset({b"x-forwarded-proto", b"x-forwarded-for", b"x-forwarded-host", b"forwarded"})
+"""Nobody stands between client and engine, so these can only be forged: aws:SecureTransport reads one."""
+_INHERITED = ("USE_SSL", "BIND_HOST", "PERSIST_STATE", "S3_PERSIST", "LOCALSTACK_PERSISTENCE", "EDGE_PORT")
+_BACKLOG = 256
+_SHUTDOWN_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Sockets:
+    """The listening sockets, both on 127.0.0.1.
+
+    Attributes:
+        tls: for every ordinary client.
+        plain: plain HTTP, so that a policy's ``aws:SecureTransport`` deny can be seen.
+    """
+
+    tls: socket.socket
+    plain: socket.socket
+
+    @property
+    def tls_port(self) -> int:
+        """The port of the TLS socket."""
+        return int(self.tls.getsockname()[1])
+
+    @property
+    def plain_port(self) -> int:
+        """The port of the plain socket."""
+        return int(self.plain.getsockname()[1])
+
+
+def open_sockets(port: int) -> Sockets:
+    """Bind both sockets; the plain one takes any free port.
+
+    Args:
+        port: of the TLS socket; 0 for any free one.
+
+    Raises:
+        LabError: the port is taken or may not be bound.
+    """
+    try:
+        tls = _listen(port)
+    except OSError as error:
+        raise LabError(
+            f"port {port} on {LOOPBACK} cannot be used: {os.strerror(error.errno or 0)}",
+            hint="stop what listens there, or let the engine choose a port: leave --port out",
+            exit_code=ExitCode.ENGINE,
+        ) from error
+    return Sockets(tls, _listen(0))
+
+
+def _listen(port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((LOOPBACK, port))
+        listener.listen(_BACKLOG)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def prepare_environment(
+    folder: Path, identity: Identity, port: int, *, ca_bundle: Path | None, log_level: str = "WARNING"
+) -> None:
+    """Set what MiniStack reads at import, in this process's environment.
+
+    Args:
+        folder: the engine's folder; state is kept in ``state/`` and objects in ``s3/`` beneath it.
+        identity: the account to play.
+        port: where the engine listens, for URLs it hands out.
+        ca_bundle: the lab's CA; with it the functions it runs call back over TLS.
+        log_level: Python's name of a level.
+    """
+    for name in _INHERITED:
+        os.environ.pop(name, None)
+    for name in [name for name in os.environ if name.startswith(("MINISTACK_", "AWS_"))]:
+        del os.environ[name]
+    state, objects = folder / "state", folder / "s3"
+    for part in (state, objects):
+        part.mkdir(parents=True, exist_ok=True, mode=0o700)
+    os.environ.update(
+        {
+            "AUTH": "true",
+            "AWS_ACCESS_KEY_ID": identity.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": identity.secret_access_key,
+            "BIND_HOST": LOOPBACK,
+            "CLOUDTRAIL_RECORDING": "1",
+            # A learner's Docker is never touched: no reaper, no containers.
+            "DOCKER_HOST": "unix:///nonexistent",
+            "GATEWAY_PORT": str(port),
+            "IOT_MTLS_ENABLED": "0",
+            "LOG_LEVEL": log_level,
+            "MINISTACK_ACCOUNT_ID": identity.account_id,
+            "MINISTACK_HOST": "localhost",
+            "MINISTACK_REGION": identity.region,
+            "MINISTACK_WORKER_THREADS": "16",
+            "PERSIST_STATE": "1",
+            "S3_DATA_DIR": str(objects),
+            "S3_PERSIST": "1",
+            "SERVICES": ",".join(SERVICES),
+            "SFTP_ENABLED": "0",
+            "STATE_DIR": str(state),
+        }
+    )
+    if ca_bundle:
+        os.environ.update(
+            {
+                "AWS_CA_BUNDLE": str(ca_bundle),
+                "AWS_ENDPOINT_URL": f"https://localhost:{port}",
+                "NODE_EXTRA_CA_CERTS": str(ca_bundle),
+                "USE_SSL": "1",
+            }
+        )
+
+
+def application() -> Application:
+    """MiniStack with our rooms, behind the guard.
+
+    Raises:
+        LabError: the installed MiniStack is not the tested one.
+    """
+    from kmslab.engine import install
+
+    install()
+    from ministack import app
+    from ministack.core.router import extract_access_key_id
+
+    from kmslab.engine.authorization.caller import CALLER
+    from kmslab.engine.hooks import extend
+
+    extend(app, "_run_init_scripts")(no_scripts)
+    extend(app, "_collect_scripts")(no_scripts)
+    extend(app, "_stop_docker_containers")(no_scripts)
+
+    async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})
+            return
+        if scope["type"] == "http":
+            headers = {
+                name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]
+            }
+            if reason := refused(scope["method"], scope["path"], headers):
+                await _forbid(send, reason)
+                return
+            scope["headers"] = [
+                (name, value) for name, value in scope["headers"] if name.lower() not in _UNTRUSTED_HEADERS
+            ]
+            query = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+            CALLER.set(extract_access_key_id(headers, query) or "")
+        await app.app(scope, receive, send)
+
+    return guarded
+
+
+def no_scripts(_stock: Callable[..., object], *_args: object, **_options: object) -> list[str]:
+    """Run no script from system folders and touch no container: the engine has neither."""
+    return []
+
+
+def refused(method: str, path: str, headers: Mapping[str, str]) -> str:
+    """Why a request is not let through to MiniStack; empty when it is.
+
+    Args:
+        method: of HTTP.
+        path: decoded.
+        headers: names in lower case.
+    """
+    if "origin" in headers:
+        return "the engine does not talk to web pages"
+    if path.startswith("/_") and path != _HEALTH and not (method == "PUT" and path.startswith(_CALLBACKS)):
+        return "the engine has no administration over HTTP"
+    return ""
+
+
+async def _forbid(send: Send, reason: str) -> None:
+    body = json.dumps({"__type": "AccessDeniedException", "message": reason}).encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": 403, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def serve(app: Application, sockets: Sockets, certificates: Certificates, ready: Callable[[], None]) -> None:
+    """Serve until SIGTERM or SIGINT; state is saved on the way out.
+
+    Args:
+        app: what `application` returned.
+        sockets: both listening.
+        certificates: for the TLS socket.
+        ready: called once the engine answers.
+    """
+    from hypercorn.asyncio import serve as hypercorn_serve
+    from hypercorn.config import Config
+
+    config = Config()
+    config.bind = [f"fd://{sockets.tls.fileno()}"]
+    config.insecure_bind = [f"fd://{sockets.plain.fileno()}"]
+    config.certfile, config.keyfile = str(certificates.certificate), str(certificates.key)
+    config.alpn_protocols = ["http/1.1"]
+    config.keep_alive_timeout = 75
+    config.graceful_timeout = _SHUTDOWN_SECONDS
+    config.shutdown_timeout = _SHUTDOWN_SECONDS
+    config.accesslog = None
+    config.loglevel = os.environ["LOG_LEVEL"]
+    config.include_server_header = False
+
+    async def run() -> None:
+        from kmslab.engine.administrator import ensure_role
+
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+
+        async def announce() -> None:
+            await _answers(sockets.plain_port)
+            await ensure_role()
+            ready()
+
+        announcing = asyncio.create_task(announce())
+        announcing.add_done_callback(
+            lambda task: stop.set() if not task.cancelled() and task.exception() else None
+        )
+        await hypercorn_serve(app, config, shutdown_trigger=stop.wait)  # type: ignore[arg-type]  # its own Protocol types
+        if announcing.done():
+            announcing.result()
+        announcing.cancel()
+
+    with contextlib.closing(sockets.tls), contextlib.closing(sockets.plain):
+        asyncio.run(run())
+
+
+async def _answers(port: int) -> None:
+    """Return once the engine answers its health check; the socket queues the request until then."""
+    reader, writer = await asyncio.open_connection(LOOPBACK, port)
+    writer.write(f"GET {_HEALTH} HTTP/1.1\r\nHost: {LOOPBACK}\r\nConnection: close\r\n\r\n".encode())
+    await writer.drain()
+    await reader.read()
+    writer.close()

@@ -1,0 +1,49 @@
+"""Short-lived credentials of the engine's administrator role, for whoever may read the lab's folder."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING
+
+from kmslab.engine import identity
+from kmslab.engine.authorization.trust import ADMINISTRATOR_ROLE
+from kmslab.model.errors import ExitCode, LabError
+from kmslab.model.target import Credentials
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from kmslab.engine.control import EngineInfo
+
+
+def administrator_credentials(home: Path, engine: EngineInfo, seconds: int) -> Credentials:
+    """Assume the administrator role as the account's root user.
+
+    Args:
+        home: the lab's folder.
+        engine: which is running.
+        seconds: life of the credentials.
+
+    Raises:
+        LabError: the engine refuses, or cannot be reached.
+    """
+    import boto3
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    root = identity.load(home / "engine")
+    client = boto3.Session(root.access_key_id, root.secret_access_key, region_name=engine.region).client(
+        "sts", endpoint_url=engine.endpoint_url, verify=str(engine.ca_bundle)
+    )
+    try:
+        answer = client.assume_role(
+            RoleArn=f"arn:aws:iam::{engine.account_id}:role/{ADMINISTRATOR_ROLE}",
+            RoleSessionName=f"operator-{uuid.uuid4().hex[:8]}",
+            DurationSeconds=seconds,
+        )["Credentials"]
+    except (ClientError, BotoCoreError) as error:
+        raise LabError(
+            f"the local engine gives no credentials: {error}",
+            hint="kmslab engine stop, then kmslab engine start",
+            exit_code=ExitCode.ENGINE,
+        ) from error
+    return Credentials(answer["AccessKeyId"], answer["SecretAccessKey"], answer["SessionToken"])
