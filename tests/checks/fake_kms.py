@@ -17,12 +17,22 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from tests.checks.fakes import ACCOUNT, REGION, Refusal, Request, World
+from tests.checks.fakes import ACCOUNT, REGION, Refusal, Request, World, policy_document
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 WRAPPING_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+DEFAULT_POLICY = policy_document(
+    {
+        "Effect": "Allow",
+        "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"},
+        "Action": "kms:*",
+        "Resource": "*",
+    }
+)
+"""KMS's own, for keys made without one."""
 
 
 @dataclass
@@ -58,11 +68,13 @@ class FakeKms:
     Attributes:
         keys: by ARN.
         aliases: alias name to ARN.
+        grants: by id, as ListGrants shows them.
     """
 
     def __init__(self, world: World) -> None:
         self.keys: dict[str, FakeKey] = {}
         self.aliases: dict[str, str] = {}
+        self.grants: dict[str, dict[str, Any]] = {}
         for name in vars(type(self)):
             if name[0].isupper():
                 world.answers(f"kms:{name}", getattr(self, name))
@@ -112,6 +124,13 @@ class FakeKms:
         except (InvalidTag, KeyError):
             raise Refusal("InvalidCiphertextException") from None
 
+    def key_of(self, request: Request) -> FakeKey:
+        """The key that a request is about: the one it names, or the one that its ciphertext names."""
+        if "KeyId" in request.parameters or "TargetKeyId" in request.parameters:
+            return self.find(request.get("KeyId") or request["TargetKeyId"])
+        blob = request["CiphertextBlob"]
+        return self.find(blob[2 : 2 + int.from_bytes(blob[:2], "big")].decode().partition("|")[0])
+
     def CreateKey(self, request: Request) -> dict[str, Any]:  # noqa: N802  # named as the operation, as all below
         origin = request.get("Origin", "AWS_KMS")
         key = self.add(
@@ -120,7 +139,7 @@ class FakeKms:
             usage=request.get("KeyUsage", "ENCRYPT_DECRYPT"),
             origin=origin,
             state="Enabled" if origin == "AWS_KMS" else "PendingImport",
-            policy=request.get("Policy", ""),
+            policy=request.get("Policy", DEFAULT_POLICY),
             tags=request.get("Tags", []),
         )
         return self.DescribeKey(Request(request.persona, "kms:DescribeKey", {"KeyId": key.arn}))
@@ -148,6 +167,8 @@ class FakeKms:
         return {"Policy": self.find(request["KeyId"]).policy}
 
     def PutKeyPolicy(self, request: Request) -> dict[str, Any]:  # noqa: N802
+        if "kms:PutKeyPolicy" not in request["Policy"] and "kms:*" not in request["Policy"]:
+            raise Refusal("MalformedPolicyDocumentException")
         self.find(request["KeyId"]).policy = request["Policy"]
         return {}
 
@@ -182,6 +203,49 @@ class FakeKms:
         answer = self.GenerateDataKey(request)
         del answer["Plaintext"]
         return answer
+
+    def CreateAlias(self, request: Request) -> dict[str, Any]:  # noqa: N802
+        self.aliases[request["AliasName"]] = request["TargetKeyId"]
+        return {}
+
+    def UpdateAlias(self, request: Request) -> dict[str, Any]:  # noqa: N802
+        return self.CreateAlias(request)
+
+    def DeleteAlias(self, request: Request) -> dict[str, Any]:  # noqa: N802
+        del self.aliases[request["AliasName"]]
+        return {}
+
+    def ListAliases(self, request: Request) -> dict[str, Any]:  # noqa: N802
+        return {"Aliases": [{"AliasName": n} for n, arn in self.aliases.items() if arn == request["KeyId"]]}
+
+    def TagResource(self, request: Request) -> dict[str, Any]:  # noqa: N802
+        self.find(request["KeyId"]).tags.extend(request["Tags"])
+        return {}
+
+    def UntagResource(self, request: Request) -> dict[str, Any]:  # noqa: N802
+        key = self.find(request["KeyId"])
+        key.tags = [tag for tag in key.tags if tag["TagKey"] not in request["TagKeys"]]
+        return {}
+
+    def CreateGrant(self, request: Request) -> dict[str, Any]:  # noqa: N802
+        if request.get("DryRun"):
+            raise Refusal("DryRunOperationException")
+        grant_id = uuid.uuid4().hex * 2
+        names = ("GranteePrincipal", "Operations", "Constraints", "Name")
+        self.grants[grant_id] = {"GrantId": grant_id} | {n: request.get(n) for n in names if request.get(n)}
+        return {"GrantId": grant_id, "GrantToken": grant_id}
+
+    def ListGrants(self, request: Request) -> dict[str, Any]:  # noqa: N802
+        wanted = request.get("GrantId")
+        return {"Grants": [g for g in self.grants.values() if wanted in {None, g["GrantId"]}]}
+
+    def RevokeGrant(self, request: Request) -> dict[str, Any]:  # noqa: N802
+        del self.grants[request["GrantId"]]
+        return {}
+
+    def ReplicateKey(self, request: Request) -> dict[str, Any]:  # noqa: N802
+        self.find(request["KeyId"]).multi_region = True
+        return {}
 
     def EnableKey(self, request: Request) -> dict[str, Any]:  # noqa: N802
         self.find(request["KeyId"]).state = "Enabled"

@@ -16,6 +16,7 @@ ERROR when the service cannot be reached (`World.unreachable`).
 from __future__ import annotations
 
 import json
+from copy import deepcopy
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -177,7 +178,10 @@ class World:
         self.requests.append(request)
         for rule in self._rules:
             if rule.matches(request):
-                reply: Mapping[str, Any] = rule.reply(request) if callable(rule.reply) else rule.reply
+                # A copy: botocore decodes policies inside the answer, and the rule answers again.
+                reply: Mapping[str, Any] = (
+                    rule.reply(request) if callable(rule.reply) else deepcopy(rule.reply)
+                )
                 return reply
         raise AssertionError(f"the fake world has no answer to {request.action} by {request.persona}")
 

@@ -1,0 +1,273 @@
+"""A fake lab in good order: its keys with their policies, who may do what with them, and its identities.
+
+Written from DESIGN.md, as the checks are; nothing here looks at `stacks`.
+"""
+
+from __future__ import annotations
+
+import io
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from kmslab.checks.expectations import KEYS
+from kmslab.model.persona import ROLES, Persona
+from tests.checks.fake_kms import FakeKey, FakeKms
+from tests.checks.fakes import ACCOUNT, OUTPUTS, PREFIX, Request, World, key_arn, policy_document, role_arn
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ROOT = f"arn:aws:iam::{ACCOUNT}:root"
+EXECUTION_ROLE = f"arn:aws:iam::{ACCOUNT}:role/cdk-hnb659fds-cfn-exec-role-{ACCOUNT}-eu-central-1"
+CONTEXT = {"kmslab": "training"}
+USE = frozenset(
+    {
+        "Encrypt",
+        "Decrypt",
+        "ReEncrypt",
+        "GenerateDataKey",
+        "GenerateDataKeyWithoutPlaintext",
+    }
+)
+LOOK = frozenset({"DescribeKey", "GetKeyPolicy", "ListResourceTags", "GetKeyRotationStatus", "ListGrants"})
+ADMINISTER = frozenset({"EnableKey", "DisableKey", "TagResource", "UntagResource", "DescribeKey"})
+NOBODY = frozenset({"PutKeyPolicy", "UpdateAlias", "ReplicateKey", "ScheduleKeyDeletion"})
+Statement = dict[str, Any]
+
+
+class LabWorld(World):
+    """A world with a lab in it.
+
+    Attributes:
+        kms: its keys.
+        objects: what is in its buckets, by (bucket, key).
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.kms = FakeKms(self)
+        self.objects: dict[tuple[str, str], bytes] = {}
+
+
+def key(world: World, name: str) -> FakeKey:
+    """One of the lab's keys, to break it."""
+    assert isinstance(world, LabWorld)
+    return world.kms.keys[key_arn(name)]
+
+
+def good_lab() -> LabWorld:
+    """Return a world in which every check passes."""
+    world = LabWorld()
+    for expected in KEYS:
+        world.kms.add(
+            key_arn(expected.name),
+            f"alias/{PREFIX}/{expected.name}",
+            spec=expected.spec,
+            usage=expected.usage,
+            origin=expected.origin,
+            multi_region=expected.multi_region,
+            rotation_days=365 if expected.rotates else 0,
+            state="Enabled" if expected.origin == "AWS_KMS" else "PendingImport",
+            tags=[{"TagKey": "kmslab:prefix", "TagValue": PREFIX}],
+            policy=policy_document(*key_policy(expected.name)),
+        )
+    lab_keys = frozenset(world.kms.keys)
+    for operation in USE | LOOK | ADMINISTER | NOBODY | {"CreateGrant", "RevokeGrant"}:
+        world.refuses(f"kms:{operation}", when=lambda request: not _permitted(world, lab_keys, request))
+    _s3(world)
+    _identities(world)
+    return world
+
+
+def key_policy(name: str) -> list[Statement]:
+    """The policy of a key: administration by name, use by the owner or through one service."""
+    statements = [
+        for_account(("kms:PutKeyPolicy", "kms:DisableKey", "kms:ScheduleKeyDeletion"), ROOT, EXECUTION_ROLE),
+        for_account(("kms:DescribeKey", "kms:EnableKey", "kms:DisableKey"), role_arn("key-administrator")),
+    ]
+    if name == "secrets":
+        through = {
+            "kms:ViaService": "secretsmanager.eu-central-1.amazonaws.com",
+            "kms:CallerAccount": ACCOUNT,
+        }
+        return [*statements, for_account(("kms:Decrypt",)) | {"Condition": {"StringEquals": through}}]
+    if name == "trail":
+        return [*statements, cloudtrail()]
+    return [
+        *statements,
+        for_account(("kms:Decrypt", "kms:GenerateDataKey", "kms:Sign"), role_arn("data-owner")),
+    ]
+
+
+def for_account(actions: tuple[str, ...], *principals: str) -> Statement:
+    """A statement for the account, narrowed to principals unless none is given."""
+    statement: Statement = {
+        "Sid": "Test",
+        "Effect": "Allow",
+        "Principal": {"AWS": ROOT},
+        "Action": list(actions),
+        "Resource": "*",
+    }
+    if principals:
+        statement["Condition"] = {"ArnEquals": {"aws:PrincipalArn": list(principals)}}
+    return statement
+
+
+def cloudtrail() -> Statement:
+    """What lets CloudTrail encrypt the log files of the lab's trail."""
+    return {
+        "Sid": "CloudTrail",
+        "Effect": "Allow",
+        "Principal": {"Service": "cloudtrail.amazonaws.com"},
+        "Action": "kms:GenerateDataKey*",
+        "Resource": "*",
+        "Condition": {
+            "StringEquals": {"aws:SourceArn": OUTPUTS.trail},
+            "StringLike": {"kms:EncryptionContext:aws:cloudtrail:arn": "arn:aws:cloudtrail:*:trail/*"},
+        },
+    }
+
+
+def _permitted(world: LabWorld, lab_keys: frozenset[str], request: Request) -> bool:
+    """Who may do what with the lab's keys; temporary keys are the operator's."""
+    operation = request.action.partition(":")[2]
+    about = world.kms.key_of(request)
+    who = request.persona
+    if about.arn not in lab_keys:
+        return who is Persona.OPERATOR
+    if operation in USE:
+        context = request.get("EncryptionContext", {}).items()
+        owner = who is Persona.DATA_OWNER and CONTEXT.items() <= context
+        return about.arn == key_arn("app") and (owner or _granted(world, request, operation))
+    if operation == "CreateGrant":
+        to = {role_arn("data-reader"), role_arn("outsider")}
+        narrow = bool(request.get("Constraints")) and request["GranteePrincipal"] in to
+        return who is Persona.DATA_OWNER and narrow
+    return (
+        (operation in LOOK and who in {Persona.AUDITOR, Persona.DATA_OWNER})
+        or (operation in ADMINISTER and who is Persona.KEY_ADMINISTRATOR)
+        or (operation == "RevokeGrant" and who is Persona.DATA_OWNER)
+    )
+
+
+def _granted(world: LabWorld, request: Request, operation: str) -> bool:
+    return any(
+        grant["GranteePrincipal"] == role_arn(request.persona)
+        and operation in grant["Operations"]
+        and grant["Constraints"]["EncryptionContextEquals"] == request.get("EncryptionContext", {})
+        for grant in world.kms.grants.values()
+        if "EncryptionContextEquals" in grant["Constraints"]
+    )
+
+
+def _s3(world: LabWorld) -> None:
+    def put(request: Request) -> Mapping[str, Any]:
+        world.objects[request["Bucket"], request["Key"]] = request["Body"]
+        return {}
+
+    def get(request: Request) -> Mapping[str, Any]:
+        return {"Body": io.BytesIO(world.objects[request["Bucket"], request["Key"]])}
+
+    def versions(request: Request) -> Mapping[str, Any]:
+        found = [k for b, k in world.objects if b == request["Bucket"] and k.startswith(request["Prefix"])]
+        return {"Versions": [{"Key": k, "VersionId": "1"} for k in found]}
+
+    def delete(request: Request) -> Mapping[str, Any]:
+        del world.objects[request["Bucket"], request["Key"]]
+        return {}
+
+    world.answers("s3:PutObject", put).answers("s3:GetObject", get)
+    world.answers("s3:ListObjectVersions", versions).answers("s3:DeleteObject", delete)
+
+
+BOUNDARY: list[Statement] = [
+    {"Effect": "Allow", "Action": "*", "Resource": "*"},
+    {
+        "Effect": "Deny",
+        "Action": ["iam:CreatePolicyVersion", "iam:Delete*", "iam:SetDefaultPolicyVersion"],
+        "Resource": [OUTPUTS.admin_boundary],
+    },
+    {"Effect": "Deny", "Action": "iam:DeleteUserPermissionsBoundary", "Resource": "*"},
+    {
+        "Effect": "Deny",
+        "Action": "iam:PutUserPermissionsBoundary",
+        "Resource": "*",
+        "Condition": {"StringNotEquals": {"iam:PermissionsBoundary": OUTPUTS.admin_boundary}},
+    },
+]
+NO_MFA: Statement = {
+    "Effect": "Deny",
+    "NotAction": ["iam:EnableMFADevice", "iam:ListMFADevices"],
+    "Resource": "*",
+    "Condition": {"BoolIfExists": {"aws:MultiFactorAuthPresent": "false"}},
+}
+TRUST: Statement = {"Effect": "Allow", "Principal": {"AWS": ROOT}, "Action": "sts:AssumeRole"}
+ADMINISTRATOR_ACCESS = "arn:aws:iam::aws:policy/AdministratorAccess"
+MFA_POLICY = f"arn:aws:iam::{ACCOUNT}:policy/mfa"
+PERSONA_POLICY = f"arn:aws:iam::{ACCOUNT}:policy/persona"
+
+
+def policies(world: World, **documents: list[Statement]) -> World:
+    """Say what managed policies hold: ``boundary``, ``mfa``, ``persona``."""
+    arns = {"boundary": OUTPUTS.admin_boundary, "mfa": MFA_POLICY, "persona": PERSONA_POLICY}
+    for name, statements in documents.items():
+        answer = {"PolicyVersion": {"Document": policy_document(*statements), "VersionId": "v1"}}
+        world.answers("iam:GetPolicyVersion", answer, when=partial(_is_policy, arns[name]))
+    return world
+
+
+def _is_policy(arn: str, request: Request) -> bool:
+    return bool(request["PolicyArn"] == arn)
+
+
+def _identities(world: LabWorld) -> None:
+    user = {
+        "Path": "/",
+        "UserName": "kenya-one",
+        "UserId": "AIDA",
+        "Arn": f"arn:aws:iam::{ACCOUNT}:user/kenya-one",
+        "CreateDate": "2026-11-21",
+        "PermissionsBoundary": {"PermissionsBoundaryArn": OUTPUTS.admin_boundary},
+    }
+    world.answers("iam:GetUser", {"User": user})
+    world.answers("iam:ListAccessKeys", {"AccessKeyMetadata": []})
+    world.answers("iam:ListAttachedUserPolicies", {"AttachedPolicies": []})
+    world.answers("iam:ListUserPolicies", {"PolicyNames": []})
+    world.answers("iam:ListGroupsForUser", {"Groups": [{"GroupName": "admins"}]})
+    group = [
+        {"PolicyName": "AdministratorAccess", "PolicyArn": ADMINISTRATOR_ACCESS},
+        {"PolicyName": "mfa", "PolicyArn": MFA_POLICY},
+    ]
+    world.answers("iam:ListAttachedGroupPolicies", {"AttachedPolicies": group})
+    world.answers("iam:ListGroupPolicies", {"PolicyNames": []})
+    world.answers("iam:GetPolicy", {"Policy": {"DefaultVersionId": "v1"}})
+    everything = {"PolicyVersion": {"Document": policy_document(BOUNDARY[0])}}
+    world.answers("iam:GetPolicyVersion", everything)
+    decrypt = {"Effect": "Allow", "Action": "kms:Decrypt", "Resource": key_arn("app")}
+    policies(world, boundary=BOUNDARY, mfa=[NO_MFA], persona=[decrypt])
+    world.answers("iam:GetLoginProfile", {"LoginProfile": {"PasswordResetRequired": True}})
+    world.answers("secretsmanager:DescribeSecret", {"KmsKeyId": key_arn("secrets")})
+    world.answers("iam:GetRole", {"Role": {"AssumeRolePolicyDocument": policy_document(TRUST)}})
+    persona = [{"PolicyName": "persona", "PolicyArn": PERSONA_POLICY}]
+    world.answers("iam:ListAttachedRolePolicies", {"AttachedPolicies": persona})
+    world.answers("iam:ListRolePolicies", {"PolicyNames": []})
+    world.answers("iam:SimulatePrincipalPolicy", simulate)
+    world.answers(
+        "sts:GetCallerIdentity",
+        lambda request: {"Arn": f"arn:aws:sts::{ACCOUNT}:assumed-role/{PREFIX}-{request.persona}/kmslab"},
+    )
+    world.answers("sts:AssumeRole", {}).refuses("sts:AssumeRole", *ROLES, code="AccessDenied")
+    for action in ("kms:ListKeys", "s3:ListBuckets", "iam:ListUsers", "secretsmanager:ListSecrets"):
+        world.answers(action, {}).refuses(action, Persona.OUTSIDER)
+
+
+def simulate(request: Request) -> Mapping[str, Any]:
+    """IAM's simulator: all is allowed with MFA, but not to touch the boundary."""
+    mfa = request["ContextEntries"][0]["ContextKeyValues"] == ["true"]
+    about_boundary = request["ResourceArns"] != ["*"]
+    decision = "allowed" if mfa and not about_boundary else "explicitDeny"
+    return {
+        "EvaluationResults": [
+            {"EvalActionName": action, "EvalDecision": decision} for action in request["ActionNames"]
+        ]
+    }
