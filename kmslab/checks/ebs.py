@@ -11,6 +11,7 @@ from uuid import uuid4
 
 from kmslab.checks.registry import check
 from kmslab.checks.samples import soon, temporary_tags
+from kmslab.checks.temporary import stopped
 from kmslab.lab import DENIED, Failed
 from kmslab.model.capability import Capability
 from kmslab.model.persona import Persona
@@ -91,9 +92,7 @@ def volume_from_snapshot_needs_the_key(lab: Lab) -> str:
     """
     sample = sample_blocks(lab)
     snapshot = sample.snapshot_of_the_volume()
-    made = lab.allowed(Persona.DATA_OWNER, "ec2:CreateVolume", **sample.volume_from(snapshot))
-    volume = sample.available(made["VolumeId"])
-    _expect_key(lab, "the new volume", volume, lab.outputs.key_ebs)
+    _expect_key(lab, "the new volume", sample.volume_of(snapshot), lab.outputs.key_ebs)
     sample.gets_no_volume(Persona.STORAGE_OPERATOR, snapshot)
     return "the data owner gets a volume under the same key, the storage operator none"
 
@@ -172,17 +171,10 @@ def disabled_key_stops_new_volumes(lab: Lab) -> str:
     key = lab.outputs.key_ebs
     sample = sample_blocks(lab)
     snapshot = sample.snapshot_of_the_volume()
-    made = lab.allowed(Persona.DATA_OWNER, "ec2:CreateVolume", **sample.volume_from(snapshot))
-    sample.available(made["VolumeId"])
-    administrator = lab.client(Persona.KEY_ADMINISTRATOR, "kms")
-    lab.undo(lambda: administrator.enable_key(KeyId=key))
-    lab.allowed(Persona.KEY_ADMINISTRATOR, "kms:DisableKey", KeyId=key)
-    soon(lab, lambda: sample.gets_no_volume(Persona.DATA_OWNER, snapshot))
-    lab.allowed(Persona.KEY_ADMINISTRATOR, "kms:EnableKey", KeyId=key)
-    state = lab.read("kms:DescribeKey", KeyId=key)["KeyMetadata"]["KeyState"]
-    lab.expect(state == "Enabled", f"the key is {state} after it was enabled")
-    made = lab.allowed(Persona.DATA_OWNER, "ec2:CreateVolume", **sample.volume_from(snapshot))
-    sample.available(made["VolumeId"])
+    sample.volume_of(snapshot)
+    with stopped(lab, key):
+        soon(lab, lambda: sample.gets_no_volume(Persona.DATA_OWNER, snapshot))
+    soon(lab, lambda: sample.volume_of(snapshot))
     return "no volume while the key was disabled, one again once it was enabled"
 
 
@@ -240,9 +232,10 @@ class SampleBlocks:
         """Wait until the snapshot is complete and return its description."""
         return self._ready("snapshot", "completed", SnapshotIds=[snapshot])
 
-    def available(self, volume: str) -> Any:
-        """Wait until the volume is available and return its description."""
-        return self._ready("volume", "available", VolumeIds=[volume])
+    def volume_of(self, snapshot: Any) -> Any:
+        """Make a volume of a snapshot as the data owner; returns its description once available."""
+        made = self.lab.allowed(Persona.DATA_OWNER, "ec2:CreateVolume", **self.volume_from(snapshot))
+        return self._ready("volume", "available", VolumeIds=[made["VolumeId"]])
 
     def _ready(self, kind: str, state: str, **which: Any) -> Any:
         ec2 = self.lab.client(Persona.AUDITOR, "ec2")

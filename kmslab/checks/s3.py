@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from kmslab.checks.policy import DENY, is_everyone, statements
 from kmslab.checks.registry import check
 from kmslab.checks.samples import refused_soon, sample_object, soon
+from kmslab.checks.temporary import stopped
 from kmslab.model.capability import Capability
 from kmslab.model.persona import Persona
 
@@ -179,11 +180,8 @@ def disabled_key_stops_reads(lab: Lab) -> str:
     sample = sample_object(lab)
     sample.put(ServerSideEncryption="aws:kms", SSEKMSKeyId=key, BucketKeyEnabled=False)
     sample.get()
-    administrator = lab.client(Persona.KEY_ADMINISTRATOR, "kms")
-    lab.undo(lambda: administrator.enable_key(KeyId=key))
-    lab.allowed(Persona.KEY_ADMINISTRATOR, "kms:DisableKey", KeyId=key)
-    refused_soon(lab, Persona.DATA_OWNER, "s3:GetObject", codes=KEY_NOT_USABLE, **sample.where)
-    lab.allowed(Persona.KEY_ADMINISTRATOR, "kms:EnableKey", KeyId=key)
+    with stopped(lab, key):
+        refused_soon(lab, Persona.DATA_OWNER, "s3:GetObject", codes=KEY_NOT_USABLE, **sample.where)
     lab.expect(soon(lab, sample.get) == sample.body, "the object changed while its key was disabled")
     return "a disabled key stopped the read; enabling it restored the same bytes"
 

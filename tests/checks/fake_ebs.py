@@ -46,6 +46,8 @@ class FakeEbs:
                 service = "ebs" if name in direct else "kms" if name.endswith("Key") else "ec2"
                 world.answers(f"{service}:{name}", getattr(self, name))
 
+        world.answers("kms:TagResource", {}).answers("kms:UntagResource", {})
+
     @property
     def left(self) -> set[str]:
         """What there is beside the lab's own volume."""

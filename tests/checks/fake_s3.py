@@ -59,6 +59,8 @@ class FakeS3:
                 world.answers(f"s3:{name}", getattr(self, name))
         world.answers("kms:DisableKey", lambda request: self._disable(request["KeyId"]))
         world.answers("kms:EnableKey", lambda request: self._enable(request["KeyId"]))
+        world.answers("kms:DescribeKey", lambda request: self._describe(request["KeyId"]))
+        world.answers("kms:TagResource", {}).answers("kms:UntagResource", {})
 
     @property
     def left(self) -> list[str]:
@@ -122,6 +124,11 @@ class FakeS3:
     def _use(self, key: str) -> None:
         if key in self.disabled:
             raise Refusal("KMS.DisabledException", f"{key} is disabled.")
+
+    def _describe(self, key: str) -> Mapping[str, Any]:
+        state = "Disabled" if key in self.disabled else "Enabled"
+        manager = "AWS" if key == AWS_KEY else "CUSTOMER"
+        return {"KeyMetadata": {"KeyId": key, "KeyState": state, "KeyManager": manager}}
 
     def _disable(self, key: str) -> Mapping[str, Any]:
         self.disabled.add(key)

@@ -7,7 +7,7 @@ import pytest
 
 from kmslab.model.persona import Persona
 from kmslab.model.verdict import Outcome
-from tests.checks.fake_s3 import AWS_KEY, FakeBucket, FakeS3, refuse_other_encryption
+from tests.checks.fake_s3 import FakeBucket, FakeS3, refuse_other_encryption
 from tests.checks.fakes import OUTPUTS, Request, World, judge
 from tests.checks.table import Broken, break_and_judge, checks_of, never_red
 
@@ -45,7 +45,6 @@ class GoodWorld(World):
         logging = {"TargetBucket": OUTPUTS.access_log_bucket, "TargetPrefix": "data/"}
         self.answers("s3:GetBucketLogging", {"LoggingEnabled": logging})
         self.answers("s3:GetBucketPolicy", lambda r: tls_policy(r["Bucket"]))
-        self.answers("kms:DescribeKey", lambda r: _described(r["KeyId"]))
         self.refuses("s3:PutObject", READER, Persona.OUTSIDER)
         self.refuses("s3:GetObject", Persona.OUTSIDER)
         _without_the_key(self, "s3:GetObject", "kms:Decrypt")
@@ -59,10 +58,6 @@ class GoodWorld(World):
 
 def _rules(rule: dict[str, Any]) -> dict[str, Any]:
     return {"ServerSideEncryptionConfiguration": {"Rules": [rule]}}
-
-
-def _described(key: str) -> dict[str, Any]:
-    return {"KeyMetadata": {"KeyId": key, "KeyManager": "AWS" if key == AWS_KEY else "CUSTOMER"}}
 
 
 def _without_the_key(world: World, action: str, missing: str) -> None:

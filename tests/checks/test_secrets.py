@@ -40,6 +40,8 @@ class GoodWorld(World):
         self.parameters: dict[str, str] = {}
         self.answers("kms:DisableKey", lambda _: self.switch(disabled=True))
         self.answers("kms:EnableKey", lambda _: self.switch(disabled=False))
+        self.answers("kms:DescribeKey", self.describe)
+        self.answers("kms:TagResource", {}).answers("kms:UntagResource", {})
         self.answers("kms:Encrypt", {"CiphertextBlob": b"x"})
         self.refuses("kms:Encrypt", when=lambda r: bool(r["KeyId"] == OUTPUTS.key_secrets))
         self.answers("secretsmanager:DescribeSecret", {"KmsKeyId": OUTPUTS.key_secrets})
@@ -54,6 +56,10 @@ class GoodWorld(World):
     def switch(self, *, disabled: bool) -> dict[str, Any]:
         self.disabled = disabled
         return {}
+
+    def describe(self, request: Request) -> dict[str, Any]:
+        state = "Disabled" if self.disabled else "Enabled"
+        return {"KeyMetadata": {"KeyId": request["KeyId"], "KeyState": state}}
 
     def value(self, _: Request) -> dict[str, Any]:
         if self.disabled:
