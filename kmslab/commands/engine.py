@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from typing import TYPE_CHECKING
 
@@ -9,16 +10,28 @@ from kmslab.engine import control
 from kmslab.model.errors import ExitCode, LabError
 from kmslab.project import find_project
 from kmslab.terminal import out
+from kmslab.toolchain import require_node
 
 if TYPE_CHECKING:
     from kmslab.engine.control import EngineInfo
+    from kmslab.project import Project
 
 
 def start(port: int) -> None:
     """Start the engine and say where it listens."""
     project = find_project()
+    _show(start_engine(project, port))
+
+
+def start_engine(project: Project, port: int) -> EngineInfo:
+    """Start the project's engine, unless it runs, with what CDK's own functions need to run in it."""
     project.ensure_home()
-    _show(control.start(project.home, port=port))
+    node = require_node().executable.parent
+    environment = {
+        "NODE_PATH": str(project.root / "node_modules"),
+        "PATH": os.pathsep.join((str(node), os.environ.get("PATH", os.defpath))),
+    }
+    return control.start(project.home, port=port, environment=environment)
 
 
 def stop() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
+from kmslab.commands.engine import start_engine
 from kmslab.commands.settings import deployed_context, keep_context, load_settings, parse_context
 from kmslab.deployed import OPTIONAL_STACKS, read_stacks
 from kmslab.deployment import Deployment, exclusively
@@ -51,8 +52,8 @@ def _start_engine(project: Project, port: int, progress: Progress) -> None:
 
     if control.status(project.home) is None:
         progress.begin("engine", "starting")
-        info = control.start(project.home, port=port)
-        progress.end("engine", f"listens at {info.endpoint_url}")
+        info = start_engine(project, port)
+        progress.end("engine", f"{'had died; ' if info.recovered else ''}listens at {info.endpoint_url}")
 
 
 def down(kind: TargetKind, *, keep_engine: bool, forget: bool) -> None:
