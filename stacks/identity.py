@@ -136,7 +136,9 @@ def trust(settings: LabSettings) -> list[Json]:
     }
     if settings.operators:
         condition["ArnLike"] = {"aws:PrincipalArn": [user_arn(settings.admin_user), *settings.operators]}
-    return [allow("BecomeThisPersona", ("sts:AssumeRole",), principal=THE_ACCOUNT, when=condition)]
+    return [
+        allow("BecomeThisPersona", ("sts:AssumeRole",), principal=THE_ACCOUNT, resources=None, when=condition)
+    ]
 
 
 class IdentityStack(Stack):

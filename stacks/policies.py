@@ -109,7 +109,7 @@ def statement(
         sid: letters and digits; says in words what the statement is for.
         actions: service actions, written out.
         principal: of a resource policy; None in an identity policy.
-        resources: one ARN or several; ``*`` means this key in a key policy.
+        resources: one ARN or several; ``*`` means this key in a key policy; None in a trust policy.
         when: the Condition block.
         all_actions_but: NotAction, in place of actions.
         all_resources_but: NotResource, in place of resources.
@@ -123,7 +123,7 @@ def statement(
         made["Action"] = _one_or_many(actions)
     if all_resources_but is not None:
         made["NotResource"] = all_resources_but
-    else:
+    elif resources is not None:
         made["Resource"] = resources
     if when:
         made["Condition"] = dict(when)
