@@ -8,6 +8,7 @@ def install() -> None:
     from kmslab.engine.cloudformation import (
         buckets,
         compute,
+        conditions,
         execution_role,
         identity,
         keys,
@@ -16,5 +17,5 @@ def install() -> None:
         trails,
     )
 
-    for module in (execution_role, buckets, compute, identity, keys, secrets, topics, trails):
+    for module in (conditions, execution_role, buckets, compute, identity, keys, secrets, topics, trails):
         module.install()

@@ -1,14 +1,18 @@
-"""AWS::IAM::Group and AWS::IAM::UserToGroupAddition."""
+"""AWS::IAM::Group, AWS::IAM::UserToGroupAddition, and the permissions boundary of AWS::IAM::Role."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from ministack.services import iam
+from ministack.services.cloudformation import provisioners
 
 from kmslab.engine.cloudformation.resources import call, document, query, register
+from kmslab.engine.hooks import extend
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from kmslab.engine.cloudformation.resources import Place, Properties, Provisioned
 
 
@@ -86,7 +90,37 @@ def _membership(properties: Properties, user: str) -> dict[str, Any]:
     return query({"GroupName": properties["GroupName"], "UserName": user})
 
 
+def _bound(name: str, properties: Properties) -> None:
+    role = iam._roles[name]
+    if boundary := properties.get("PermissionsBoundary"):
+        role["PermissionsBoundary"] = boundary
+    else:
+        role.pop("PermissionsBoundary", None)
+
+
+def _create_role(
+    stock: Callable[..., Provisioned], logical_id: str, props: Properties, stack_name: str
+) -> Provisioned:
+    """Keep a role's permissions boundary."""
+    made = stock(logical_id, props, stack_name)
+    _bound(made[0], props)
+    return made
+
+
+def _update_role(
+    stock: Callable[..., Provisioned], physical_id: str, old_props: Properties, new_props: Properties, *rest: str
+) -> Provisioned:
+    """Keep a changed permissions boundary."""
+    updated = stock(physical_id, old_props, new_props, *rest)
+    _bound(updated[0], new_props)
+    return updated
+
+
 def install() -> None:
-    """Serve both types."""
+    """Serve both types, and keep boundaries."""
     register("AWS::IAM::Group", Group(), replaced_by=("GroupName",))
     register("AWS::IAM::UserToGroupAddition", UserToGroupAddition())
+    extend(provisioners, "_iam_role_create", "logical_id", "props", "stack_name")(_create_role)
+    extend(provisioners, "_iam_role_update", "physical_id", "old_props", "new_props")(_update_role)
+    role = provisioners._RESOURCE_HANDLERS["AWS::IAM::Role"]
+    role.update(create=provisioners._iam_role_create, update=provisioners._iam_role_update)

@@ -1,10 +1,9 @@
-"""The service ``ebs``: MiniStack has none, so it is added to the router, to IAM and to the saved state."""
+"""The service ``ebs``: MiniStack has none, so it is added to the router and to IAM."""
 
 from __future__ import annotations
 
 import json
 import re
-import sys
 from typing import TYPE_CHECKING, Any
 
 from ministack import app
@@ -12,15 +11,12 @@ from ministack.core import iam_actions, router
 
 from kmslab.engine.ebs import direct
 from kmslab.engine.ebs.direct import EbsError
-from kmslab.engine.ebs.store import get_state, load_persisted_state, reset
 from kmslab.engine.hooks import add_entry, extend
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from kmslab.engine.ebs.keys import Response
-
-__all__ = ["get_state", "handle_request", "install", "load_persisted_state", "reset"]
 
 SERVICE = "ebs"
 _SNAPSHOT = r"/(?P<snapshot>snap-[0-9a-f]+)"
@@ -46,11 +42,9 @@ async def handle_request(
 ) -> Response:
     """Answer one request of the EBS direct APIs; it has been authenticated and authorised."""
     try:
-        routed = _route(method, path)
-        if routed is None:
-            raise EbsError("ValidationException", 400, "There is no such operation.")
+        operation, where = _route(method, path) or ("", {})
         query = {name: values[0] if isinstance(values, list) else values for name, values in query_params.items()}
-        return _serve(*routed, headers, body, query)
+        return _serve(operation, where, headers, body, query)
     except EbsError as error:
         answer = {"Message": str(error), **({"Reason": error.reason} if error.reason else {})}
         answer_headers = {"Content-Type": "application/json", "x-amzn-errortype": error.code}
@@ -72,8 +66,10 @@ def _serve(
             return direct.get_snapshot_block(snapshot, index, query)
         case "ListSnapshotBlocks":
             return direct.list_snapshot_blocks(snapshot, query)
-        case _:
+        case "ListChangedBlocks":
             return direct.list_changed_blocks(snapshot, query)
+        case _:
+            raise EbsError("ValidationException", 400, "There is no such operation.")
 
 
 def _members(body: bytes) -> dict[str, Any]:
@@ -119,9 +115,6 @@ def install() -> None:
     pattern = {"host_patterns": [r"ebs\."], "credential_scope": SERVICE}
     add_entry(router, "SERVICE_PATTERNS", SERVICE, pattern, "the EBS direct APIs")
     add_entry(iam_actions, "SERVICE_TO_IAM_NAMESPACE", SERVICE, SERVICE, "actions of the EBS direct APIs")
-    add_entry(app, "SERVICE_REGISTRY", SERVICE, {"module": SERVICE}, "the EBS direct APIs")
     add_entry(app, "SERVICE_HANDLERS", SERVICE, handle_request, "the EBS direct APIs")
-    add_entry(app, "_state_map", SERVICE, SERVICE, "save EBS settings and blocks")
-    app._loaded_modules[SERVICE] = sys.modules[__name__]
     extend(iam_actions, "extract_iam_action", "service", "method", "path")(_iam_action)
     extend(iam_actions, "extract_resource_arn", "service", "method", "path", "headers")(_resource_arn)

@@ -1,10 +1,12 @@
-"""The room's own state, saved, restored and reset with MiniStack's services."""
+"""What the room keeps beside MiniStack's volumes and snapshots."""
 
 from __future__ import annotations
 
 from typing import Any, TypedDict
 
 from ministack.core.responses import AccountRegionScopedDict
+
+from kmslab.engine import state
 
 
 class BlockSet(TypedDict):
@@ -27,18 +29,7 @@ BLOCKS: Any = AccountRegionScopedDict()
 """Snapshot id to `BlockSet`. A scoped dictionary is false outside its account: never write ``or {}``."""
 
 
-def get_state() -> dict[str, Any]:
-    """What MiniStack saves."""
-    return {"settings": SETTINGS, "blocks": BLOCKS}
-
-
-def load_persisted_state(data: dict[str, Any]) -> None:
-    """Take back what was saved."""
-    SETTINGS.update(data["settings"])
-    BLOCKS.update(data["blocks"])
-
-
-def reset() -> None:
-    """Forget everything."""
-    SETTINGS.clear()
-    BLOCKS.clear()
+def install() -> None:
+    """Have both saved and restored."""
+    state.keep("ebs-settings", SETTINGS)
+    state.keep("ebs-blocks", BLOCKS)
