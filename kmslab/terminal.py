@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -9,7 +11,10 @@ from rich.console import Console
 if TYPE_CHECKING:
     from kmslab.model.errors import LabError
 
-out = Console()
+LOG_COLUMNS = 160
+"""Width where there is no terminal to ask: what is read in a log is better cut late than early."""
+
+out = Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else LOG_COLUMNS)
 """For what a command was asked for: tables, lists."""
 err = Console(stderr=True)
 """For progress, errors and hints, so that stdout can be piped."""

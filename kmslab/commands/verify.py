@@ -97,11 +97,7 @@ def _capabilities(kind: TargetKind) -> frozenset[Capability]:
     """What the target enforces; nothing is taken for granted of an endpoint that is not ours."""
     from kmslab.model.capability import ALL
 
-    if kind is TargetKind.LOCAL:
-        from kmslab.engine.capabilities import CAPABILITIES
-
-        return CAPABILITIES
-    return ALL if kind is TargetKind.AWS else frozenset()
+    return frozenset() if kind is TargetKind.ENDPOINT else ALL
 
 
 def _result(check: Check, verdict: Verdict) -> Result:

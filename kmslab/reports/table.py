@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
@@ -22,31 +23,34 @@ STYLES = {
 }
 """How a verdict looks; never colour alone: the word is always there."""
 
-LOG_COLUMNS = 160
-"""Width of the table where there is no terminal to ask."""
+NARROW = 110
+"""Columns below which what was seen stands under the check instead of beside it."""
 
 
 def show(report: Report, console: Console) -> None:
     """Print every verdict with its evidence in one line, then the counts."""
+    beside = console.width >= NARROW
     table = Table(box=None, padding=(0, 1), show_header=False)
     table.add_column("verdict", no_wrap=True)
-    table.add_column("check", no_wrap=True)
-    table.add_column("seen", ratio=1)
+    table.add_column("check", ratio=None if beside else 1)
+    if beside:
+        table.add_column("seen", ratio=1)
     for topic, results in report.topics.items():
-        table.add_row("", Text(topic, style="bold"), "")
+        table.add_row("", Text(topic, style="bold"))
         for result in results:
-            table.add_row(*_cells(result))
-    width = None if console.is_terminal else LOG_COLUMNS
-    console.print(table, width=width)
+            outcome = result.verdict.outcome
+            claim, seen = Text(result.id.partition(".")[2], no_wrap=True), _seen(result)
+            what = (claim, seen) if beside else (Group(claim, seen),)
+            table.add_row(Text(outcome, style=STYLES[outcome]), *what)
+    console.print(table)
     console.print(summary(report), highlight=False, soft_wrap=True)
 
 
-def _cells(result: Result) -> tuple[Text, Text, Text]:
-    outcome = result.verdict.outcome
-    # What went wrong is shown whole, what went well in one line.
-    wrong = outcome in {Outcome.FAIL, Outcome.ERROR}
-    seen = Text(result.verdict.summary, no_wrap=not wrong, overflow="fold" if wrong else "ellipsis")
-    return Text(outcome, style=STYLES[outcome]), Text(result.id.partition(".")[2]), seen
+def _seen(result: Result) -> Text:
+    """What went wrong is shown whole, what went well in one line."""
+    if result.verdict.outcome in {Outcome.FAIL, Outcome.ERROR}:
+        return Text(result.verdict.summary, overflow="fold")
+    return Text(result.verdict.summary, style="dim", no_wrap=True, overflow="ellipsis")
 
 
 def summary(report: Report) -> Text:

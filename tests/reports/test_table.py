@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from kmslab.reports.report import Report
 
 
-def shown(of: Report, *, width: int = 80, terminal: bool = False) -> str:
+def shown(of: Report, *, width: int = 120, terminal: bool = False) -> str:
     text = io.StringIO()
     console = Console(file=text, width=width, force_terminal=terminal, no_color=True)
     table.show(of, console)
@@ -42,6 +42,11 @@ def test_what_went_well_is_cut_to_one_line_and_what_went_wrong_is_shown_whole() 
     long = "word " * 60 + "end"
     assert "end" not in shown(report(result("a.b", Outcome.PASS, long)), terminal=True)
     assert "end" in shown(report(result("a.b", Outcome.FAIL, long)), terminal=True)
+
+
+def test_on_a_narrow_terminal_the_evidence_stands_under_the_check(mixed: Report) -> None:
+    lines = [" ".join(line.split()) for line in shown(mixed, width=80).splitlines()]
+    assert lines[:3] == ["keys", "PASS rotation", "every 180 days"]
 
 
 def test_markup_in_a_summary_is_text() -> None:
