@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import os
 import signal
@@ -59,7 +58,10 @@ _UNTRUSTED_HEADERS = frozenset({b"x-forwarded-proto", b"x-forwarded-for", b"x-fo
 """Nobody stands between client and engine, so these can only be forged: aws:SecureTransport reads one."""
 _INHERITED = ("USE_SSL", "BIND_HOST", "PERSIST_STATE", "S3_PERSIST", "LOCALSTACK_PERSISTENCE", "EDGE_PORT")
 _BACKLOG = 256
-_SHUTDOWN_SECONDS = 5.0
+_IDLE_SECONDS = 75.0
+_GRACE_SECONDS = 0.5
+"""How long requests under way get to finish at shutdown; idle connections use it up."""
+_SAVE_SECONDS = 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +166,7 @@ def prepare_environment(
         os.environ.update(
             {
                 "AWS_CA_BUNDLE": str(ca_bundle),
-                "AWS_ENDPOINT_URL": f"https://localhost:{port}",
+                "AWS_ENDPOINT_URL": f"https://127.0.0.1:{port}",
                 "NODE_EXTRA_CA_CERTS": str(ca_bundle),
                 "USE_SSL": "1",
             }
@@ -243,35 +245,40 @@ def serve(app: Application, sockets: Sockets, certificates: Certificates, ready:
 
     Args:
         app: what `application` returned.
-        sockets: both listening.
+        sockets: both listening; they are closed when this returns.
         certificates: for the TLS socket.
         ready: called once the engine answers.
     """
     from hypercorn.asyncio import serve as hypercorn_serve
     from hypercorn.config import Config
 
+    plain_port = sockets.plain_port
     config = Config()
-    config.bind = [f"fd://{sockets.tls.fileno()}"]
-    config.insecure_bind = [f"fd://{sockets.plain.fileno()}"]
+    # Detached: Hypercorn makes sockets of its own from the descriptors, and closes them.
+    config.bind = [f"fd://{sockets.tls.detach()}"]
+    config.insecure_bind = [f"fd://{sockets.plain.detach()}"]
     config.certfile, config.keyfile = str(certificates.certificate), str(certificates.key)
     config.alpn_protocols = ["http/1.1"]
-    config.keep_alive_timeout = 75
-    config.graceful_timeout = _SHUTDOWN_SECONDS
-    config.shutdown_timeout = _SHUTDOWN_SECONDS
+    config.keep_alive_timeout = _IDLE_SECONDS
+    config.graceful_timeout = _GRACE_SECONDS
+    config.shutdown_timeout = _SAVE_SECONDS
     config.accesslog = None
     config.loglevel = os.environ["LOG_LEVEL"]
     config.include_server_header = False
+    # A client that idles in its connection pool does not answer TLS's goodbye: do not wait 30 s for it.
+    asyncio.constants.SSL_SHUTDOWN_TIMEOUT = _GRACE_SECONDS  # type: ignore[attr-defined]  # not in typeshed
 
     async def run() -> None:
         from kmslab.engine.administrator import ensure_role
 
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
+        loop.set_exception_handler(_quiet_about_cut_connections)
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
 
         async def announce() -> None:
-            await _answers(sockets.plain_port)
+            await _answers(plain_port)
             await ensure_role()
             ready()
 
@@ -284,8 +291,13 @@ def serve(app: Application, sockets: Sockets, certificates: Certificates, ready:
             announcing.result()
         announcing.cancel()
 
-    with contextlib.closing(sockets.tls), contextlib.closing(sockets.plain):
-        asyncio.run(run())
+    asyncio.run(run())
+
+
+def _quiet_about_cut_connections(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Leave out of the log that idle connections were cut at shutdown: Python 3.11 reports each."""
+    if not isinstance(context.get("exception"), asyncio.CancelledError):
+        loop.default_exception_handler(context)
 
 
 async def _answers(port: int) -> None:

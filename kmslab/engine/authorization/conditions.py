@@ -84,6 +84,8 @@ def of_request(operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
     keys.update({key: parameters[name] for name, key in names.items() if parameters.get(name) is not None})
     if constraints := parameters.get("Constraints"):
         keys["kms:GrantConstraintType"] = next(iter(constraints))
+        # The permissions reference lists both encryption context keys for CreateGrant, too.
+        keys.update(of_encryption_context(next(iter(constraints.values()))))
     if operation in ("CreateKey", "TagResource", "ReplicateKey"):
         tags = parameters.get("Tags") or []
         keys.update({f"aws:RequestTag/{tag['TagKey']}": tag["TagValue"] for tag in tags})

@@ -47,6 +47,9 @@ CROSS_ACCOUNT = frozenset(
 )
 """Permissions that reach another account's key (KMS Developer Guide, "Permissions reference")."""
 
+_NO_VIA_SERVICE = frozenset({"cloudformation"})
+"""Services that call for their caller but are no value of ``kms:ViaService``."""
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -134,8 +137,9 @@ def _context(request: Request, arn: str, kind: str, account: str, principal_keys
     if request.key:
         keys.update(conditions.of_key(request.key))
     keys.update(conditions.of_encryption_context(request.encryption_context))
-    if request.via_service:
+    if request.via_service and request.via_service not in _NO_VIA_SERVICE:
         keys["kms:ViaService"] = f"{request.via_service}.{get_region()}.amazonaws.com"
+    if request.via_service:
         keys["aws:ViaAWSService"] = "true"
         keys["aws:CalledViaFirst"] = keys["aws:CalledViaLast"] = f"{request.via_service}.amazonaws.com"
     keys.setdefault("aws:ViaAWSService", "false")
