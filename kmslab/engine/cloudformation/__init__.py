@@ -10,12 +10,17 @@ def install() -> None:
         compute,
         conditions,
         execution_role,
+        functions,
         identity,
         keys,
+        patience,
         secrets,
         topics,
         trails,
     )
 
-    for module in (conditions, execution_role, buckets, compute, identity, keys, secrets, topics, trails):
+    for module in (
+        *(conditions, execution_role, patience, functions),
+        *(buckets, compute, identity, keys, secrets, topics, trails),
+    ):
         module.install()
