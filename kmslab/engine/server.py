@@ -71,20 +71,14 @@ class Sockets:
     Attributes:
         tls: for every ordinary client.
         plain: plain HTTP, so that a policy's ``aws:SecureTransport`` deny can be seen.
+        tls_port: where ``tls`` listens.
+        plain_port: where ``plain`` listens.
     """
 
     tls: socket.socket
     plain: socket.socket
-
-    @property
-    def tls_port(self) -> int:
-        """The port of the TLS socket."""
-        return int(self.tls.getsockname()[1])
-
-    @property
-    def plain_port(self) -> int:
-        """The port of the plain socket."""
-        return int(self.plain.getsockname()[1])
+    tls_port: int
+    plain_port: int
 
 
 def open_sockets(port: int) -> Sockets:
@@ -104,7 +98,8 @@ def open_sockets(port: int) -> Sockets:
             hint="stop what listens there, or let the engine choose a port: leave --port out",
             exit_code=ExitCode.ENGINE,
         ) from error
-    return Sockets(tls, _listen(0))
+    plain = _listen(0)
+    return Sockets(tls, plain, tls.getsockname()[1], plain.getsockname()[1])
 
 
 def _listen(port: int) -> socket.socket:
@@ -252,7 +247,6 @@ def serve(app: Application, sockets: Sockets, certificates: Certificates, ready:
     from hypercorn.asyncio import serve as hypercorn_serve
     from hypercorn.config import Config
 
-    plain_port = sockets.plain_port
     config = Config()
     # Detached: Hypercorn makes sockets of its own from the descriptors, and closes them.
     config.bind = [f"fd://{sockets.tls.detach()}"]
@@ -278,7 +272,7 @@ def serve(app: Application, sockets: Sockets, certificates: Certificates, ready:
             loop.add_signal_handler(number, stop.set)
 
         async def announce() -> None:
-            await _answers(plain_port)
+            await _answers(sockets.plain_port)
             await ensure_role()
             ready()
 
