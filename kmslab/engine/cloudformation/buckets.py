@@ -35,7 +35,7 @@ def _tree(root: str, value: Any) -> bytes:
 
     top = Element(root, xmlns=s3.S3_NS)
     fill(top, value)
-    return tostring(top, encoding="utf-8")
+    return bytes(tostring(top, encoding="utf-8"))
 
 
 def encryption_body(property_value: Properties) -> bytes:

@@ -19,7 +19,14 @@ if TYPE_CHECKING:
 
 MODIFIABLE = ("Size", "VolumeType", "Iops", "Throughput", "MultiAttachEnabled")
 """Properties of a volume that ModifyVolume changes."""
-CREATE_ONLY = ("AvailabilityZone", "AvailabilityZoneId", "Encrypted", "KmsKeyId", "SnapshotId", "SourceVolumeId")
+CREATE_ONLY = (
+    "AvailabilityZone",
+    "AvailabilityZoneId",
+    "Encrypted",
+    "KmsKeyId",
+    "SnapshotId",
+    "SourceVolumeId",
+)
 
 
 def _ec2(action: str, parameters: Mapping[str, Any], *, missing_is_fine: bool = False) -> str:

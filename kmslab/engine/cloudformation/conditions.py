@@ -26,7 +26,11 @@ def _resolved(node: Any, parameters: Mapping[str, Any]) -> Any:
         return node
     if "Fn::Join" in node:
         separator, items = node["Fn::Join"]
-        values = [_value(item, parameters) for item in items] if isinstance(items, list) else _value(items, parameters)
+        values = (
+            [_value(item, parameters) for item in items]
+            if isinstance(items, list)
+            else _value(items, parameters)
+        )
         return separator.join(values.split(",") if isinstance(values, str) else values)
     return {name: _resolved(value, parameters) for name, value in node.items()}
 

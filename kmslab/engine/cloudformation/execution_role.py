@@ -7,6 +7,7 @@ stack and uses it for every later operation; a stack that never had one is worke
 from __future__ import annotations
 
 import json
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from ministack.core import iam_evaluator
@@ -42,7 +43,11 @@ def _run(stock: Callable[[Any], Response], params: dict[str, Any]) -> Response:
         return refused
     with acting_as(given or (stack or {}).get("RoleARN", "")):
         response = stock(params)
-    if given and response[0] == 200 and (stack := handlers._resolve_stack(helpers._p(params, "StackName"))):
+    if (
+        given
+        and response[0] == HTTPStatus.OK
+        and (stack := handlers._resolve_stack(helpers._p(params, "StackName")))
+    ):
         stack["RoleARN"] = given
     return response
 
@@ -53,7 +58,7 @@ def _create_change_set(stock: Callable[[Any], Response], params: dict[str, Any])
     if refused := _refusal(given):
         return refused
     response = stock(params)
-    if given and response[0] == 200:
+    if given and response[0] == HTTPStatus.OK:
         text = response[2].decode() if isinstance(response[2], bytes) else response[2]
         cloudformation._change_sets[element(text, "Id")]["RoleARN"] = given
     return response
@@ -68,7 +73,7 @@ def _execute_change_set(stock: Callable[[Any], Response], params: dict[str, Any]
     role = (change_set or {}).get("RoleARN") or (stack or {}).get("RoleARN", "")
     with acting_as(role):
         response = stock(params)
-    if role and stack is not None and response[0] == 200:
+    if role and stack is not None and response[0] == HTTPStatus.OK:
         stack["RoleARN"] = role
     return response
 

@@ -108,7 +108,11 @@ def _create_role(
 
 
 def _update_role(
-    stock: Callable[..., Provisioned], physical_id: str, old_props: Properties, new_props: Properties, *rest: str
+    stock: Callable[..., Provisioned],
+    physical_id: str,
+    old_props: Properties,
+    new_props: Properties,
+    *rest: str,
 ) -> Provisioned:
     """Keep a changed permissions boundary."""
     updated = stock(physical_id, old_props, new_props, *rest)

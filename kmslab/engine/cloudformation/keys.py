@@ -130,7 +130,9 @@ class Key:
             period = int(new.get("RotationPeriodInDays", DEFAULT_PERIOD))
             _kms("EnableKeyRotation", KeyId=key_id, RotationPeriodInDays=period)
         elif "RotationPeriodInDays" in new:
-            raise ValueError("You can't specify the RotationPeriodInDays property unless EnableKeyRotation is true.")
+            raise ValueError(
+                "You can't specify the RotationPeriodInDays property unless EnableKeyRotation is true."
+            )
         elif true(old.get("EnableKeyRotation", False)):
             _kms("DisableKeyRotation", KeyId=key_id)
 

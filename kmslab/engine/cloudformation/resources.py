@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from html import unescape
+from http import HTTPStatus
 from typing import Any, Protocol
 
 from ministack.services.cloudformation import provisioners
@@ -92,7 +93,7 @@ def call(operation: Callable[[Any], Response], request: Any, *, missing_is_fine:
     """
     status, _, body = operation(request)
     text = body.decode() if isinstance(body, bytes) else body
-    if status < 400:
+    if status < HTTPStatus.BAD_REQUEST:
         return json.loads(text) if text.startswith("{") else text
     code, message = _error(text)
     if missing_is_fine and re.search(r"NotFound|NoSuch", code):

@@ -28,7 +28,9 @@ def _secret_string(properties: Properties) -> str:
     password = str(call(secretsmanager._get_random_password, wanted)["RandomPassword"])
     if "SecretStringTemplate" not in generated:
         return password
-    return json.dumps(json.loads(generated["SecretStringTemplate"]) | {generated["GenerateStringKey"]: password})
+    return json.dumps(
+        json.loads(generated["SecretStringTemplate"]) | {generated["GenerateStringKey"]: password}
+    )
 
 
 class Secret:

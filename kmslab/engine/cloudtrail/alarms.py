@@ -58,7 +58,9 @@ def refusal(topic_arn: str, rule_arn: str) -> str:
         secure_transport=True,  # services call one another over TLS
         service_context=conditions,
     )
-    decision = iam_evaluator.evaluate_resource_policy(attributes.get("Policy"), context, service=EVENTS).decision
+    decision = iam_evaluator.evaluate_resource_policy(
+        attributes.get("Policy"), context, service=EVENTS
+    ).decision
     if decision != "Allow":
         return f"the topic's policy does not let {EVENTS} publish"
     key = attributes.get("KmsMasterKeyId")
@@ -77,7 +79,11 @@ def refusal(topic_arn: str, rule_arn: str) -> str:
 
 
 def _invoke_target(
-    stock: Callable[..., None], target: Mapping[str, Any], event: Any, rule: Mapping[str, Any], view: Any = None
+    stock: Callable[..., None],
+    target: Mapping[str, Any],
+    event: Any,
+    rule: Mapping[str, Any],
+    view: Any = None,
 ) -> None:
     """Drop what SNS or KMS would refuse EventBridge."""
     arn = str(target.get("Arn", ""))

@@ -17,7 +17,16 @@ if TYPE_CHECKING:
 
 MOST = 50
 ATTRIBUTES = frozenset(
-    {"AccessKeyId", "EventId", "EventName", "EventSource", "ReadOnly", "ResourceName", "ResourceType", "Username"}
+    {
+        "AccessKeyId",
+        "EventId",
+        "EventName",
+        "EventSource",
+        "ReadOnly",
+        "ResourceName",
+        "ResourceType",
+        "Username",
+    }
 )
 
 
@@ -61,7 +70,9 @@ def _lookup_events(_stock: Callable[..., Any], body: Mapping[str, Any]) -> Any:
 def _refusal(body: Mapping[str, Any]) -> Any:
     attributes = body.get("LookupAttributes") or ()
     if len(attributes) > 1 or any(a.get("AttributeKey") not in ATTRIBUTES for a in attributes):
-        return cloudtrail._err("InvalidLookupAttributesException", "You can specify exactly one known lookup attribute.")
+        return cloudtrail._err(
+            "InvalidLookupAttributesException", "You can specify exactly one known lookup attribute."
+        )
     if not 1 <= int(body.get("MaxResults") or MOST) <= MOST:
         return cloudtrail._err("InvalidMaxResultsException", f"MaxResults must be between 1 and {MOST}.")
     if body.get("StartTime") and body.get("EndTime") and float(body["StartTime"]) > float(body["EndTime"]):

@@ -30,7 +30,13 @@ def user_identity(access_key: str, principal_arn: str = "", invoked_by: str = ""
     elif access_key and iam_evaluator.is_root_access_key(access_key):
         account = get_account_id()
         arn = f"arn:aws:iam::{account}:root"
-        found = {"type": "Root", "principalId": account, "arn": arn, "accountId": account, "accessKeyId": access_key}
+        found = {
+            "type": "Root",
+            "principalId": account,
+            "arn": arn,
+            "accountId": account,
+            "accessKeyId": access_key,
+        }
     else:
         found = _of_access_key(access_key)
     return {**found, "invokedBy": invoked_by} if invoked_by else found
@@ -53,7 +59,9 @@ def _of_access_key(access_key: str) -> dict[str, Any]:
     }
 
 
-def _assumed_role(arn: str, user_id: str, access_key: str, session: dict[str, Any] | None = None) -> dict[str, Any]:
+def _assumed_role(
+    arn: str, user_id: str, access_key: str, session: dict[str, Any] | None = None
+) -> dict[str, Any]:
     account = arn.split(":")[4]
     role_name, session_name = arn.split(_ASSUMED_ROLE)[1].split("/")[:2]
     role = iam._roles.get_scoped(account, None, role_name) or {}

@@ -28,7 +28,12 @@ KEY_TYPE = "AWS::KMS::Key"
 S3_OBJECT = "AWS::S3::Object"
 DATA_EVENTS = frozenset({"GetSnapshotBlock", "PutSnapshotBlock", "ListSnapshotBlocks", "ListChangedBlocks"})
 """Object-level calls outside S3: not in the event history, which holds management events."""
-_HIDDEN = {"ssm": ("Value",), "iam": ("Password", "OldPassword", "NewPassword"), "sns": ("Message",), "sqs": ("MessageBody",)}
+_HIDDEN = {
+    "ssm": ("Value",),
+    "iam": ("Password", "OldPassword", "NewPassword"),
+    "sns": ("Message",),
+    "sqs": ("MessageBody",),
+}
 """Members that CloudTrail hides beside those that MiniStack scrubs."""
 
 
@@ -118,23 +123,26 @@ def record_key_event(event: KeyEvent) -> None:
 
 def _record_event(
     _stock: Callable[..., None],
+    *,
     service: str,
     event_name: str,
-    username: str,  # noqa: ARG001  # MiniStack passes the access key id; the identity is resolved here
     access_key_id: str,
     resources: list[dict[str, str]],
-    region: str,  # noqa: ARG001  # the request's, which `append` reads
     request_id: str,
-    user_agent: str,  # noqa: ARG001  # as AWS shows it in KMS events
     request_params: dict[str, Any],
     method: str,
+    **_described_otherwise: str,
 ) -> None:
     """Record the other services' management events with their true principal."""
     data_event = event_name in DATA_EVENTS or any(r["ResourceType"] == S3_OBJECT for r in resources)
     if service == "kms" or data_event:
         return  # the KMS room publishes its own events; object-level calls are not in the history
-    name = str(request_params.get("Action", event_name)) if event_name.startswith(f"{method}.") else event_name
-    hidden = {key: "HIDDEN_DUE_TO_SECURITY_REASONS" for key in _HIDDEN.get(service, ()) if key in request_params}
+    name = (
+        str(request_params.get("Action", event_name)) if event_name.startswith(f"{method}.") else event_name
+    )
+    hidden = {
+        key: "HIDDEN_DUE_TO_SECURITY_REASONS" for key in _HIDDEN.get(service, ()) if key in request_params
+    }
     append(
         service,
         name,
@@ -148,5 +156,7 @@ def _record_event(
 
 def install() -> None:
     """Record what the rooms publish and what MiniStack notices."""
-    extend(cloudtrail, "record_event", "service", "event_name", "username", "access_key_id", "resources")(_record_event)
+    extend(cloudtrail, "record_event", "service", "event_name", "username", "access_key_id", "resources")(
+        _record_event
+    )
     events.register(record_key_event)

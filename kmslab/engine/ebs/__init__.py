@@ -5,7 +5,7 @@ from __future__ import annotations
 
 def install() -> None:
     """Apply the room's hooks to MiniStack."""
-    from kmslab.engine.ebs import api, defaults, instances, snapshots, store, volumes
+    from kmslab.engine.ebs import api, defaults, instances, resources, snapshots, store, volumes
 
-    for module in (store, defaults, volumes, snapshots, instances, api):
+    for module in (store, defaults, volumes, snapshots, instances, resources, api):
         module.install()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ministack import app
 from ministack.core import iam_actions, router
+from ministack.core.responses import get_region
 
 from kmslab.engine.ebs import direct
 from kmslab.engine.ebs.direct import EbsError
@@ -43,7 +44,9 @@ async def handle_request(
     """Answer one request of the EBS direct APIs; it has been authenticated and authorised."""
     try:
         operation, where = _route(method, path) or ("", {})
-        query = {name: values[0] if isinstance(values, list) else values for name, values in query_params.items()}
+        query = {
+            name: values[0] if isinstance(values, list) else values for name, values in query_params.items()
+        }
         return _serve(operation, where, headers, body, query)
     except EbsError as error:
         answer = {"Message": str(error), **({"Reason": error.reason} if error.reason else {})}
@@ -92,22 +95,12 @@ def _iam_action(
     return f"ebs:{routed[0]}" if routed else "ebs:Unknown"
 
 
-def _resource_arn(
-    stock: Callable[..., str],
-    service: str,
-    method: str,
-    path: str,
-    headers: Mapping[str, str],
-    body: bytes,
-    query_params: Mapping[str, Any],
-    region: str,
-    account_id: str,
-) -> str:
+def _resource_arn(stock: Callable[..., str], service: str, method: str, path: str, *rest: Any) -> str:
     """The resource of every action is the snapshot, ``arn:aws:ec2:<region>::snapshot/<id>``."""
     if service != SERVICE:
-        return stock(service, method, path, headers, body, query_params, region, account_id)
-    routed = _route(method, path)
-    return f"arn:aws:ec2:{region}::snapshot/{(routed[1] if routed else {}).get('snapshot') or '*'}"
+        return stock(service, method, path, *rest)
+    _, where = _route(method, path) or ("", {})
+    return f"arn:aws:ec2:{get_region()}::snapshot/{where.get('snapshot') or '*'}"
 
 
 def install() -> None:

@@ -41,7 +41,9 @@ def _default_kms_key_id(p: Mapping[str, Any]) -> Response:
     if action == "ModifyEbsDefaultKmsKeyId":
         key = records.resolve(ec2._p(p, "KmsKeyId"))
         if key is None or not records.is_symmetric(key):
-            refused: Response = ec2._error("InvalidKmsKey.NotFound", "The KMS key does not exist or is asymmetric.", 400)
+            refused: Response = ec2._error(
+                "InvalidKmsKey.NotFound", "The KMS key does not exist or is asymmetric.", 400
+            )
             return refused
         SETTINGS["default_key"] = key["Arn"]
     elif action == "ResetEbsDefaultKmsKeyId":
@@ -77,7 +79,11 @@ def install() -> None:
             "public sharing of snapshots",
         )
         add_entry(
-            ec2, "_ACTION_MAP", f"{verb}EbsEncryptionByDefault", _encryption_by_default, "encryption by default"
+            ec2,
+            "_ACTION_MAP",
+            f"{verb}EbsEncryptionByDefault",
+            _encryption_by_default,
+            "encryption by default",
         )
     for verb in ("Get", "Modify", "Reset"):
         add_entry(ec2, "_ACTION_MAP", f"{verb}EbsDefaultKmsKeyId", _default_kms_key_id, "the default key")

@@ -53,7 +53,10 @@ def _snapshot(snapshot_id: str) -> dict[str, Any]:
     found: dict[str, Any] | None = ec2._snapshots.get(snapshot_id)
     if found is None:
         raise EbsError(
-            "ResourceNotFoundException", 404, f"The snapshot '{snapshot_id}' does not exist.", "SNAPSHOT_NOT_FOUND"
+            "ResourceNotFoundException",
+            404,
+            f"The snapshot '{snapshot_id}' does not exist.",
+            "SNAPSHOT_NOT_FOUND",
         )
     return found
 
@@ -91,7 +94,10 @@ def start_snapshot(members: Mapping[str, Any]) -> Response:
         raise _invalid("Encrypted and KmsKeyArn cannot be given with ParentSnapshotId.")
     if members.get("KmsKeyArn") and not members.get("Encrypted"):
         raise _invalid("KmsKeyArn requires Encrypted.")
-    asked = {"Encrypted": str(members.get("Encrypted", False)).lower(), "KmsKeyId": members.get("KmsKeyArn", "")}
+    asked = {
+        "Encrypted": str(members.get("Encrypted", False)).lower(),
+        "KmsKeyId": members.get("KmsKeyArn", ""),
+    }
     encrypted, key_ref = wanted(asked, parent)
     snapshot_id = ec2._new_snapshot_id().lower()
     key = _use_key(NEW, key_ref, snapshot_id) if encrypted else ""
@@ -210,7 +216,7 @@ def _page(indexes: list[int], query: Mapping[str, str]) -> tuple[list[int], str 
     try:
         size = int(query.get("maxResults", MOST))
         token = base64.b64decode(query.get("pageToken", ""))
-        start = int(token or query.get("startingBlockIndex", 0))
+        start = int(token or query.get("startingBlockIndex") or "0")
     except ValueError as error:
         raise _invalid("The page token is not one of this list.", "INVALID_PAGE_TOKEN") from error
     if not FEWEST <= size <= MOST:

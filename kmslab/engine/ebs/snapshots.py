@@ -82,10 +82,14 @@ def _modify_snapshot_attribute(stock: Stock, p: Request) -> Response:
     sharing = {name for name in p if name.startswith(("CreateVolumePermission.Add", "UserId", "UserGroup"))}
     if snapshot and sharing and ec2._p(p, "OperationType", "add") == "add":
         if snapshot.get("KmsKeyId") and _is_aws_managed(snapshot["KmsKeyId"]):
-            return _refused("InvalidParameter", "Snapshots encrypted with the AWS Managed CMK can't be shared.")
+            return _refused(
+                "InvalidParameter", "Snapshots encrypted with the AWS Managed CMK can't be shared."
+            )
         everybody = any("all" in str(value) for name, value in p.items() if "Group" in name)
         if everybody and SETTINGS.get("block_public_access", "unblocked") != "unblocked":
-            return _refused("OperationNotPermitted", "Public sharing is blocked for snapshots in this account.", 403)
+            return _refused(
+                "OperationNotPermitted", "Public sharing is blocked for snapshots in this account.", 403
+            )
     return stock(p)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import lru_cache
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from xml.etree.ElementTree import fromstring
 
@@ -64,9 +65,11 @@ def install() -> None:
     """Report the blocked encryption types of a bucket that was never configured."""
 
     @extend(s3, "_get_bucket_encryption", "name")
-    def get_bucket_encryption(stock: Callable[[str], tuple[Any, Any, Any]], name: str) -> tuple[Any, Any, Any]:
+    def get_bucket_encryption(
+        stock: Callable[[str], tuple[Any, Any, Any]], name: str
+    ) -> tuple[Any, Any, Any]:
         """Name SSE-C among what a new bucket blocks."""
         status, headers, body = stock(name)
-        if status == 200 and name not in s3._bucket_encryption:  # noqa: PLR2004  # HTTP's OK
+        if status == HTTPStatus.OK and name not in s3._bucket_encryption:
             body = body.replace("</BucketKeyEnabled></Rule>", f"</BucketKeyEnabled>{BLOCKED}</Rule>")
         return status, headers, body

@@ -60,7 +60,10 @@ def use_key_for(
     reused = sse.get(BUCKET_KEY) == "true"
     context = {"aws:s3:arn": f"arn:aws:s3:::{bucket}" if reused else f"arn:aws:s3:::{bucket}/{key}"}
     recently = (key_ref, bucket, call.access_key, operation)
-    asks_kms = not reused or time.monotonic() - _bucket_key_calls.get(recently, -BUCKET_KEY_SECONDS) >= BUCKET_KEY_SECONDS
+    asks_kms = (
+        not reused
+        or time.monotonic() - _bucket_key_calls.get(recently, -BUCKET_KEY_SECONDS) >= BUCKET_KEY_SECONDS
+    )
     record, refusal = use_key("s3", operation, key_ref, context, access_key=call.access_key, log=asks_kms)
     if record is None:
         return "", _error(refusal, f"/{bucket}/{key}")
@@ -106,7 +109,9 @@ def _resolve_write(stock: Stock, headers: Headers, bucket_name: str) -> tuple[di
     return (None, error) if error else ({**wanted, KEY: arn}, None)
 
 
-_INCOMPATIBLE = "Server Side Encryption with Customer provided key is incompatible with the encryption method specified."
+_INCOMPATIBLE = (
+    "Server Side Encryption with Customer provided key is incompatible with the encryption method specified."
+)
 
 
 def _bucket_key_wanted(headers: Headers, configured: Encryption) -> bool:

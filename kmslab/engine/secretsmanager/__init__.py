@@ -7,6 +7,7 @@ and the version; a secret without a key of its own is under ``aws/secretsmanager
 from __future__ import annotations
 
 import json
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from kmslab.engine.authorization.on_behalf import use_key
@@ -23,7 +24,9 @@ MANAGED_KEY = "alias/aws/secretsmanager"
 WRITE, READ = ("GenerateDataKey", "Decrypt"), ("Decrypt",)
 
 
-def _use_key(operations: tuple[str, ...], secret: Mapping[str, Any], version: str, key: str = "") -> Response | None:
+def _use_key(
+    operations: tuple[str, ...], secret: Mapping[str, Any], version: str, key: str = ""
+) -> Response | None:
     """Use a secret's key; return what Secrets Manager answers when KMS refuses."""
     context = {"SecretARN": secret["ARN"], **({"SecretVersionId": version} if version else {})}
     key_ref = key or secret.get("KmsKeyId") or MANAGED_KEY
@@ -58,11 +61,10 @@ def _has_value(data: Mapping[str, Any]) -> bool:
 
 def create_secret(stock: Stock, data: Mapping[str, Any]) -> Response:
     """Encrypt the first version; a secret that KMS refuses is not kept."""
-
     from ministack.services import secretsmanager
 
     response = stock(data)
-    if response[0] != 200 or not _has_value(data):  # noqa: PLR2004  # HTTP's OK
+    if response[0] != HTTPStatus.OK or not _has_value(data):
         return response
     made = json.loads(response[2])
     refused = _use_key(WRITE, secretsmanager._secrets[made["Name"]], made["VersionId"])
@@ -103,7 +105,10 @@ def get_secret_value(stock: Stock, data: Mapping[str, Any]) -> Response:
 
 
 def resolve_secret_string(
-    stock: Callable[..., str | None], secret_id: str, version_stage: str = "AWSCURRENT", version_id: str | None = None
+    stock: Callable[..., str | None],
+    secret_id: str,
+    version_stage: str = "AWSCURRENT",
+    version_id: str | None = None,
 ) -> str | None:
     """Decrypt for another service, CloudFormation's dynamic references above all.
 
@@ -125,4 +130,6 @@ def install() -> None:
     extend(secretsmanager, "_put_secret_value", "data")(put_secret_value)
     extend(secretsmanager, "_update_secret", "data")(update_secret)
     extend(secretsmanager, "_get_secret_value", "data")(get_secret_value)
-    extend(secretsmanager, "resolve_secret_string", "secret_id", "version_stage", "version_id")(resolve_secret_string)
+    extend(secretsmanager, "resolve_secret_string", "secret_id", "version_stage", "version_id")(
+        resolve_secret_string
+    )

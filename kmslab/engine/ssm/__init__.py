@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from kmslab.engine.authorization.on_behalf import use_key
@@ -57,7 +58,7 @@ def put_parameter(stock: Stock, data: Mapping[str, Any]) -> Response:
     if key is None:
         return refused or _error("InvalidKeyId", "The key does not exist.")
     response = stock(data)
-    if response[0] == 200:  # noqa: PLR2004  # HTTP's OK
+    if response[0] == HTTPStatus.OK:
         sealed = envelope.seal(key, data.get("Value", "").encode(), {"PARAMETER_ARN": arn})
         for record in (ssm._parameters[name], ssm._parameter_history[name][-1]):
             record["Value"] = base64.b64encode(sealed).decode()
@@ -67,7 +68,7 @@ def put_parameter(stock: Stock, data: Mapping[str, Any]) -> Response:
 def read_parameters(stock: Stock, data: Mapping[str, Any]) -> Response:
     """Decrypt every SecureString that the answer would show."""
     response = stock(data)
-    if not data.get("WithDecryption") or response[0] != 200:  # noqa: PLR2004  # HTTP's OK
+    if not data.get("WithDecryption") or response[0] != HTTPStatus.OK:
         return response
     answer = json.loads(response[2])
     for shown in [answer["Parameter"]] if "Parameter" in answer else answer.get("Parameters", []):
