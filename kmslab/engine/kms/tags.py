@@ -34,7 +34,8 @@ def tag_resource(call: Call) -> dict[str, Any]:
     records.require_state(key, "Disabled", "PendingImport", "Unavailable")
     check(call.get("Tags"))
     merged = {tag["TagKey"]: tag for tag in [*key["Tags"], *call.get("Tags")]}
-    check(list(merged.values()))
+    # The aws: tags that CloudFormation sets are kept, and do not count.
+    check([tag for tag in merged.values() if not tag["TagKey"].lower().startswith("aws:")])
     key["Tags"] = list(merged.values())
     return {}
 
