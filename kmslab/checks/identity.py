@@ -98,7 +98,7 @@ def the_boundary_protects_itself(lab: Lab) -> str:
     document = _managed_policy(lab, lab.outputs.admin_boundary)
     for action in ESCAPES:
         denied = any(
-            s.effect == DENY and s.covers(action) and not s.conditions and _covers_boundary(lab, s)
+            s.effect == DENY and s.covers(action) and not s.conditions and _reaches(lab, s, action)
             for s in document
         )
         lab.expect(denied, f"the boundary does not deny {action}")
@@ -115,9 +115,14 @@ def the_boundary_protects_itself(lab: Lab) -> str:
     return f"{len(ESCAPES)} ways to change it or take it off are denied, and so is replacing it"
 
 
-def _covers_boundary(lab: Lab, statement: Statement) -> bool:
-    """Whether a statement is about the boundary or, as for acts on users, about everything."""
-    return "*" in statement.resources or lab.outputs.admin_boundary in statement.resources
+def _reaches(lab: Lab, statement: Statement, action: str) -> bool:
+    """Whether a statement is about the thing that an act is done to: the policy, or the user."""
+    policy, user = lab.outputs.admin_boundary, f":user/{lab.outputs.admin_user}"
+    about_user = action == "iam:DeleteUserPermissionsBoundary"
+    return any(
+        resource == "*" or (resource.endswith(user) if about_user else resource == policy)
+        for resource in statement.resources
+    )
 
 
 @check(guide=GUIDE, controls=("prowler:iam_administrator_access_with_mfa",))

@@ -30,9 +30,7 @@ def on_demand_rotation_keeps_old_ciphertexts(lab: Lab) -> str:
     before = _material(lab, key)
     old = _encrypt(lab, key)
     lab.allowed(Persona.OPERATOR, "kms:RotateKeyOnDemand", KeyId=key)
-    lab.wait_until(
-        lambda: _material(lab, key) != before, "the rotation", seconds=settle_seconds(lab) * 4 + 10
-    )
+    lab.wait_until(lambda: _material(lab, key) != before, "the rotation", seconds=settle_seconds(lab) * 4 + 2)
     after = _material(lab, key)
     new = _encrypt(lab, key)
     opened_old = lab.allowed(Persona.OPERATOR, "kms:Decrypt", KeyId=key, CiphertextBlob=old)

@@ -44,6 +44,7 @@ class FakeKey:
     usage: str = "ENCRYPT_DECRYPT"
     origin: str = "AWS_KMS"
     manager: str = "CUSTOMER"
+    description: str = ""
     state: str = "Enabled"
     multi_region: bool = False
     policy: str = ""
@@ -138,6 +139,7 @@ class FakeKms:
             spec=request.get("KeySpec", "SYMMETRIC_DEFAULT"),
             usage=request.get("KeyUsage", "ENCRYPT_DECRYPT"),
             origin=origin,
+            description=request.get("Description", ""),
             state="Enabled" if origin == "AWS_KMS" else "PendingImport",
             policy=request.get("Policy", DEFAULT_POLICY),
             tags=request.get("Tags", []),

@@ -1,0 +1,153 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from kmslab.checks.expectations import KEYS
+from kmslab.model.persona import Persona
+from kmslab.model.verdict import Outcome
+from tests.checks import verdicts
+from tests.checks.fakes import ACCOUNT, OUTPUTS, FakeAccess, World, judge, policy_document, role_arn
+from tests.checks.lab_world import LabWorld, cloudtrail, for_account, good_lab, key, key_policy
+from tests.checks.table import Broken, checks_of, never_red
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.checks.fake_kms import FakeKms
+
+
+def with_statement(name: str, statement: dict[str, Any]) -> Callable[[World], object]:
+    """Break a key's policy by one more statement."""
+    return lambda world: setattr(key(world, name), "policy", policy_document(*key_policy(name), statement))
+
+
+def without_conditions(name: str) -> Callable[[World], object]:
+    """Break a key's policy by leaving every condition out."""
+    bare = [{k: v for k, v in s.items() if k != "Condition"} for s in key_policy(name)]
+    return lambda world: setattr(key(world, name), "policy", policy_document(*bare))
+
+
+def no_policies(world: World) -> None:
+    for expected in KEYS:
+        key(world, expected.name).policy = policy_document()
+
+
+def kms_of(world: World) -> FakeKms:
+    assert isinstance(world, LabWorld)
+    return world.kms
+
+
+def given(operation: str, persona: Persona) -> Callable[[World], object]:
+    """Break the world by letting a persona through."""
+    return lambda world: world.answers(f"kms:{operation}", getattr(kms_of(world), operation), persona)
+
+
+def trail_with(**condition: dict[str, object]) -> Callable[[World], object]:
+    return lambda world: setattr(
+        key(world, "trail"), "policy", policy_document({**cloudtrail(), "Condition": condition})
+    )
+
+
+PINNED = {"aws:PrincipalArn": [f"arn:aws:iam::{ACCOUNT}:role/*"]}
+BROKEN = [
+    *(
+        Broken(
+            "key-policies.no-key-is-public",
+            with_statement("app", {**for_account(("kms:Decrypt",)), "Principal": principal}),
+            says,
+        )
+        for principal, says in (
+            ("*", "Test of the key app names everyone"),
+            ({"AWS": "*"}, "names everyone"),
+            ({"AWS": "arn:aws:iam::999999999999:root"}, "names another account: 999999999999"),
+        )
+    ),
+    Broken("key-policies.no-key-is-public", no_policies, "allow nothing at all"),
+    Broken(
+        "key-policies.administration-is-not-delegated-to-iam",
+        with_statement("s3", for_account(("kms:*",))),
+        "of the key s3 lets IAM alone decide about kms:PutKeyPolicy",
+    ),
+    Broken(
+        "key-policies.administration-is-not-delegated-to-iam",
+        with_statement("s3", for_account(("kms:CreateGrant",)) | {"Condition": {"ArnLike": PINNED}}),
+        "lets IAM alone decide about kms:CreateGrant",
+    ),
+    Broken(
+        "key-policies.use-is-delegated-only-through-a-service",
+        without_conditions("secrets"),
+        "of the key secrets lets IAM alone decide about kms:Decrypt",
+    ),
+    Broken(
+        "key-policies.administrators-do-not-use",
+        with_statement("ebs", for_account(("kms:CreateGrant",), role_arn("key-administrator"))),
+        "of the key ebs gives the key administrator kms:CreateGrant",
+    ),
+    Broken(
+        "key-policies.administrators-do-not-use",
+        with_statement(
+            "ebs", {**for_account(("kms:Decr*",)), "Principal": {"AWS": role_arn("key-administrator")}}
+        ),
+        "gives the key administrator kms:Decrypt",
+    ),
+    Broken("key-policies.administrators-do-not-use", no_policies, "names the key administrator"),
+    Broken("key-policies.the-trail-key-serves-one-trail", no_policies, "no key policy lets CloudTrail in"),
+    Broken("key-policies.the-trail-key-serves-one-trail", without_conditions("trail"), "to the lab's trail"),
+    Broken(
+        "key-policies.the-trail-key-serves-one-trail",
+        trail_with(StringEquals={"aws:SourceArn": OUTPUTS.trail}),
+        "does not demand CloudTrail's encryption context",
+    ),
+    Broken(
+        "key-policies.iam-alone-cannot-rewrite-the-policy",
+        given("PutKeyPolicy", Persona.OPERATOR),
+        "operator could call kms:PutKeyPolicy",
+    ),
+    Broken(
+        "key-policies.iam-alone-cannot-decrypt",
+        given("Decrypt", Persona.OPERATOR),
+        "operator could call kms:Decrypt",
+    ),
+    Broken(
+        "key-policies.the-s3-key-works-through-s3-only",
+        given("GenerateDataKey", Persona.DATA_OWNER),
+        "data-owner could call kms:GenerateDataKey",
+    ),
+    Broken(
+        "key-policies.a-lock-out-is-refused",
+        lambda w: w.answers("kms:PutKeyPolicy", {}),
+        "could call kms:PutKeyPolicy",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    "check", ["key-policies.iam-alone-cannot-decrypt", "key-policies.iam-alone-cannot-rewrite-the-policy"]
+)
+def test_the_root_user_shows_nothing(check: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = {"Account": ACCOUNT, "Arn": f"arn:aws:iam::{ACCOUNT}:root", "UserId": ACCOUNT}
+    monkeypatch.setattr(FakeAccess, "caller", root)
+    verdict = judge(check, good_lab())
+    assert verdict.outcome is Outcome.ERROR
+    assert "root user" in verdict.summary
+
+
+@pytest.mark.parametrize("check", checks_of("key-policies"))
+def test_passes_in_a_good_lab(check: str) -> None:
+    verdicts.passes(check)
+
+
+@pytest.mark.parametrize("row", BROKEN, ids=str)
+def test_notices(row: Broken) -> None:
+    verdicts.fails(row)
+
+
+@pytest.mark.parametrize("check", checks_of("key-policies"))
+def test_is_unable_to_look(check: str) -> None:
+    verdicts.is_unable_to_look(check)
+
+
+def test_every_check_is_shown_red() -> None:
+    assert never_red("key-policies", BROKEN) == set()

@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.checks import verdicts
+from tests.checks.fakes import Refusal, Request, World, key_arn
+from tests.checks.lab_world import LabWorld, key
+from tests.checks.table import Broken, checks_of, never_red
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def cancelling_enables(world: World) -> None:
+    """A KMS that puts a key back into service when its deletion is called off."""
+    assert isinstance(world, LabWorld)
+    world.answers("kms:CancelKeyDeletion", world.kms.EnableKey)
+
+
+def w_aliases(world: World) -> dict[str, str]:
+    assert isinstance(world, LabWorld)
+    return world.kms.aliases
+
+
+def changed(name: str, **attributes: object) -> Callable[[World], object]:
+    """Break one key of the lab: other attributes than the good lab's."""
+    return lambda world: vars(key(world, name)).update(attributes)
+
+
+def ignores_state(world: World) -> None:
+    """A KMS that decrypts whatever state a key is in."""
+    assert isinstance(world, LabWorld)
+    world.kms.usable = world.kms.find  # type: ignore[method-assign]
+
+
+def takes_any_material(world: World) -> None:
+    """A KMS that lets other material replace what was imported first."""
+    assert isinstance(world, LabWorld)
+    real = world.kms.ImportKeyMaterial
+
+    def take(request: Request) -> dict[str, object]:
+        try:
+            return real(request)
+        except Refusal:
+            return {}
+
+    world.answers("kms:ImportKeyMaterial", take)
+
+
+BROKEN = [
+    Broken(
+        "keys.every-key-has-its-spec-and-usage",
+        changed("rsa", spec="RSA_2048"),
+        "the key rsa is RSA_2048 for ENCRYPT_DECRYPT, not RSA_4096",
+    ),
+    Broken(
+        "keys.every-key-has-its-spec-and-usage",
+        changed("agreement", usage="SIGN_VERIFY"),
+        "the key agreement is ECC_NIST_P256 for SIGN_VERIFY",
+    ),
+    Broken("keys.every-key-is-customer-managed", changed("s3", manager="AWS"), "s3 is managed by AWS"),
+    Broken("keys.every-key-is-customer-managed", changed("app", multi_region=True), "app is a multi-Region"),
+    Broken(
+        "keys.every-key-is-customer-managed",
+        changed("global", multi_region=False),
+        "global is not a multi",
+    ),
+    Broken(
+        "keys.key-material-has-its-origin",
+        changed("imported", origin="AWS_KMS"),
+        "imported has origin AWS_KMS",
+    ),
+    Broken("keys.every-key-is-in-service", changed("trail", state="Disabled"), "the key trail is Disabled"),
+    Broken("keys.every-key-is-in-service", changed("app", state="PendingDeletion"), "app is PendingDeletion"),
+    Broken(
+        "keys.every-key-has-its-alias",
+        lambda w: w_aliases(w).update({"alias/kms-lab/app": key_arn("s3")}),
+        f"alias/kms-lab/app points to {key_arn('s3')}",
+    ),
+    Broken("keys.every-key-is-tagged", changed("mac", tags=[]), "the key mac has no tag"),
+    Broken("keys.rotation-is-on-where-it-can-be", changed("ebs", rotation_days=0), "ebs is not rotated"),
+    Broken(
+        "keys.rotation-is-on-where-it-can-be",
+        changed("ebs", rotation_days=30),
+        "rotation period of 30 days",
+    ),
+    Broken(
+        "keys.rotation-is-refused-where-it-cannot-be",
+        lambda w: w.answers("kms:EnableKeyRotation", {}),
+        "could call kms:EnableKeyRotation",
+    ),
+    Broken(
+        "keys.rotation-is-refused-where-it-cannot-be",
+        changed("signing", rotation_days=365),
+        "KMS claims to rotate signing",
+    ),
+    Broken("keys.a-disabled-key-stops", ignores_state, "could call kms:Decrypt"),
+    Broken("keys.deletion-can-be-called-off", ignores_state, "could call kms:Decrypt"),
+    Broken(
+        "keys.deletion-can-be-called-off",
+        cancelling_enables,
+        "the key is Enabled, not Disabled",
+    ),
+    Broken("keys.imported-material-can-be-taken-back", ignores_state, "could call kms:Decrypt"),
+    Broken(
+        "keys.imported-material-can-be-taken-back", takes_any_material, "could call kms:ImportKeyMaterial"
+    ),
+]
+
+
+@pytest.mark.parametrize("check", checks_of("keys"))
+def test_passes_in_a_good_lab(check: str) -> None:
+    verdicts.passes(check)
+
+
+@pytest.mark.parametrize("row", BROKEN, ids=str)
+def test_notices(row: Broken) -> None:
+    verdicts.fails(row)
+
+
+@pytest.mark.parametrize("check", checks_of("keys"))
+def test_is_unable_to_look(check: str) -> None:
+    verdicts.is_unable_to_look(check)
+
+
+def test_every_check_is_shown_red() -> None:
+    assert never_red("keys", BROKEN) == set()

@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from kmslab.model.persona import Persona
+from kmslab.model.verdict import Outcome
+from tests.checks import verdicts
+from tests.checks.fakes import World, judge
+from tests.checks.lab_world import LabWorld, good_lab
+from tests.checks.table import Broken, checks_of, never_red
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.checks.fake_kms import FakeKms
+
+ADMINISTRATOR = Persona.KEY_ADMINISTRATOR
+
+
+def kms_of(world: World) -> FakeKms:
+    assert isinstance(world, LabWorld)
+    return world.kms
+
+
+def given(operation: str, persona: Persona = ADMINISTRATOR) -> Callable[[World], object]:
+    """Break the world by letting a persona through."""
+    return lambda world: world.answers(f"kms:{operation}", getattr(kms_of(world), operation), persona)
+
+
+BROKEN = [
+    *(
+        Broken(
+            "separation.the-administrator-cannot-use-the-key",
+            given(operation),
+            f"key-administrator could call kms:{operation}",
+        )
+        for operation in ("Encrypt", "Decrypt", "GenerateDataKey")
+    ),
+    Broken(
+        "separation.the-administrator-cannot-rewrite-the-policy",
+        given("PutKeyPolicy"),
+        "key-administrator could call kms:PutKeyPolicy",
+    ),
+    Broken(
+        "separation.the-administrator-cannot-create-a-grant",
+        lambda w: w.answers("kms:CreateGrant", {}, ADMINISTRATOR),
+        "key-administrator could call kms:CreateGrant",
+    ),
+    Broken(
+        "separation.the-administrator-cannot-turn-an-alias",
+        given("UpdateAlias"),
+        "key-administrator could call kms:UpdateAlias",
+    ),
+    Broken(
+        "separation.the-administrator-cannot-replicate",
+        lambda w: w.answers("kms:ReplicateKey", {}, ADMINISTRATOR),
+        "key-administrator could call kms:ReplicateKey",
+    ),
+    Broken(
+        "separation.the-administrator-stops-and-restarts-a-key",
+        lambda w: w.refuses("kms:DisableKey"),
+        "key-administrator is refused kms:DisableKey",
+    ),
+    Broken(
+        "separation.the-administrator-stops-and-restarts-a-key",
+        lambda w: setattr(kms_of(w), "usable", kms_of(w).find),
+        "data-owner could call kms:Decrypt",
+    ),
+    Broken(
+        "separation.the-administrator-stops-and-restarts-a-key",
+        lambda w: setattr(kms_of(w).find("alias/kms-lab/app"), "state", "Disabled"),
+        "could not call kms:Encrypt",
+        Outcome.ERROR,
+    ),
+    Broken(
+        "separation.the-auditor-reads-policies-not-data",
+        given("Decrypt", Persona.AUDITOR),
+        "auditor could call kms:Decrypt",
+    ),
+]
+
+
+def test_a_permitted_dry_run_is_no_refusal() -> None:
+    world = good_lab()
+    given("CreateGrant")(world)
+    verdict = judge("separation.the-administrator-cannot-create-a-grant", world)
+    assert verdict.outcome is Outcome.FAIL
+    assert "key-administrator could call kms:CreateGrant" in verdict.summary
+
+
+@pytest.mark.parametrize("check", checks_of("separation"))
+def test_passes_in_a_good_lab(check: str) -> None:
+    verdicts.passes(check)
+
+
+@pytest.mark.parametrize("row", BROKEN, ids=str)
+def test_notices(row: Broken) -> None:
+    verdicts.fails(row)
+
+
+@pytest.mark.parametrize("check", checks_of("separation"))
+def test_is_unable_to_look(check: str) -> None:
+    verdicts.is_unable_to_look(check)
+
+
+def test_every_check_is_shown_red() -> None:
+    assert never_red("separation", BROKEN) == set()
