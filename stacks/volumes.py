@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from stacks.policies import Json
 
 VOLUMES = sub("arn:${AWS::Partition}:ec2:${AWS::Region}:${AWS::AccountId}:volume/*")
-SNAPSHOTS = sub("arn:${AWS::Partition}:ec2:${AWS::Region}::snapshot/*")
-"""Snapshots have no account in their ARN."""
+SNAPSHOTS = sub("arn:${AWS::Partition}:ec2:${AWS::Region}:*:snapshot/*")
+"""A snapshot's ARN has no account, or one where a request names it as its source: the star is for both."""
 INSTANCE_TYPE = "t3.nano"
 IMAGE_PARAMETER = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64"
 """AWS keeps the newest Amazon Linux image here; CloudFormation reads it at deployment."""
@@ -37,7 +37,7 @@ mount "$device" /data
 """
 ANY_ID = (
     "Resource::*",
-    "Resource::arn:<AWS::Partition>:ec2:<AWS::Region>::snapshot/*",
+    "Resource::arn:<AWS::Partition>:ec2:<AWS::Region>:*:snapshot/*",
     "Resource::arn:<AWS::Partition>:ec2:<AWS::Region>:<AWS::AccountId>:volume/*",
 )
 """How cdk-nag calls the wildcards of the policies below."""
