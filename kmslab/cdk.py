@@ -113,11 +113,23 @@ class CdkCli:
             "FORCE_COLOR": "0",
         }
 
-    def run(self, *arguments: str, log: Path, on_line: Callable[[str], None] | None = None) -> None:
-        """Run one command to its end, its output going to the log line by line.
+    def run(
+        self,
+        *arguments: str,
+        log: Path,
+        folder: Path | None = None,
+        on_line: Callable[[str], None] | None = None,
+    ) -> None:
+        """Run one command to its end.
 
         The child has a process group of its own, so that Ctrl-C reaches it through us, once, and no
         process of it is left behind.
+
+        Args:
+            arguments: the command and its options.
+            log: where its output goes, line by line.
+            folder: where it runs; None: the project's, whose ``cdk.json`` names the app.
+            on_line: told each line, without colours.
 
         Raises:
             CdkError: it failed.
@@ -128,7 +140,7 @@ class CdkCli:
             kept.write(f"$ cdk {' '.join(arguments)}\n")
             with subprocess.Popen(  # noqa: S603  # our own command, no shell
                 command,
-                cwd=self._project.root,
+                cwd=folder or self._project.root,
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,

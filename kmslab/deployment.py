@@ -77,27 +77,25 @@ class Deployment:
             self._ensure_secure_string(read_outputs(self.access).key_secrets)
         return changed
 
-    def down(self) -> dict[str, str]:
+    def down(self) -> list[str]:
         """Destroy every stack and the SecureString.
 
-        Returns: what is left, by ARN of the key: the moment KMS deletes it.
+        Returns: ARNs of the keys that were the stacks', which KMS keeps for their deletion window. Their
+            policies let nobody but the root user look at them once the key administrator is gone.
 
         Raises:
             LabError: a stack is another lab's, or could not be destroyed.
         """
         with exclusively(self.project):
             stacks = self._settled()
-            keys = [
-                value for stack in stacks.values() for value in stack.outputs.values() if ":key/" in value
-            ]
             self._remove_secure_string()
             if stacks:
                 self._destroy(self._digest(), stacks)
-                left = read_stacks(self.access)
-                for stack in left.values():
+                for stack in read_stacks(self.access).values():
                     raise half_deployed(stack)
             self._record.unlink(missing_ok=True)
-            return self._pending_deletion(keys)
+        values = (value for stack in stacks.values() for value in stack.outputs.values())
+        return sorted({value for value in values if ":kms:" in value and ":key/" in value})
 
     def _digest(self) -> str:
         return synthesis.inputs_digest(
@@ -177,7 +175,8 @@ class Deployment:
                 return
         self.progress.begin(TOOLKIT_STACK, "cdk bootstrap")
         environment = f"aws://{self.access.account}/{self.access.target.region}"
-        cli.run("bootstrap", environment, log=self.log)
+        # Away from cdk.json: the CLI would synthesize the app first, which a bootstrap does not need.
+        cli.run("bootstrap", environment, log=self.log, folder=self.project.home)
         self.progress.end(TOOLKIT_STACK, "bootstrapped")
 
     def _cdk(self, cli: CdkCli, *arguments: str) -> None:
@@ -207,15 +206,6 @@ class Deployment:
     def _remove_secure_string(self) -> None:
         ssm = self.access.client(Persona.OPERATOR, "ssm")
         ssm.delete_parameters(Names=[secure_string_name(self.access.prefix)])
-
-    def _pending_deletion(self, keys: list[str]) -> dict[str, str]:
-        kms = self.access.client(Persona.OPERATOR, "kms")
-        described = (kms.describe_key(KeyId=key)["KeyMetadata"] for key in keys)
-        return {
-            key["Arn"]: f"{key['DeletionDate']:%Y-%m-%d %H:%M}"
-            for key in described
-            if key["KeyState"] == "PendingDeletion"
-        }
 
 
 @contextmanager

@@ -68,12 +68,14 @@ def down(kind: TargetKind, *, keep_engine: bool, forget: bool) -> None:
             _start_engine(project, 0, progress)
         access = Access(choose_target(project, kind), settings.prefix)
         require_sandbox(access, settings)
-        left = Deployment(project, access, deployed_context(project), progress).down()
+        keys = Deployment(project, access, deployed_context(project), progress).down()
     out.print(f"The lab {settings.prefix} is destroyed.", highlight=False)
-    if left:
-        out.print(f"{len(left)} keys wait for their deletion, free of charge:", highlight=False)
-        for arn, moment in left.items():
-            out.print(f"  {arn} until {moment}", highlight=False, soft_wrap=True)
+    if keys:
+        out.print(
+            f"KMS deletes its {len(keys)} keys in {settings.pending_window_days} days; until then they cost nothing.",
+            highlight=False,
+            soft_wrap=True,
+        )
     if kind is TargetKind.LOCAL and not keep_engine:
         from kmslab.engine import control
 
