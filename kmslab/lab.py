@@ -354,7 +354,10 @@ class Lab:
         from botocore.exceptions import BotoCoreError, ClientError
 
         service, _, operation = action.partition(":")
-        client = self.access.client(persona, service, plain_http=plain_http)
+        try:
+            client = self.access.client(persona, service, plain_http=plain_http)
+        except (ClientError, BotoCoreError) as error:  # who cannot be assumed is not "refused" the action
+            raise Inconclusive(f"nobody could act as {persona}: {_message(error)}") from error
         subject = "/".join(str(parameters[name]) for name in reversed(SUBJECTS) if name in parameters)
         try:
             answer = getattr(client, xform_name(operation))(**parameters)
@@ -374,6 +377,9 @@ def _code(error: Exception) -> str:
 
 
 def _message(error: Exception) -> str:
+    """What the service said. botocore's own word on a wrong request quotes it, plaintext and all: not that."""
+    if _code(error) == "ParamValidationError":
+        return "the request does not fit the service's model"
     response = getattr(error, "response", None)
     text = str(response["Error"].get("Message", "")) if response else str(error)
     return " ".join(text.split()) or _code(error)

@@ -218,6 +218,8 @@ def every_persona_can_be_assumed(lab: Lab) -> str:
     Every other check rests on this: what a persona may and must not do is tried as that persona.
     """
     for persona in ROLES:
+        role = f"arn:{lab.access.partition}:iam::{lab.account}:role/{role_name(lab.prefix, persona)}"
+        lab.allowed(Persona.OPERATOR, "sts:AssumeRole", RoleArn=role, RoleSessionName=f"kmslab-{lab.run_id}")
         arn = lab.allowed(persona, "sts:GetCallerIdentity")["Arn"]
         lab.expect(
             f":assumed-role/{role_name(lab.prefix, persona)}/" in arn, f"as {persona} the caller is {arn}"

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kmslab.lab import Failed, Inconclusive
@@ -89,5 +91,8 @@ def run(one: Check, lab: Lab) -> Verdict:
     except Inconclusive as unclear:
         return verdict(Outcome.ERROR, unclear)
     except Exception as error:  # noqa: BLE001  # an unforeseen error is a check that could not look: ERROR
-        return verdict(Outcome.ERROR, f"{type(error).__name__}: {error}")
+        # Its text may hold what the check held, plaintext or a key: the place is enough to find it.
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{Path(place.filename).name}:{place.lineno}"
+        return verdict(Outcome.ERROR, f"the check itself broke: {type(error).__name__} at {where}")
     return verdict(Outcome.PASS, seen)

@@ -133,6 +133,11 @@ BROKEN = [
         "as key-administrator the caller is",
     ),
     Broken(
+        "identity.every-persona-can-be-assumed",
+        lambda w: w.refuses("sts:AssumeRole", code="AccessDenied"),
+        "operator is refused sts:AssumeRole",
+    ),
+    Broken(
         "identity.no-persona-becomes-another",
         lambda w: w.answers("sts:AssumeRole", {}, Persona.STORAGE_OPERATOR),
         "storage-operator could call sts:AssumeRole",

@@ -1,0 +1,235 @@
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from kmslab.lab import Access, Failed, Inconclusive
+from kmslab.model.persona import Persona
+from kmslab.model.target import Credentials, Target, TargetKind
+from kmslab.model.verdict import Call
+from tests.checks.fakes import FakeAccess, Request, World, open_lab
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+OWNER, OUTSIDER = Persona.DATA_OWNER, Persona.OUTSIDER
+SECRET = b"a very secret plaintext"
+
+
+def decrypt(lab: Any, persona: Persona = OWNER) -> Any:
+    return lab.allowed(persona, "kms:Decrypt", CiphertextBlob=b"x")
+
+
+def two_sided() -> World:
+    """The owner decrypts, the outsider is refused."""
+    return World().answers("kms:Decrypt", {"Plaintext": SECRET}).refuses("kms:Decrypt", OUTSIDER)
+
+
+def test_a_refusal_without_a_positive_control_is_inconclusive() -> None:
+    lab = open_lab(two_sided())
+    with pytest.raises(Inconclusive, match="nobody succeeded with kms:Decrypt"):
+        lab.refused(OUTSIDER, "kms:Decrypt", CiphertextBlob=b"x")
+    assert lab.calls == []
+
+
+def test_a_refusal_beside_a_positive_control_counts() -> None:
+    lab = open_lab(two_sided())
+    decrypt(lab)
+    said = lab.refused(OUTSIDER, "kms:Decrypt", by="kms:Decrypt", CiphertextBlob=b"x")
+    assert "not authorized to perform: kms:Decrypt" in said
+
+
+def test_a_positive_control_of_another_action_does_not_count() -> None:
+    lab = open_lab(two_sided().answers("kms:Encrypt", {}))
+    lab.allowed(OWNER, "kms:Encrypt", KeyId="k", Plaintext=b"x")
+    with pytest.raises(Inconclusive):
+        lab.refused(OUTSIDER, "kms:Decrypt", CiphertextBlob=b"x")
+
+
+def test_a_call_that_should_be_refused_and_succeeds_fails() -> None:
+    lab = open_lab(World().answers("kms:Decrypt", {}))
+    decrypt(lab)
+    with pytest.raises(Failed, match="outsider could call kms:Decrypt"):
+        lab.refused(OUTSIDER, "kms:Decrypt", CiphertextBlob=b"x")
+
+
+@pytest.mark.parametrize("code", ["ThrottlingException", "KMSInternalException", "ValidationException"])
+def test_another_error_is_no_refusal(code: str) -> None:
+    lab = open_lab(two_sided().refuses("kms:Decrypt", OUTSIDER, code=code))
+    decrypt(lab)
+    with pytest.raises(Inconclusive, match="not as a refusal"):
+        lab.refused(OUTSIDER, "kms:Decrypt", CiphertextBlob=b"x")
+
+
+def test_a_refusal_by_somebody_else_is_none() -> None:
+    lab = open_lab(two_sided().refuses("kms:Decrypt", OUTSIDER, message="denied by a service control policy"))
+    decrypt(lab)
+    with pytest.raises(Inconclusive, match="not by kms:Decrypt"):
+        lab.refused(OUTSIDER, "kms:Decrypt", by="kms:Decrypt", CiphertextBlob=b"x")
+
+
+def test_who_cannot_be_assumed_is_not_refused_the_action(monkeypatch: pytest.MonkeyPatch) -> None:
+    lab = open_lab(two_sided())
+    decrypt(lab)
+    denied = ClientError({"Error": {"Code": "AccessDenied", "Message": "sts:AssumeRole"}}, "AssumeRole")
+
+    def client(persona: Persona, service: str, **_: Any) -> Any:
+        raise denied
+
+    monkeypatch.setattr(lab.access, "client", client)
+    with pytest.raises(Inconclusive, match="nobody could act as outsider"):
+        lab.refused(OUTSIDER, "kms:Decrypt", CiphertextBlob=b"x")
+
+
+def test_a_permitted_dry_run_counts_as_permission() -> None:
+    lab = open_lab(World().refuses("kms:Decrypt", code="DryRunOperationException"))
+    lab.allowed(OWNER, "kms:Decrypt", CiphertextBlob=b"x", DryRun=True)
+    assert lab.calls == [Call(OWNER, "kms:Decrypt", "", "ok", "dry run")]
+    with pytest.raises(Failed):
+        lab.refused(OUTSIDER, "kms:Decrypt", CiphertextBlob=b"x", DryRun=True)
+
+
+def test_what_should_be_allowed_and_is_denied_fails() -> None:
+    lab = open_lab(two_sided())
+    with pytest.raises(Failed, match="outsider is refused kms:Decrypt"):
+        decrypt(lab, OUTSIDER)
+
+
+def test_a_permission_may_settle_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kmslab.lab.SETTLE_SECONDS", dict.fromkeys(TargetKind, 30.0))
+    world = two_sided()
+    lab = open_lab(world)
+    monkeypatch.setattr(lab, "_pause", lambda _: world.answers("kms:Decrypt", {}, OUTSIDER))
+    decrypt(lab, OUTSIDER)
+    assert [call.result for call in lab.calls] == ["AccessDeniedException", "ok"]
+
+
+def test_looking_that_is_forbidden_is_inconclusive() -> None:
+    lab = open_lab(World().refuses("kms:DescribeKey"))
+    with pytest.raises(Inconclusive, match="auditor could not call kms:DescribeKey: AccessDeniedException"):
+        lab.read("kms:DescribeKey", KeyId="k")
+
+
+def test_evidence_names_the_thing_and_holds_no_content() -> None:
+    lab = open_lab(two_sided().answers("s3:PutObject", {}))
+    lab.allowed(OWNER, "s3:PutObject", Bucket="bucket", Key="object", Body=SECRET)
+    decrypt(lab)
+    assert [(call.action, call.resource, call.result) for call in lab.calls] == [
+        ("s3:PutObject", "bucket/object", "ok"),
+        ("kms:Decrypt", "", "ok"),
+    ]
+    assert SECRET.decode() not in repr(lab.calls)
+
+
+def test_a_malformed_request_is_not_quoted_in_the_evidence() -> None:
+    lab = open_lab(two_sided())
+    with pytest.raises(Inconclusive):
+        lab.allowed(OWNER, "kms:Encrypt", KeyId="k", Plaintext={"wrong": SECRET.decode()})
+    assert lab.calls[0].result == "ParamValidationError"
+    assert SECRET.decode() not in repr(lab.calls)
+
+
+def test_what_a_check_made_is_undone_in_reverse_also_when_it_fails() -> None:
+    done: list[str] = []
+    lab = open_lab(World())
+    lab.undo(lambda: done.append("first made"))
+    lab.undo(lambda: done.append("made last"))
+    with pytest.raises(Failed), lab:
+        lab.expect(condition=False, otherwise="not as claimed")
+    assert done == ["made last", "first made"]
+
+
+def test_a_clean_up_that_fails_is_told_and_does_not_hide_the_verdict() -> None:
+    world = World().refuses("kms:RevokeGrant").answers("kms:EnableKey", {})
+
+    def dirty() -> Any:
+        lab = open_lab(world)
+        lab.undo(lambda: lab.client(OWNER, "kms").enable_key(KeyId="k"))
+        lab.undo(lambda: lab.client(OWNER, "kms").revoke_grant(KeyId="k", GrantId="g"))
+        return lab
+
+    with pytest.raises(Inconclusive, match="could not clean up"), dirty():
+        pass
+    assert len(world.asked("kms:EnableKey")) == 1  # the others have their turn all the same
+    lab = dirty()
+    with pytest.raises(Failed), lab:
+        lab.expect(condition=False, otherwise="not as claimed")
+    assert lab.calls[-1].action == "clean-up"
+
+
+def test_a_wait_ends_with_its_deadline() -> None:
+    with pytest.raises(Inconclusive, match="the rotation did not happen"):
+        open_lab(World()).wait_until(lambda: False, "the rotation", seconds=0)
+
+
+def test_a_wait_ends_when_the_run_is_stopped() -> None:
+    lab = open_lab(World())
+    threading.Timer(0.05, lab.access.stopping.set).start()
+    started = time.monotonic()
+    with pytest.raises(Inconclusive, match="stopped"):
+        lab.wait_until(lambda: False, "anything", seconds=30)
+    assert time.monotonic() - started < 5
+
+
+def test_a_thing_is_made_once_for_all_threads() -> None:
+    access = Access(Target(TargetKind.LOCAL, "eu-central-1"), "kms-lab")
+    made: list[str] = []
+    start = threading.Barrier(8)
+
+    def make() -> str:
+        time.sleep(0.02)  # long enough for the other threads to arrive while it is being made
+        made.append("made")
+        return "thing"
+
+    def want() -> None:
+        start.wait()
+        assert access.once("thing", make) == "thing"
+
+    threads = [threading.Thread(target=want) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert made == ["made"]
+
+
+def test_what_could_not_be_made_is_tried_again() -> None:
+    access = Access(Target(TargetKind.LOCAL, "eu-central-1"), "kms-lab")
+
+    def broken() -> str:
+        raise OSError
+
+    with pytest.raises(OSError):  # noqa: PT011  # the very one, without a message
+        access.once("thing", broken)
+    assert access.once("thing", lambda: "thing") == "thing"
+
+
+def test_a_persona_is_assumed_once_and_acts_with_its_own_credentials() -> None:
+    class Assuming(FakeAccess):
+        def _make(self, persona: Persona, service: str, **named: Any) -> Any:
+            if persona is Persona.OPERATOR:
+                return super()._make(persona, service, **named)
+            return Access._make(self, persona, service, **named)  # the real one is under test
+
+    def assume(request: Request) -> Mapping[str, Any]:
+        name = request["RoleArn"].rpartition("/")[2]
+        given = {"AccessKeyId": f"ASIA-{name}", "SecretAccessKey": "s", "SessionToken": "t"}
+        return {"Credentials": {**given, "Expiration": "2026-11-22"}}
+
+    world = World().answers("sts:AssumeRole", assume)
+    access = Assuming(world)
+    for service in ("kms", "s3"):
+        signer = access.client(OWNER, service)._request_signer  # how botocore keeps them
+        assert signer._credentials.access_key == "ASIA-kms-lab-data-owner"
+    assert len(world.asked("sts:AssumeRole")) == 1
+
+
+def test_credentials_do_not_show() -> None:
+    credentials = Credentials("AKIA", "the-secret", "the-token")
+    target = Target(TargetKind.LOCAL, "eu-central-1", credentials=credentials)
+    assert "the-secret" not in repr(target)
+    assert "the-token" not in repr(target)
