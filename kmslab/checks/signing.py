@@ -166,6 +166,29 @@ def post_quantum_signature_verifies_outside_kms(lab: Lab) -> str:
     raise Failed("the ML-DSA signature verifies for a changed message")
 
 
+@check(guide=GUIDE, needs={Capability.POST_QUANTUM})
+def post_quantum_message_may_stay_outside(lab: Lab) -> str:
+    """ML-DSA signs a message of any size by its 64-byte representative, computed outside KMS.
+
+    FIPS 204 calls it mu: a hash of the public key and the message. KMS signs it (EXTERNAL_MU), and the
+    signature verifies for the whole message, which KMS has never seen.
+    """
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.asymmetric import mldsa
+
+    message = MESSAGE * 1000
+    public: Any = public_key(lab, lab.outputs.key_pq)
+    hasher = mldsa.MLDSAMuHasher(public)
+    hasher.update(message)
+    signature = _sign(lab, lab.outputs.key_pq, message=hasher.finalize(), kind="EXTERNAL_MU", **ML_DSA)
+    try:
+        public.verify(signature, message)
+    except InvalidSignature as error:
+        raise Failed("the signature of the representative does not verify for the message") from error
+    lab.note("offline:ML_DSA_65", f"a signature over mu verified for {len(message)} bytes")
+    return f"KMS signed 64 bytes, and the signature verifies for all {len(message)}"
+
+
 @check(guide=GUIDE, needs={Capability.ASYMMETRIC, Capability.KEY_POLICIES})
 def signing_keys_cannot_encrypt(lab: Lab) -> str:
     """A signing key signs and does nothing else.

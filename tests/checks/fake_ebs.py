@@ -148,11 +148,16 @@ def _tags(request: Request) -> list[dict[str, str]]:
 
 
 def _chosen(kept: dict[str, dict[str, Any]], request: Request, ids: str) -> list[dict[str, Any]]:
-    """Those that the request names, or that carry the tag that its filter names."""
+    """Those that the request names, and that all its filters match."""
     named = request.get(ids)
-    filters = {(one["Name"].removeprefix("tag:"), one["Values"][0]) for one in request.get("Filters", [])}
+    filters = {(one["Name"], one["Values"][0]) for one in request.get("Filters", [])}
+
+    def facts(name: str, tags: list[dict[str, str]]) -> set[tuple[str, str]]:
+        own_id = "volume-id" if ids == "VolumeIds" else "snapshot-id"
+        return {(own_id, name), *((f"tag:{tag['Key']}", tag["Value"]) for tag in tags)}
+
     return [
         dict(one)
         for name, one in kept.items()
-        if (named is None or name in named) and filters <= {(tag["Key"], tag["Value"]) for tag in one["Tags"]}
+        if (named is None or name in named) and filters <= facts(name, one["Tags"])
     ]

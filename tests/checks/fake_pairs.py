@@ -54,7 +54,8 @@ def sign(request: Request) -> Mapping[str, Any]:
     if len(request["Message"]) > SIGN_AT_MOST:
         raise Refusal("ValidationException", "Member must have length less than or equal to 4096")
     if isinstance(private, mldsa.MLDSA65PrivateKey):
-        return {"Signature": private.sign(request["Message"])}
+        of_mu = request["MessageType"] == "EXTERNAL_MU"
+        return {"Signature": (private.sign_mu if of_mu else private.sign)(request["Message"])}
     return {"Signature": private.sign(request["Message"], ec.ECDSA(_hash(request)))}
 
 

@@ -310,6 +310,25 @@ def test_the_event_is_kept_as_one_line_of_evidence() -> None:
     assert "arn:aws:s3:::data-bucket-value/kmslab-temporary/run-0001/" in call.detail
 
 
+def test_a_throttled_look_is_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(audit.HISTORY_SECONDS, TargetKind.LOCAL, 5)
+    world = GoodWorld()
+    world.refuses(
+        "cloudtrail:LookupEvents",
+        code="ThrottlingException",
+        when=lambda _: len(world.asked("cloudtrail:LookupEvents")) == 1,
+    )
+    assert judge("audit.direct-use-names-the-principal", world).outcome is Outcome.PASS
+    assert len(world.asked("cloudtrail:LookupEvents")) == 2
+
+
+def test_the_auditor_must_be_able_to_look() -> None:
+    world = GoodWorld().refuses("cloudtrail:LookupEvents")
+    verdict = judge("audit.direct-use-names-the-principal", world)
+    assert verdict.outcome is Outcome.ERROR
+    assert "AccessDenied" in verdict.summary
+
+
 def test_the_alarm_is_raised_with_a_key_made_for_it() -> None:
     world = GoodWorld()
     judge("audit.alarm-arrives", world)
