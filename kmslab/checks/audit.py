@@ -12,6 +12,7 @@ from kmslab.checks.policy import statements
 from kmslab.checks.registry import check
 from kmslab.checks.samples import sample_object, temporary_tags
 from kmslab.checks.temporary import temporary_key
+from kmslab.lab import Inconclusive
 from kmslab.model.capability import Capability
 from kmslab.model.naming import ENCRYPTION_CONTEXT, role_name
 from kmslab.model.persona import Persona
@@ -301,8 +302,8 @@ def _event(
                         return event
         except ClientError as error:
             # Two calls a second per account and Region: checks that wait side by side meet that.
-            if error.response["Error"]["Code"] != "ThrottlingException":
-                raise
+            if (code := error.response["Error"]["Code"]) != "ThrottlingException":
+                raise Inconclusive(f"the auditor could not look into the event history: {code}") from error
         return None
 
     seconds = HISTORY_SECONDS[lab.access.target.kind]

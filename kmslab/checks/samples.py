@@ -86,6 +86,29 @@ def public_key(lab: Lab, key: str) -> Any:
     return load_der_public_key(lab.read("kms:GetPublicKey", KeyId=key)["PublicKey"])
 
 
+def read_if_any(lab: Lab, action: str, absent: str, **parameters: Any) -> Any:
+    """Like `Lab.read`, for a setting that may not be there: the answer is then empty.
+
+    Args:
+        lab: the check's lab.
+        action: ``service:Operation``.
+        absent: the error code with which the service says that there is none.
+        parameters: of the call.
+
+    Raises:
+        Inconclusive: the look-up failed otherwise.
+    """
+    from botocore.exceptions import ClientError
+
+    try:
+        return lab.read(action, **parameters)
+    except Inconclusive as unclear:
+        error = unclear.__cause__
+        if isinstance(error, ClientError) and error.response["Error"].get("Code") == absent:
+            return {}
+        raise
+
+
 def temporary_tags(lab: Lab) -> list[dict[str, str]]:
     """The tags that mark what a check of this lab made, so that the next run can sweep what a crash left."""
     return [{"Key": TEMPORARY_TAG, "Value": lab.run_id}, {"Key": PREFIX_TAG, "Value": lab.prefix}]

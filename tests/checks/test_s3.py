@@ -104,6 +104,11 @@ def takes(action: str, *personas: Persona) -> Callable[[World], object]:
     return how
 
 
+def absent(action: str, code: str) -> Callable[[World], object]:
+    """The setting is not there."""
+    return lambda world: world.refuses(action, code=code)
+
+
 def takes_but_not_others(world: World) -> None:
     """The bucket policy is gone, and KMS, not S3, refuses the other key."""
     takes("s3:PutObject")(world)
@@ -166,7 +171,7 @@ BROKEN = [
     Broken("s3.outsider-is-refused", takes("s3:GetObject"), "outsider could call s3:GetObject"),
     Broken("s3.outsider-is-refused", takes("s3:PutObject"), "outsider could call s3:PutObject"),
     Broken("s3.another-key-is-refused", takes("s3:PutObject"), "could call s3:PutObject"),
-    Broken("s3.another-key-is-refused", takes_but_not_others, "not by s3:PutObject", Outcome.ERROR),
+    Broken("s3.another-key-is-refused", takes_but_not_others, "only KMS refused"),
     Broken("s3.other-encryption-is-refused", takes("s3:PutObject"), "could call s3:PutObject"),
     Broken("s3.managed-key-is-refused", takes("s3:PutObject"), "could call s3:PutObject"),
     Broken("s3.customer-provided-key-is-refused", takes("s3:PutObject"), "could call s3:PutObject"),
@@ -210,6 +215,27 @@ BROKEN = [
             {"OwnershipControls": {"Rules": [{"ObjectOwnership": "ObjectWriter"}]}},
         ),
         "ownership is ObjectWriter",
+    ),
+    Broken(
+        "s3.access-lists-are-disabled",
+        absent("s3:GetBucketOwnershipControls", "OwnershipControlsNotFoundError"),
+        "ownership is not set",
+    ),
+    Broken(
+        "s3.access-lists-are-disabled",
+        absent("s3:GetBucketOwnershipControls", "AccessDenied"),
+        "could not call",
+        Outcome.ERROR,
+    ),
+    Broken(
+        "s3.no-bucket-can-become-public",
+        absent("s3:GetPublicAccessBlock", "NoSuchPublicAccessBlockConfiguration"),
+        "leaves BlockPublicAcls, IgnorePublicAcls, BlockPublicPolicy, RestrictPublicBuckets off",
+    ),
+    Broken(
+        "s3.policies-demand-tls",
+        absent("s3:GetBucketPolicy", "NoSuchBucketPolicy"),
+        "does not deny access without TLS",
     ),
     Broken("s3.access-is-logged", answers("s3:GetBucketLogging", {}), "logged to nowhere"),
     Broken(
