@@ -91,11 +91,6 @@ BROKEN = [
         lambda w: w.answers("kms:EnableKeyRotation", {}),
         "could call kms:EnableKeyRotation",
     ),
-    Broken(
-        "keys.rotation-is-refused-where-it-cannot-be",
-        changed("signing", rotation_days=365),
-        "KMS claims to rotate signing",
-    ),
     Broken("keys.a-disabled-key-stops", ignores_state, "could call kms:Decrypt"),
     Broken("keys.deletion-can-be-called-off", ignores_state, "could call kms:Decrypt"),
     Broken(
