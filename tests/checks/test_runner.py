@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from kmslab.checks import runner
+from kmslab.checks.registry import Check
+from kmslab.lab import Failed
+from kmslab.model.capability import ALL
+from kmslab.model.verdict import Outcome
+from tests.checks.fakes import OUTPUTS, FakeAccess
+from tests.checks.lab_world import LabWorld, good_lab
+from tests.checks.test_sweep import nothing_left_behind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kmslab.checks.sweep import Swept
+    from kmslab.lab import Lab
+    from kmslab.model.verdict import Verdict
+
+    Look = Callable[[Lab], str]
+
+
+def seen(lab: Lab) -> str:
+    return "seen"
+
+
+@pytest.fixture
+def world() -> LabWorld:
+    return nothing_left_behind(good_lab())
+
+
+def run(
+    monkeypatch: pytest.MonkeyPatch, world: LabWorld, looks: dict[str, Look], *serial: str, **named: object
+) -> list[tuple[Check, Verdict]]:
+    """Run functions as checks; those in `serial` alone."""
+    checks = [Check(name, name, "", "", look, serial=name in serial) for name, look in looks.items()]
+    monkeypatch.setattr(runner, "catalogue", lambda only: [c for c in checks if not only or c.id in only])
+    return runner.run_all(FakeAccess(world), OUTPUTS, ALL, **named)  # type: ignore[arg-type]
+
+
+def test_verdicts_come_in_the_order_of_the_catalogue(
+    monkeypatch: pytest.MonkeyPatch, world: LabWorld
+) -> None:
+    second_done = threading.Event()
+
+    def first(lab: Lab) -> str:
+        assert second_done.wait(10)
+        return "first"
+
+    def second(lab: Lab) -> str:
+        second_done.set()
+        raise Failed("second")
+
+    told: list[str] = []
+    verdicts = run(
+        monkeypatch, world, {"a": first, "b": second}, on_verdict=lambda check, _: told.append(check.id)
+    )
+    assert [(check.id, verdict.outcome) for check, verdict in verdicts] == [
+        ("a", Outcome.PASS),
+        ("b", Outcome.FAIL),
+    ]
+    assert sorted(told) == ["a", "b"]
+
+
+def test_only_what_was_asked_for_runs(monkeypatch: pytest.MonkeyPatch, world: LabWorld) -> None:
+    verdicts = run(monkeypatch, world, {"a": seen, "b": seen}, only=["b"])
+    assert [check.id for check, _ in verdicts] == ["b"]
+
+
+def test_serial_checks_run_alone_and_last(monkeypatch: pytest.MonkeyPatch, world: LabWorld) -> None:
+    running: set[str] = set()
+    beside: dict[str, set[str]] = {}
+    done: list[str] = []
+
+    def look(name: str) -> Look:
+        def looked(lab: Lab) -> str:
+            running.add(name)
+            beside[name] = set(running)
+            lab.access.stopping.wait(0.02)  # long enough for others to be seen beside it
+            running.discard(name)
+            done.append(name)
+            return "seen"
+
+        return looked
+
+    names = ["s1", "a", "s2", "b", "c"]
+    run(monkeypatch, world, {name: look(name) for name in names}, "s1", "s2")
+    assert beside["s1"] == {"s1"}
+    assert beside["s2"] == {"s2"}
+    assert done[-2:] == ["s1", "s2"]
+
+
+def test_checks_run_side_by_side(monkeypatch: pytest.MonkeyPatch, world: LabWorld) -> None:
+    together = threading.Barrier(runner.WORKERS, timeout=10)
+
+    def meets(lab: Lab) -> str:
+        together.wait()
+        return "met"
+
+    verdicts = run(monkeypatch, world, {str(n): meets for n in range(runner.WORKERS)})
+    assert {verdict.outcome for _, verdict in verdicts} == {Outcome.PASS}
+
+
+def test_all_checks_of_a_run_share_one_run_id(monkeypatch: pytest.MonkeyPatch, world: LabWorld) -> None:
+    ids: list[str] = []
+
+    def look(lab: Lab) -> str:
+        ids.append(lab.run_id)
+        return "seen"
+
+    run(monkeypatch, world, {"a": look, "b": look})
+    run(monkeypatch, world, {"a": look})
+    assert ids[0] == ids[1] != ids[2]
+
+
+def test_leftovers_are_swept_before_and_after(monkeypatch: pytest.MonkeyPatch, world: LabWorld) -> None:
+    swept: list[Swept] = []
+
+    def look(lab: Lab) -> str:
+        assert len(swept) == 1
+        return "seen"
+
+    verdicts = run(monkeypatch, world, {"a": look}, on_sweep=swept.append)
+    assert verdicts[0][1].outcome is Outcome.PASS
+    assert len(swept) == 2
+
+
+def test_ctrl_c_cleans_up_and_starts_nothing_more(monkeypatch: pytest.MonkeyPatch, world: LabWorld) -> None:
+    undone = threading.Event()
+    waiting = threading.Event()
+    started: list[str] = []
+
+    def waits(lab: Lab) -> str:
+        lab.undo(undone.set)
+        waiting.set()
+        lab.wait_until(lambda: False, "anything", seconds=60)
+        return "never"
+
+    def interrupts(lab: Lab) -> str:
+        assert waiting.wait(10)
+        return "now"
+
+    def late(lab: Lab) -> str:
+        started.append("late")
+        return "seen"
+
+    def ctrl_c(check: Check, verdict: Verdict) -> None:
+        raise KeyboardInterrupt
+
+    swept: list[Swept] = []
+    looks: dict[str, Look] = {"waits": waits, "interrupts": interrupts, "late": late}
+    with pytest.raises(KeyboardInterrupt):
+        run(monkeypatch, world, looks, "late", on_verdict=ctrl_c, on_sweep=swept.append)
+    assert undone.is_set()
+    assert started == []
+    assert len(swept) == 2

@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from kmslab.checks.samples import OBJECT_PREFIX
+from kmslab.checks.sweep import sweep
+from kmslab.model.naming import PREFIX_TAG, TEMPORARY_TAG
+from tests.checks.fakes import ACCOUNT, OUTPUTS, PREFIX, REGION, FakeAccess, Request, key_arn
+from tests.checks.lab_world import LabWorld, good_lab, key
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+QUEUE = f"arn:aws:sqs:{REGION}:{ACCOUNT}:kms-lab-alarm-0123"
+TOPIC = f"{OUTPUTS.alarm_topic}:0123"
+
+
+def nothing_left_behind(world: LabWorld) -> LabWorld:
+    """Tell the world of the services that only a sweep asks; temporary keys are found by their tags."""
+
+    def tagged(request: Request) -> Mapping[str, Any]:
+        assert request["TagFilters"] == [{"Key": TEMPORARY_TAG}, {"Key": PREFIX_TAG, "Values": [PREFIX]}]
+        ours = {TEMPORARY_TAG, PREFIX_TAG}
+        return {
+            "ResourceTagMappingList": [
+                {"ResourceARN": arn}
+                for arn, one in world.kms.keys.items()
+                if ours <= {tag["TagKey"] for tag in one.tags}
+            ]
+        }
+
+    world.answers("resourcegroupstaggingapi:GetResources", tagged)
+    world.answers("ec2:DescribeVolumes", {"Volumes": []}).answers("ec2:DescribeSnapshots", {"Snapshots": []})
+    world.answers("ssm:GetParametersByPath", {"Parameters": []})
+    return world
+
+
+@pytest.fixture
+def world() -> LabWorld:
+    return nothing_left_behind(good_lab())
+
+
+def leave_key(world: LabWorld, state: str = "Enabled") -> str:
+    arn = key_arn("left")
+    tags = [{"TagKey": TEMPORARY_TAG, "TagValue": "run-0"}, {"TagKey": PREFIX_TAG, "TagValue": PREFIX}]
+    world.kms.add(arn, "alias/kms-lab/temporary-run-0", state=state, tags=tags)
+    return arn
+
+
+def test_a_clean_lab_is_left_alone(world: LabWorld) -> None:
+    swept = sweep(FakeAccess(world), OUTPUTS)
+    assert (swept.removed, swept.problems) == ([], [])
+    assert {one.state for one in world.kms.keys.values()} <= {"Enabled", "PendingImport"}
+
+
+def test_a_temporary_key_is_scheduled_for_deletion_and_its_alias_removed(world: LabWorld) -> None:
+    arn = leave_key(world)
+    swept = sweep(FakeAccess(world), OUTPUTS)
+    assert world.kms.keys[arn].state == "PendingDeletion"
+    assert swept.removed == ["alias alias/kms-lab/temporary-run-0", f"key {arn}"]
+    assert world.asked("kms:ScheduleKeyDeletion")[0]["PendingWindowInDays"] == 7
+    assert {one.state for one in world.kms.keys.values() if one.arn != arn} <= {"Enabled", "PendingImport"}
+
+
+def test_a_key_on_its_way_out_is_not_touched_again(world: LabWorld) -> None:
+    leave_key(world, "PendingDeletion")
+    assert sweep(FakeAccess(world), OUTPUTS).removed == []
+
+
+def test_a_key_that_a_check_stopped_is_restarted(world: LabWorld) -> None:
+    key(world, "app").state = "Disabled"
+    key(world, "app").tags.append({"TagKey": "kmslab:stopped", "TagValue": "run-0"})
+    swept = sweep(FakeAccess(world), OUTPUTS)
+    assert swept.removed == [f"stop of {key_arn('app')}"]
+    assert key(world, "app").state == "Enabled"
+    assert [tag["TagKey"] for tag in key(world, "app").tags] == [PREFIX_TAG]
+
+
+def test_a_key_that_somebody_else_disabled_stays_disabled(world: LabWorld) -> None:
+    key(world, "app").state = "Disabled"
+    assert sweep(FakeAccess(world), OUTPUTS).removed == []
+    assert key(world, "app").state == "Disabled"
+
+
+def test_grants_of_checks_are_revoked_and_others_kept(world: LabWorld) -> None:
+    world.kms.grants = {
+        "a" * 64: {"GrantId": "a" * 64, "Name": "kmslab-temporary"},
+        "b" * 64: {"GrantId": "b" * 64, "Name": "somebody's own"},
+        "c" * 64: {"GrantId": "c" * 64},
+    }
+    assert sweep(FakeAccess(world), OUTPUTS).removed == ["grant aaaaaaaa"]
+    assert sorted(world.kms.grants) == ["b" * 64, "c" * 64]
+
+
+def test_objects_of_checks_are_removed_and_others_kept(world: LabWorld) -> None:
+    bucket = OUTPUTS.data_bucket
+    world.objects = {(bucket, f"{OBJECT_PREFIX}run-0/x"): b"", (bucket, "report.pdf"): b""}
+    assert sweep(FakeAccess(world), OUTPUTS).removed == [f"object {bucket}/{OBJECT_PREFIX}run-0/x"]
+    assert list(world.objects) == [(bucket, "report.pdf")]
+
+
+def test_volumes_snapshots_parameters_and_queues(world: LabWorld) -> None:
+    def ours(request: Request) -> bool:
+        wanted = [
+            {"Name": "tag-key", "Values": [TEMPORARY_TAG]},
+            {"Name": f"tag:{PREFIX_TAG}", "Values": [PREFIX]},
+        ]
+        return bool(request["Filters"] == wanted)
+
+    world.answers("ec2:DescribeVolumes", {"Volumes": [{"VolumeId": "vol-1"}]}, when=ours)
+    world.answers("ec2:DescribeSnapshots", {"Snapshots": [{"SnapshotId": "snap-1"}]}, when=ours)
+    world.answers("ec2:DeleteVolume", {}).answers("ec2:DeleteSnapshot", {})
+    world.answers(
+        "ssm:GetParametersByPath",
+        {"Parameters": [{"Name": "/kms-lab/temporary/x"}]},
+        when=lambda request: request["Path"] == "/kms-lab/temporary/",
+    ).answers("ssm:DeleteParameter", {})
+    world.answers(
+        "resourcegroupstaggingapi:GetResources", {"ResourceTagMappingList": [{"ResourceARN": QUEUE}]}
+    )
+    subscriptions = [
+        {"SubscriptionArn": TOPIC, "Endpoint": QUEUE},
+        {"SubscriptionArn": "other", "Endpoint": "somebody@example.com"},
+    ]
+    world.answers("sns:ListSubscriptions", {"Subscriptions": subscriptions}).answers("sns:Unsubscribe", {})
+    world.answers("sqs:GetQueueUrl", {"QueueUrl": "https://queue"}).answers("sqs:DeleteQueue", {})
+    swept = sweep(FakeAccess(world), OUTPUTS)
+    assert sorted(swept.removed) == [
+        "parameter /kms-lab/temporary/x",
+        f"queue {QUEUE}",
+        "snapshot snap-1",
+        f"subscription {TOPIC}",
+        "volume vol-1",
+    ]
+    assert swept.problems == []
+
+
+def test_what_is_gone_already_is_no_problem(world: LabWorld) -> None:
+    world.answers("ec2:DescribeVolumes", {"Volumes": [{"VolumeId": "vol-1"}]})
+    world.refuses("ec2:DeleteVolume", code="InvalidVolume.NotFound")
+    swept = sweep(FakeAccess(world), OUTPUTS)
+    assert (swept.removed, swept.problems) == ([], [])
+
+
+def test_a_problem_is_told_and_the_rest_is_swept(world: LabWorld) -> None:
+    world.refuses("resourcegroupstaggingapi:GetResources")
+    world.answers("ec2:DescribeVolumes", {"Volumes": [{"VolumeId": "vol-1"}]})
+    world.refuses("ec2:DeleteVolume", code="VolumeInUse")
+    key(world, "app").tags.append({"TagKey": "kmslab:stopped", "TagValue": "run-0"})
+    swept = sweep(FakeAccess(world), OUTPUTS)
+    assert swept.removed == [f"stop of {key_arn('app')}"]
+    assert sorted(problem.split(":")[0] for problem in swept.problems) == [
+        "could not look for leftover tagged",
+        "volume vol-1 could not be removed",
+    ]
