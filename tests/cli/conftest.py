@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from kmslab.project import Project
+from kmslab.toolchain import Node
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class Recorder:
+    """A Progress that remembers."""
+
+    def __init__(self) -> None:
+        self.said: list[tuple[str, ...]] = []
+
+    def begin(self, what: str, doing: str) -> None:
+        self.said.append(("begin", what, doing))
+
+    def advance(self, what: str, done: int, total: int) -> None:
+        self.said.append(("advance", what, f"{done}/{total}"))
+
+    def end(self, what: str, outcome: str) -> None:
+        self.said.append(("end", what, outcome))
+
+
+@pytest.fixture
+def recorder() -> Recorder:
+    return Recorder()
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """A checkout with an app of no stacks, and a home of its own."""
+    root = tmp_path / "checkout"
+    (root / "stacks").mkdir(parents=True)
+    (root / "kmslab" / "model").mkdir(parents=True)
+    (root / "app.py").write_text("pass\n")
+    (root / "cdk.json").write_text('{"app": "python app.py", "context": {"kmslab": {"prefix": "kms-lab"}}}')
+    home = root / ".kmslab"
+    home.mkdir()
+    return Project(root, home)
+
+
+@pytest.fixture
+def fake_cdk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A Python script that stands in for Node.js and the CDK CLI; a test writes it."""
+    script = tmp_path / "cdk.py"
+    monkeypatch.setattr("kmslab.cdk.require_node", lambda: Node(PYTHON, "24.0.0", ()))
+    monkeypatch.setattr("kmslab.cdk.cdk_script", lambda _: script)
+    return script
+
+
+def _python() -> Path:
+    from pathlib import Path
+
+    return Path(sys.executable)
+
+
+PYTHON = _python()

@@ -1,0 +1,396 @@
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING, Any, Self
+
+import pytest
+
+from kmslab import deployment as module
+from kmslab.cdk import CdkError
+from kmslab.deployed import read_outputs
+from kmslab.deployment import Deployment, exclusively
+from kmslab.model.errors import ExitCode, LabError
+from kmslab.model.outputs import LabOutputs, LabStack
+from tests.checks.fakes import ACCOUNT, OUTPUTS, PREFIX, REGION, FakeAccess, Refusal, Request, World
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from kmslab.project import Project
+    from tests.cli.conftest import Recorder
+
+PARAMETER = f"/{PREFIX}/secure-string"
+ENVIRONMENT = f"aws://{ACCOUNT}/{REGION}"
+
+
+class Cloud:
+    """CloudFormation and Parameter Store of a fake account, and the CDK CLI that changes them."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self.stacks: dict[str, dict[str, Any]] = {}
+        self.parameters: dict[str, str] = {}
+        self.commands: list[list[str]] = []
+        self.during: Callable[[str], None] = lambda _: None
+        self.creations = 0
+        self.world = World()
+        self.world.answers("cloudformation:DescribeStacks", self._describe_stacks)
+        self.world.answers("ssm:DescribeParameters", self._describe_parameters)
+        self.world.answers("ssm:PutParameter", self._put_parameter)
+        self.world.answers("ssm:DeleteParameter", self._delete)
+        self.world.answers("ssm:DeleteParameters", self._delete)
+
+    def add(
+        self, name: str, status: str = "CREATE_COMPLETE", *, tags: Mapping[str, str] | None = None
+    ) -> None:
+        self.creations += 1
+        part = name.removeprefix(f"{PREFIX}-")
+        outputs = [
+            {"OutputKey": output.logical_id, "OutputValue": OUTPUTS.value_of(output)}
+            for output in LabOutputs.all()
+            if output.stack == part and status.endswith("COMPLETE")
+        ]
+        tags = {"kmslab:prefix": PREFIX} if tags is None else tags
+        self.stacks[name] = {
+            "StackName": name,
+            "StackId": f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{name}/{self.creations}",
+            "StackStatus": status,
+            "Outputs": outputs,
+            "Tags": [{"Key": key, "Value": value} for key, value in tags.items()],
+        }
+
+    def add_all(self) -> None:
+        for stack in LabStack:
+            if stack is not LabStack.NETWORK:
+                self.add(f"{PREFIX}-{stack}")
+
+    def run(self, *arguments: str, log: Path, folder: Path | None = None, **_: Any) -> None:
+        self.commands.append([*arguments, *([f"in {folder.name}"] if folder else [])])
+        log.touch()
+        self.during(arguments[0])
+        if arguments[0] == "bootstrap":
+            self.add("CDKToolkit", tags={})
+        elif arguments[0] == "synth":
+            self.project.assembly.mkdir(parents=True)
+            (self.project.assembly / "manifest.json").write_text('{"artifacts": {}}')
+        elif arguments[0] == "deploy":
+            self.add_all()
+        elif arguments[0] == "destroy":
+            self.stacks = {name: stack for name, stack in self.stacks.items() if name == "CDKToolkit"}
+
+    def _describe_stacks(self, request: Request) -> dict[str, Any]:
+        wanted = request.get("StackName")
+        if wanted and wanted not in self.stacks:
+            raise Refusal("ValidationError", f"Stack with id {wanted} does not exist")
+        return {"Stacks": [self.stacks[wanted]] if wanted else list(self.stacks.values())}
+
+    def _describe_parameters(self, _: Request) -> dict[str, Any]:
+        return {"Parameters": [{"Name": name, "KeyId": key} for name, key in self.parameters.items()]}
+
+    def _put_parameter(self, request: Request) -> dict[str, Any]:
+        self.parameters[request["Name"]] = request["KeyId"]
+        return {"Version": 1}
+
+    def _delete(self, request: Request) -> dict[str, Any]:
+        for name in request.get("Names") or [request["Name"]]:
+            self.parameters.pop(name, None)
+        return {}
+
+
+@pytest.fixture
+def cloud(project: Project, monkeypatch: pytest.MonkeyPatch) -> Cloud:
+    fake = Cloud(project)
+
+    class Cli:
+        def __init__(self, *_: object) -> None:
+            self.run = fake.run
+
+        def __enter__(self) -> Self:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            fake.commands.append(["ended"])
+
+    monkeypatch.setattr(module, "CdkCli", Cli)
+    return fake
+
+
+@pytest.fixture
+def lab(project: Project, cloud: Cloud, recorder: Recorder) -> Deployment:
+    return Deployment(project, FakeAccess(cloud.world), {"kmslab.prefix": PREFIX}, recorder)
+
+
+def did(cloud: Cloud) -> list[str]:
+    """The CDK CLI's commands since the last time; sorted, since some run side by side."""
+    names = sorted(command[0] for command in cloud.commands if command != ["ended"])
+    cloud.commands.clear()
+    return names
+
+
+def test_the_first_time_everything_is_done(project: Project, cloud: Cloud, lab: Deployment) -> None:
+    assert lab.up()
+    assembly = str(project.assembly)
+    assert sorted(cloud.commands[:2]) == [
+        ["bootstrap", ENVIRONMENT, "in .kmslab"],
+        ["synth", "--quiet", "--output", assembly, "--context", f"kmslab.prefix={PREFIX}"],
+    ]
+    assert cloud.commands[2:] == [
+        [
+            *("deploy", "--all", "--app", assembly, "--require-approval", "never", "--method", "direct"),
+            *("--progress", "events", "--concurrency", "4"),
+        ],
+        ["ended"],
+    ]
+    assert cloud.parameters == {PARAMETER: OUTPUTS.key_secrets}
+
+
+def test_the_second_time_nothing_is_done(cloud: Cloud, lab: Deployment) -> None:
+    lab.up()
+    did(cloud)
+    assert not lab.up()
+    assert did(cloud) == []
+
+
+@pytest.mark.parametrize(
+    "changed", ["app.py", "cdk.json", "stacks/keys.py", "kmslab/model/naming.py", "requirements.txt"]
+)
+def test_a_changed_input_is_synthesized_and_deployed(
+    project: Project, cloud: Cloud, lab: Deployment, changed: str
+) -> None:
+    lab.up()
+    did(cloud)
+    (project.root / changed).write_text("changed")
+    assert lab.up()
+    assert did(cloud) == ["deploy", "synth"]
+    assert not lab.up()
+
+
+def test_another_setting_is_another_synthesis(
+    project: Project, cloud: Cloud, lab: Deployment, recorder: Recorder
+) -> None:
+    lab.up()
+    did(cloud)
+    assert Deployment(
+        project, lab.access, {"kmslab.prefix": PREFIX, "kmslab.volume_count": "2"}, recorder
+    ).up()
+    assert "--context kmslab.volume_count=2" in " ".join(cloud.commands[0])
+
+
+@pytest.mark.parametrize(
+    "status", ["ROLLBACK_COMPLETE", "CREATE_FAILED", "DELETE_FAILED", "UPDATE_ROLLBACK_COMPLETE"]
+)
+def test_a_half_deployed_stack_is_deployed_again_without_a_new_synthesis(
+    cloud: Cloud, lab: Deployment, status: str
+) -> None:
+    lab.up()
+    did(cloud)
+    cloud.add(f"{PREFIX}-storage", status)
+    assert lab.up()
+    assert did(cloud) == ["deploy"]
+
+
+def test_a_stack_that_somebody_removed_is_deployed_again(cloud: Cloud, lab: Deployment) -> None:
+    lab.up()
+    did(cloud)
+    del cloud.stacks[f"{PREFIX}-volumes"]
+    assert lab.up()
+    assert did(cloud) == ["deploy"]
+
+
+def test_a_stack_that_was_recreated_meanwhile_is_not_taken_for_ours(cloud: Cloud, lab: Deployment) -> None:
+    lab.up()
+    did(cloud)
+    cloud.add(f"{PREFIX}-volumes")
+    assert lab.up()
+
+
+def test_a_foreign_stack_is_left_alone(cloud: Cloud, lab: Deployment) -> None:
+    cloud.add(f"{PREFIX}-keys", tags={"kmslab:prefix": "other"})
+    for attempt in (lab.up, lab.down):
+        with pytest.raises(LabError) as caught:
+            attempt()
+        assert caught.value.message == (
+            f"Stack {PREFIX}-keys exists but is not this lab's: it has no tag kmslab:prefix={PREFIX}."
+        )
+        assert caught.value.exit_code is ExitCode.TARGET
+    assert did(cloud) == []
+
+
+def test_a_failed_deployment_is_repeated_by_the_next_up(
+    project: Project, cloud: Cloud, lab: Deployment
+) -> None:
+    def fail(command: str) -> None:
+        if command == "deploy":
+            raise CdkError("Stack kms-lab-keys failed to deploy", (), project.home / "deploy.log")
+
+    cloud.during = fail
+    with pytest.raises(CdkError):
+        lab.up()
+    did(cloud)
+    cloud.during = lambda _: None
+    assert lab.up()
+    assert did(cloud) == ["deploy"]
+
+
+def test_an_interrupted_synthesis_is_repeated(cloud: Cloud, lab: Deployment) -> None:
+    def interrupt(command: str) -> None:
+        if command == "synth":
+            raise KeyboardInterrupt
+
+    cloud.during = interrupt
+    with pytest.raises(KeyboardInterrupt):
+        lab.up()
+    did(cloud)
+    cloud.during = lambda _: None
+    assert lab.up()
+    assert did(cloud) == ["deploy", "synth"]
+
+
+def test_somebody_elses_operation_is_waited_for(
+    cloud: Cloud, lab: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab.up()
+    did(cloud)
+    name = f"{PREFIX}-keys"
+    before = dict(cloud.stacks[name])
+    cloud.stacks[name]["StackStatus"] = "UPDATE_IN_PROGRESS"
+    pauses: list[float] = []
+
+    def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        cloud.stacks[name] = before
+
+    monkeypatch.setattr("kmslab.deployment.time.sleep", pause)
+    assert not lab.up()
+    assert len(pauses) == 1
+
+
+def test_an_operation_that_never_ends_is_given_up(
+    cloud: Cloud, lab: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cloud.add(f"{PREFIX}-keys", "CREATE_IN_PROGRESS")
+    monkeypatch.setattr(module, "SETTLE_SECONDS", 0.0)
+    with pytest.raises(LabError) as caught:
+        lab.up()
+    assert caught.value.message == f"Stack {PREFIX}-keys has been CREATE_IN_PROGRESS for 0 s."
+    assert "kmslab down --forget" in caught.value.hint
+    assert caught.value.exit_code is ExitCode.DEPLOYMENT
+
+
+def test_the_secure_string_follows_the_key(cloud: Cloud, lab: Deployment) -> None:
+    cloud.parameters[PARAMETER] = "arn:of:the:key:of:an:earlier:lab"
+    lab.up()
+    assert cloud.parameters == {PARAMETER: OUTPUTS.key_secrets}
+    request = cloud.world.asked("ssm:PutParameter")[0]
+    assert request["Type"] == "SecureString"
+    assert request["Tags"] == [{"Key": "kmslab:prefix", "Value": PREFIX}]
+    assert len(request["Value"]) >= 32
+    lab.up()
+    assert len(cloud.world.asked("ssm:PutParameter")) == 1
+
+
+def test_down_removes_everything_and_names_the_keys(cloud: Cloud, lab: Deployment) -> None:
+    lab.up()
+    did(cloud)
+    keys = lab.down()
+    assert did(cloud) == ["destroy"]
+    assert set(cloud.stacks) == {"CDKToolkit"}
+    assert cloud.parameters == {}
+    assert OUTPUTS.key_s3 in keys
+    assert all(":key/" in key for key in keys)
+    assert len(keys) == len([o for o in LabOutputs.all() if o.name.startswith("key_")])
+
+
+def test_down_without_a_lab_calls_nothing(cloud: Cloud, lab: Deployment) -> None:
+    assert lab.down() == []
+    assert did(cloud) == []
+
+
+def test_down_says_which_stack_it_could_not_remove(
+    cloud: Cloud, lab: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab.up()
+
+    def stuck(_: object, digest: str, stacks: object) -> None:
+        del digest, stacks
+        cloud.stacks = {}
+        cloud.add(f"{PREFIX}-storage", "DELETE_FAILED")
+
+    monkeypatch.setattr(Deployment, "_destroy", stuck)
+    with pytest.raises(LabError, match=r"Stack kms-lab-storage is only half deployed \(DELETE_FAILED\)"):
+        lab.down()
+
+
+def test_up_after_down_deploys_again(cloud: Cloud, lab: Deployment) -> None:
+    lab.up()
+    lab.down()
+    did(cloud)
+    assert lab.up()
+    assert did(cloud) == ["deploy"]
+
+
+def test_one_command_at_a_time_changes_a_lab(project: Project) -> None:
+    with exclusively(project), pytest.raises(LabError) as caught, exclusively(project):
+        pass
+    assert caught.value.message == "Another kmslab command is working on this lab."
+    assert caught.value.exit_code is ExitCode.DEPLOYMENT
+    with exclusively(project):
+        pass
+
+
+def test_a_patient_command_waits_for_its_turn(project: Project) -> None:
+    held, order = threading.Event(), []
+
+    def hold() -> None:
+        with exclusively(project):
+            held.set()
+            time.sleep(0.3)
+            order.append("first")
+
+    first = threading.Thread(target=hold)
+    first.start()
+    assert held.wait(5)
+    with exclusively(project, patience=10.0):
+        order.append("second")
+    first.join()
+    assert order == ["first", "second"]
+
+
+def test_outputs_of_a_missing_stack(cloud: Cloud, lab: Deployment) -> None:
+    cloud.add_all()
+    del cloud.stacks[f"{PREFIX}-audit"]
+    with pytest.raises(LabError) as caught:
+        read_outputs(lab.access)
+    assert caught.value.message == f"Stack {PREFIX}-audit is not deployed in {REGION}."
+    assert caught.value.exit_code is ExitCode.TARGET
+
+
+def test_outputs_of_a_half_deployed_stack(cloud: Cloud, lab: Deployment) -> None:
+    cloud.add_all()
+    cloud.add(f"{PREFIX}-audit", "ROLLBACK_COMPLETE")
+    cloud.stacks[f"{PREFIX}-audit"]["StackStatusReason"] = "The following\nresource(s) failed"
+    with pytest.raises(LabError) as caught:
+        read_outputs(lab.access)
+    assert caught.value.message == (
+        f"Stack {PREFIX}-audit is only half deployed (ROLLBACK_COMPLETE): The following resource(s) failed"
+    )
+    assert caught.value.exit_code is ExitCode.DEPLOYMENT
+
+
+def test_outputs_of_another_release(cloud: Cloud, lab: Deployment) -> None:
+    cloud.add_all()
+    cloud.stacks[f"{PREFIX}-keys"]["Outputs"] = []
+    with pytest.raises(LabError, match="The deployed stacks do not export key_s3, key_ebs, ") as caught:
+        read_outputs(lab.access)
+    assert caught.value.exit_code is ExitCode.TARGET
+
+
+def test_outputs_of_a_whole_lab(cloud: Cloud, lab: Deployment) -> None:
+    cloud.add_all()
+    outputs = read_outputs(lab.access)
+    exported = [output for output in LabOutputs.all() if output.stack is not LabStack.NETWORK]
+    assert [outputs.value_of(output) for output in exported] == [
+        OUTPUTS.value_of(output) for output in exported
+    ]

@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from botocore import exceptions as botocore
+
+from kmslab.model.errors import ExitCode, LabError
+from kmslab.model.settings import LabSettings
+from kmslab.model.target import Target, TargetKind
+from kmslab.targets import aws_errors_in_one_line, choose_target, require_sandbox
+from tests.checks.fakes import ACCOUNT, FakeAccess, World
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from kmslab.project import Project
+
+
+@pytest.fixture(autouse=True)
+def no_configuration(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A machine without any AWS configuration."""
+    monkeypatch.setattr(os, "environ", os.environ.copy())
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+
+
+def refusal(project: Project, kind: TargetKind = TargetKind.AWS) -> LabError:
+    with pytest.raises(LabError) as caught:
+        choose_target(project, kind)
+    return caught.value
+
+
+def test_aws_is_the_callers_region_and_credentials(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-3")
+    assert choose_target(project, TargetKind.AWS) == Target(TargetKind.AWS, "eu-west-3")
+
+
+def test_aws_without_a_region_is_refused(project: Project) -> None:
+    error = refusal(project)
+    assert error.message == "No Region is configured."
+    assert error.exit_code is ExitCode.TARGET
+
+
+def test_a_profile_that_does_not_exist_is_one_line(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "nobody")
+    error = refusal(project)
+    assert error.message == "No usable AWS credentials: The config profile (nobody) could not be found."
+    assert error.exit_code is ExitCode.TARGET
+
+
+def test_a_shell_that_is_set_to_a_local_lab_does_not_reach_aws(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "https://127.0.0.1:4566")
+    error = refusal(project)
+    assert (
+        error.message == "AWS_ENDPOINT_URL points to https://127.0.0.1:4566, so that nothing would reach AWS."
+    )
+    assert error.exit_code is ExitCode.TARGET
+
+
+def test_another_endpoint_is_taken_as_it_is(project: Project) -> None:
+    assert choose_target(project, TargetKind.LOCAL, "https://emulator:4566") == Target(
+        TargetKind.ENDPOINT, "us-east-1", endpoint_url="https://emulator:4566"
+    )
+
+
+def test_without_a_running_engine_there_is_no_local_target(project: Project) -> None:
+    error = refusal(project, TargetKind.LOCAL)
+    assert (error.message, error.hint) == ("The local engine is not running.", "Run `kmslab up`.")
+    assert error.exit_code is ExitCode.ENGINE
+
+
+def test_the_callers_aws_configuration_and_proxies_stay_out_of_the_local_lab(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from kmslab.engine import control
+
+    local = Target(TargetKind.LOCAL, "us-east-1", "https://127.0.0.1:1")
+    monkeypatch.setattr(control, "status", lambda _: object())
+    monkeypatch.setattr(control, "target", lambda _: local)
+    for name in ("AWS_PROFILE", "AWS_CA_BUNDLE", "AWS_ENDPOINT_URL_S3", "HTTPS_PROXY", "http_proxy"):
+        monkeypatch.setenv(name, "of-the-caller")
+    assert choose_target(project, TargetKind.LOCAL) == local
+    assert "of-the-caller" not in os.environ.values()
+    assert os.environ["AWS_CONFIG_FILE"] == os.devnull
+
+
+def test_only_named_accounts_are_touched() -> None:
+    access = FakeAccess(World(), kind=TargetKind.AWS)
+    with pytest.raises(LabError) as caught:
+        require_sandbox(access, LabSettings())
+    assert caught.value.message == f"Account {ACCOUNT} is not named as a sandbox, so the lab leaves it alone."
+    assert caught.value.exit_code is ExitCode.TARGET
+    require_sandbox(access, LabSettings(sandbox_accounts=(ACCOUNT,)))
+    require_sandbox(FakeAccess(World(), kind=TargetKind.LOCAL), LabSettings())
+
+
+def client_error(code: str, message: str = "said so") -> botocore.ClientError:
+    return botocore.ClientError({"Error": {"Code": code, "Message": message}}, "GetCallerIdentity")
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (botocore.NoCredentialsError(), "No usable AWS credentials: Unable to locate credentials."),
+        (
+            botocore.PartialCredentialsError(provider="env", cred_var="secret"),
+            "No usable AWS credentials: Partial credentials found in env, missing: secret.",
+        ),
+        (client_error("ExpiredToken"), "The credentials have expired."),
+        (client_error("ExpiredTokenException"), "The credentials have expired."),
+        (client_error("RequestExpired"), "The credentials have expired."),
+        (
+            client_error("InvalidClientTokenId"),
+            "No usable AWS credentials: they are not accepted (InvalidClientTokenId).",
+        ),
+        (
+            client_error("SignatureDoesNotMatch"),
+            "No usable AWS credentials: they are not accepted (SignatureDoesNotMatch).",
+        ),
+        (
+            client_error("AccessDenied", "User: x is not\n authorized"),
+            "Not permitted: An error occurred (AccessDenied) when calling the GetCallerIdentity operation: "
+            "User: x is not authorized",
+        ),
+        (
+            client_error("Throttling"),
+            "AWS answered with an error: An error occurred (Throttling) when calling the GetCallerIdentity "
+            "operation: said so",
+        ),
+        (
+            botocore.EndpointConnectionError(endpoint_url="https://sts.amazonaws.com"),
+            'The target does not answer: Could not connect to the endpoint URL: "https://sts.amazonaws.com"',
+        ),
+        (
+            botocore.ProxyConnectionError(proxy_url="http://proxy", error="refused"),
+            'The target does not answer: Failed to connect to proxy URL: "http://proxy"',
+        ),
+    ],
+)
+def test_what_botocore_says_is_one_line(error: Any, line: str) -> None:
+    with pytest.raises(LabError) as caught, aws_errors_in_one_line():
+        raise error
+    assert caught.value.message == line
+    assert caught.value.exit_code is ExitCode.TARGET
+
+
+def test_other_errors_pass() -> None:
+    with pytest.raises(ZeroDivisionError), aws_errors_in_one_line():
+        raise ZeroDivisionError

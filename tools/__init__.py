@@ -1,0 +1,1 @@
+"""Scripts that set the checkout up; they run before anything is installed."""
