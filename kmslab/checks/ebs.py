@@ -36,12 +36,8 @@ KEY_NOT_USABLE = DENIED | {"InvalidKmsKey.InvalidState", "KMSKeyNotAccessibleFau
 @check(
     guide=GUIDE,
     needs=ENCRYPTION,
-    controls=(
-        "EC2.3",
-        "config:encrypted-volumes",
-        "prowler:ec2_ebs_volume_encryption",
-        "cdk-nag:AwsSolutions-EC26",
-    ),
+    # Not EC2.3 nor the Config rule encrypted-volumes: they look at attached volumes only.
+    controls=("prowler:ec2_ebs_volume_encryption", "cdk-nag:AwsSolutions-EC26"),
 )
 def volume_is_under_the_labs_key(lab: Lab) -> str:
     """The lab's volume is a gp3 volume, encrypted under the lab's key.

@@ -170,7 +170,7 @@ def plain_http_is_refused(lab: Lab) -> str:
 
 @check(guide=GUIDE, needs=ON_BEHALF | {Capability.KEY_STATES}, serial=True)
 def disabled_key_stops_reads(lab: Lab) -> str:
-    """Disabling the key stops every read at once; enabling it restores them.
+    """Disabling the key stops every read; enabling it restores them.
 
     The key administrator disables the key, which is no permission to read: the object is out of
     reach for everybody, the data owner included. The object is put without a Bucket Key, since S3 may

@@ -40,7 +40,7 @@ def secrets_are_under_their_own_key(lab: Lab) -> str:
     return "both secrets are under the lab's key for secrets"
 
 
-@check(guide=GUIDE, needs=ON_BEHALF, controls=("prowler:secretsmanager_has_restrictive_resource_policy",))
+@check(guide=GUIDE, needs=ON_BEHALF)
 def only_the_owner_reads_the_secret(lab: Lab) -> str:
     """The data owner reads the secret's value; nobody else does.
 

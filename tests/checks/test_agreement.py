@@ -97,3 +97,14 @@ def test_the_secret_is_not_kept_as_evidence() -> None:
     assert verdict.outcome is Outcome.PASS
     assert len(secrets) == 2
     assert not any(secret.hex() in str(verdict) or str(secret) in str(verdict) for secret in secrets)
+
+
+@pytest.mark.parametrize(
+    ("check", "shown"),
+    [
+        ("agreement.secret-equals-the-local-one", "offline:ECDH"),
+        ("agreement.agreed-key-opens-the-others-message", "offline:HKDF+AES-GCM"),
+    ],
+)
+def test_what_was_shown_offline_is_evidence(check: str, shown: str) -> None:
+    assert judge(check, good()).evidence[-1].action == shown

@@ -92,3 +92,9 @@ def test_opening_names_the_algorithm_and_the_key() -> None:
     assert {request["KeyId"] for request in opened} == {OUTPUTS.key_rsa}
     assert {request["EncryptionAlgorithm"] for request in opened} == {"RSAES_OAEP_SHA_256"}
     assert not world.asked("kms:Encrypt"), "sealing must happen outside KMS"
+
+
+def test_what_was_shown_offline_is_evidence() -> None:
+    verdict = judge("public-key.size-limit-is-the-keys", good())
+    (shown,) = [call for call in verdict.evidence if call.action.startswith("offline:")]
+    assert shown.detail == "446 bytes fit, 447 do not"

@@ -148,3 +148,18 @@ def test_no_signature_is_kept_as_evidence() -> None:
         "offline:ECDSA_SHA_256",
     ]
     assert verdict.evidence[2].detail == "verified with the public key; refused with one byte changed"
+
+
+@pytest.mark.parametrize(
+    "check",
+    ["signing.post-quantum-signature-verifies-outside-kms", "signing.post-quantum-message-may-stay-outside"],
+)
+def test_what_was_shown_offline_is_evidence(check: str) -> None:
+    assert judge(check, good()).evidence[-1].action == "offline:ML_DSA_65"
+
+
+def test_kms_never_sees_the_message_of_a_representative() -> None:
+    world = good()
+    judge("signing.post-quantum-message-may-stay-outside", world)
+    (request,) = world.asked("kms:Sign")
+    assert (len(request["Message"]), request["MessageType"]) == (64, "EXTERNAL_MU")
