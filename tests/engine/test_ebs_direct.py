@@ -1,0 +1,274 @@
+"""The EBS direct APIs: real blocks in and out of snapshots, under IAM and the snapshot's key."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.engine.conftest import allow, refused
+
+if TYPE_CHECKING:
+    from tests.engine.conftest import Engine
+
+SIZE = 524_288
+EBS_ALL = allow("ebs:*")
+WRITE = ("kms:DescribeKey", "kms:CreateGrant", "kms:GenerateDataKeyWithoutPlaintext", "kms:Decrypt")
+
+
+def checksum(data: bytes) -> str:
+    return base64.b64encode(hashlib.sha256(data).digest()).decode()
+
+
+def put(ebs: Any, snapshot: str, index: int, data: bytes, **changed: Any) -> Any:
+    parameters = {
+        "DataLength": len(data),
+        "Checksum": checksum(data),
+        "ChecksumAlgorithm": "SHA256",
+        **changed,
+    }
+    return ebs.put_snapshot_block(SnapshotId=snapshot, BlockIndex=index, BlockData=data, **parameters)
+
+
+def write(ebs: Any, blocks: dict[int, bytes], **parameters: Any) -> str:
+    snapshot = str(ebs.start_snapshot(VolumeSize=1, **parameters)["SnapshotId"])
+    for index, data in blocks.items():
+        put(ebs, snapshot, index, data)
+    ebs.complete_snapshot(SnapshotId=snapshot, ChangedBlocksCount=len(blocks))
+    return snapshot
+
+
+def read(ebs: Any, snapshot: str) -> dict[int, bytes]:
+    found = ebs.list_snapshot_blocks(SnapshotId=snapshot)["Blocks"]
+    return {
+        b["BlockIndex"]: ebs.get_snapshot_block(SnapshotId=snapshot, **b)["BlockData"].read() for b in found
+    }
+
+
+@pytest.fixture
+def ebs(engine: Engine) -> Any:
+    return engine.client("ebs")
+
+
+@pytest.fixture
+def key(engine: Engine) -> str:
+    return engine.key(engine.account_statement())
+
+
+@pytest.fixture
+def block() -> bytes:
+    return os.urandom(SIZE)
+
+
+def test_blocks_come_back_as_they_were_written(ebs: Any, key: str, block: bytes) -> None:
+    started = ebs.start_snapshot(
+        VolumeSize=2, Encrypted=True, KmsKeyArn=key, Description="d", Tags=[{"Key": "a", "Value": "b"}]
+    )
+    assert (started["Status"], started["KmsKeyArn"], started["BlockSize"]) == ("pending", key, SIZE)
+    snapshot = started["SnapshotId"]
+    assert put(ebs, snapshot, 4095, block)["Checksum"] == checksum(block)
+    assert ebs.complete_snapshot(SnapshotId=snapshot, ChangedBlocksCount=1)["Status"] == "completed"
+    listed = ebs.list_snapshot_blocks(SnapshotId=snapshot)
+    assert (listed["VolumeSize"], listed["BlockSize"]) == (2, SIZE)
+    got = ebs.get_snapshot_block(SnapshotId=snapshot, **listed["Blocks"][0])
+    assert (got["BlockData"].read(), got["Checksum"], got["DataLength"]) == (block, checksum(block), SIZE)
+
+
+def test_ec2_knows_the_snapshot_its_key_and_its_tags(
+    engine: Engine, ebs: Any, key: str, block: bytes
+) -> None:
+    snapshot = write(ebs, {0: block}, Encrypted=True, KmsKeyArn=key, Tags=[{"Key": "a", "Value": "b"}])
+    shown = engine.client("ec2").describe_snapshots(SnapshotIds=[snapshot])["Snapshots"][0]
+    assert (shown["State"], shown["KmsKeyId"], shown["VolumeSize"]) == ("completed", key, 1)
+    assert shown["Tags"] == [{"Key": "a", "Value": "b"}]
+
+
+def test_reading_takes_permission_to_decrypt(engine: Engine, ebs: Any, key: str, block: bytes) -> None:
+    snapshot = write(ebs, {0: block}, Encrypted=True, KmsKeyArn=key)
+    via = {"StringEquals": {"kms:ViaService": f"ec2.{engine.region}.amazonaws.com"}}
+    reader = engine.role(EBS_ALL, allow("kms:Decrypt", Condition=via))
+    assert read(engine.client("ebs", reader), snapshot) == {0: block}
+    operator = engine.client("ebs", engine.role(EBS_ALL))
+    listed = operator.list_snapshot_blocks(SnapshotId=snapshot)["Blocks"]
+    with refused("AccessDeniedException", "kms:Decrypt", key):
+        operator.get_snapshot_block(SnapshotId=snapshot, **listed[0])
+
+
+def test_the_snapshot_is_the_encryption_context(engine: Engine, ebs: Any, key: str, block: bytes) -> None:
+    first, second = (write(ebs, {0: block}, Encrypted=True, KmsKeyArn=key) for _ in range(2))
+    only_first = {"StringEquals": {"kms:EncryptionContext:aws:ebs:id": first}}
+    reader = engine.client("ebs", engine.role(EBS_ALL, allow("kms:Decrypt", Condition=only_first)))
+    assert read(reader, first) == {0: block}
+    with refused("AccessDeniedException", "kms:Decrypt"):
+        read(reader, second)
+
+
+def test_writing_takes_permission_on_the_key(engine: Engine, key: str, block: bytes) -> None:
+    write(
+        engine.client("ebs", engine.role(EBS_ALL, allow(*WRITE))), {0: block}, Encrypted=True, KmsKeyArn=key
+    )
+    with refused("AccessDeniedException", "kms:CreateGrant"):
+        lacking = engine.role(
+            EBS_ALL, allow("kms:DescribeKey", "kms:GenerateDataKeyWithoutPlaintext", "kms:Decrypt")
+        )
+        engine.client("ebs", lacking).start_snapshot(VolumeSize=1, Encrypted=True, KmsKeyArn=key)
+
+
+@pytest.mark.parametrize(
+    "lacking",
+    ["StartSnapshot", "PutSnapshotBlock", "CompleteSnapshot", "ListSnapshotBlocks", "GetSnapshotBlock"],
+)
+def test_each_operation_is_an_iam_action_on_the_snapshot(engine: Engine, block: bytes, lacking: str) -> None:
+    everything = {
+        "StartSnapshot",
+        "PutSnapshotBlock",
+        "CompleteSnapshot",
+        "ListSnapshotBlocks",
+        "GetSnapshotBlock",
+    }
+    rest = [f"ebs:{name}" for name in sorted(everything - {lacking})]
+    limited = engine.client(
+        "ebs", engine.role(allow(*rest, Resource=f"arn:aws:ec2:{engine.region}::snapshot/*"))
+    )
+    with refused("AccessDeniedException", f"ebs:{lacking}"):
+        read(limited, write(limited, {0: block}))
+
+
+def test_a_snapshot_of_another_name_is_not_meant(engine: Engine, ebs: Any, block: bytes) -> None:
+    first, second = (write(ebs, {0: block}) for _ in range(2))
+    only_first = allow("ebs:*", Resource=f"arn:aws:ec2:{engine.region}::snapshot/{first}")
+    reader = engine.client("ebs", engine.role(only_first))
+    assert read(reader, first) == {0: block}
+    with refused("AccessDeniedException", "ebs:ListSnapshotBlocks"):
+        read(reader, second)
+
+
+def test_a_disabled_key_stops_reading(engine: Engine, ebs: Any, kms: Any, key: str, block: bytes) -> None:
+    snapshot = write(ebs, {0: block}, Encrypted=True, KmsKeyArn=key)
+    kms.disable_key(KeyId=key)
+    with refused("ValidationException", "disabled"):
+        read(ebs, snapshot)
+    kms.enable_key(KeyId=key)
+    assert read(ebs, snapshot) == {0: block}
+
+
+def test_a_copy_under_another_key_holds_the_same_blocks(
+    engine: Engine, ebs: Any, kms: Any, key: str, block: bytes
+) -> None:
+    other = engine.key(engine.account_statement())
+    source = write(ebs, {7: block}, Encrypted=True, KmsKeyArn=key)
+    copy = engine.client("ec2").copy_snapshot(
+        SourceRegion=engine.region, SourceSnapshotId=source, Encrypted=True, KmsKeyId=other
+    )["SnapshotId"]
+    kms.disable_key(KeyId=key)
+    assert read(ebs, copy) == {7: block}
+
+
+def test_a_volume_restored_from_a_snapshot_passes_its_blocks_on(
+    engine: Engine, ebs: Any, key: str, block: bytes
+) -> None:
+    ec2, source = engine.client("ec2"), write(ebs, {7: block}, Encrypted=True, KmsKeyArn=key)
+    zone = ec2.describe_availability_zones()["AvailabilityZones"][0]["ZoneName"]
+    volume = ec2.create_volume(AvailabilityZone=zone, SnapshotId=source)
+    assert (volume["KmsKeyId"], volume["Size"]) == (key, 1)
+    assert read(ebs, ec2.create_snapshot(VolumeId=volume["VolumeId"])["SnapshotId"]) == {7: block}
+
+
+def test_changed_blocks_are_those_that_differ(ebs: Any, key: str, block: bytes) -> None:
+    parent = write(ebs, {1: block, 2: block}, Encrypted=True, KmsKeyArn=key)
+    child = write(ebs, {2: bytes(SIZE), 3: block}, ParentSnapshotId=parent)
+    assert read(ebs, child) == {1: block, 2: bytes(SIZE), 3: block}
+    changed = ebs.list_changed_blocks(FirstSnapshotId=parent, SecondSnapshotId=child)["ChangedBlocks"]
+    assert [(c["BlockIndex"], "FirstBlockToken" in c) for c in changed] == [(2, True), (3, False)]
+
+
+def test_a_child_takes_the_key_of_its_parent(ebs: Any, key: str, block: bytes) -> None:
+    parent = write(ebs, {1: block}, Encrypted=True, KmsKeyArn=key)
+    assert ebs.start_snapshot(VolumeSize=1, ParentSnapshotId=parent)["KmsKeyArn"] == key
+    with refused("ValidationException", "ParentSnapshotId"):
+        ebs.start_snapshot(VolumeSize=1, ParentSnapshotId=parent, Encrypted=True)
+
+
+def test_lists_come_in_pages(engine: Engine, ebs: Any) -> None:
+    snapshot = ebs.start_snapshot(VolumeSize=1)["SnapshotId"]
+    for index in range(101):
+        put(ebs, snapshot, index, bytes(SIZE))
+    ebs.complete_snapshot(SnapshotId=snapshot, ChangedBlocksCount=101)
+    first = ebs.list_snapshot_blocks(SnapshotId=snapshot, MaxResults=100)
+    second = ebs.list_snapshot_blocks(SnapshotId=snapshot, MaxResults=100, NextToken=first["NextToken"])
+    assert [b["BlockIndex"] for b in first["Blocks"] + second["Blocks"]] == list(range(101))
+    assert "NextToken" not in second
+    with refused("ValidationException", "page token"):
+        ebs.list_snapshot_blocks(SnapshotId=snapshot, NextToken="bm9uc2Vuc2U=")
+    engine.client("ec2").delete_snapshot(SnapshotId=snapshot)  # 50 MiB of the engine's memory
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"Checksum": checksum(b"other")}, "checksum"),
+        ({"ChecksumAlgorithm": "MD5"}, "checksum"),
+        ({"DataLength": 512}, "bytes"),
+    ],
+)
+def test_a_block_that_is_not_as_announced_is_refused(
+    ebs: Any, block: bytes, changed: dict[str, Any], message: str
+) -> None:
+    snapshot = ebs.start_snapshot(VolumeSize=1)["SnapshotId"]
+    with refused("ValidationException", message):
+        put(ebs, snapshot, 0, block, **changed)
+
+
+def test_a_block_outside_the_volume_is_refused(ebs: Any, block: bytes) -> None:
+    snapshot = ebs.start_snapshot(VolumeSize=1)["SnapshotId"]
+    put(ebs, snapshot, 2047, block)
+    with refused("ValidationException", "outside"):
+        put(ebs, snapshot, 2048, block)
+
+
+def test_a_snapshot_is_read_when_completed_and_written_until_then(ebs: Any, block: bytes) -> None:
+    snapshot = ebs.start_snapshot(VolumeSize=1)["SnapshotId"]
+    with refused("ValidationException", "not completed"):
+        ebs.list_snapshot_blocks(SnapshotId=snapshot)
+    put(ebs, snapshot, 0, block)
+    aggregated = checksum(checksum(block).encode())
+    with refused("ValidationException", "aggregated checksum"):
+        ebs.complete_snapshot(SnapshotId=snapshot, ChangedBlocksCount=1, Checksum=checksum(block))
+    ebs.complete_snapshot(SnapshotId=snapshot, ChangedBlocksCount=1, Checksum=aggregated)
+    with refused("ConflictException", "completed"):
+        put(ebs, snapshot, 1, block)
+
+
+def test_a_token_is_good_for_its_own_block_only(ebs: Any, block: bytes) -> None:
+    snapshot = write(ebs, {0: block, 1: block})
+    tokens = [b["BlockToken"] for b in ebs.list_snapshot_blocks(SnapshotId=snapshot)["Blocks"]]
+    with refused("ValidationException", "token"):
+        ebs.get_snapshot_block(SnapshotId=snapshot, BlockIndex=0, BlockToken=tokens[1])
+
+
+def test_an_unknown_snapshot_is_not_found(ebs: Any) -> None:
+    with refused("ResourceNotFoundException", "snap-0123"):
+        ebs.list_snapshot_blocks(SnapshotId="snap-0123456789abcdef0")
+
+
+def test_a_deleted_snapshot_takes_its_blocks_along(engine: Engine, ebs: Any, block: bytes) -> None:
+    snapshot = write(ebs, {0: block})
+    engine.client("ec2").delete_snapshot(SnapshotId=snapshot)
+    with refused("ResourceNotFoundException"):
+        read(ebs, snapshot)
+
+
+def test_stored_blocks_are_ciphertext(inside: object, block: bytes) -> None:
+    from kmslab.engine.ebs import blocks, store
+    from kmslab.engine.kms import service
+
+    key = service.perform("CreateKey", {}, access_key="AKIAINSIDEINSIDEINSI")["KeyMetadata"]["Arn"]
+    blocks.start("snap-0a", key)
+    blocks.write("snap-0a", 3, block)
+    stored = store.BLOCKS["snap-0a"]["blocks"]["3"]
+    assert block[:64] not in stored
+    assert len(stored) > SIZE
+    assert blocks.read("snap-0a", 3) == block

@@ -1,0 +1,214 @@
+"""EBS encryption: which key volumes, snapshots and copies get, and whose permissions on it decide."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.engine.conftest import allow, refused
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.engine.conftest import Engine
+
+EC2_ALL = allow("ec2:*")
+NEW = ("kms:DescribeKey", "kms:GenerateDataKeyWithoutPlaintext")
+GRANT = allow("kms:CreateGrant", Condition={"Bool": {"kms:GrantIsForAWSResource": "true"}})
+
+
+@pytest.fixture
+def ec2(engine: Engine) -> Any:
+    return engine.client("ec2")
+
+
+@pytest.fixture
+def key(engine: Engine) -> str:
+    return engine.key(engine.account_statement())
+
+
+@pytest.fixture
+def encryption_by_default(ec2: Any) -> Iterator[None]:
+    assert ec2.enable_ebs_encryption_by_default()["EbsEncryptionByDefault"] is True
+    yield
+    assert ec2.disable_ebs_encryption_by_default()["EbsEncryptionByDefault"] is False
+    ec2.reset_ebs_default_kms_key_id()
+
+
+def volume(ec2: Any, **parameters: Any) -> dict[str, Any]:
+    zone = ec2.describe_availability_zones()["AvailabilityZones"][0]["ZoneName"]
+    made: dict[str, Any] = ec2.create_volume(AvailabilityZone=zone, Size=1, VolumeType="gp3", **parameters)
+    return made
+
+
+def test_a_volume_is_under_the_key_it_asks_for(ec2: Any, key: str) -> None:
+    made = volume(ec2, Encrypted=True, KmsKeyId=key.rsplit("/", 1)[-1])
+    shown = ec2.describe_volumes(VolumeIds=[made["VolumeId"]])["Volumes"][0]
+    assert (shown["Encrypted"], shown["KmsKeyId"], shown["State"]) == (True, key, "available")
+
+
+def test_an_encrypted_volume_without_a_key_is_under_the_aws_managed_key(ec2: Any, kms: Any) -> None:
+    made = volume(ec2, Encrypted=True)
+    assert made["KmsKeyId"] == kms.describe_key(KeyId="alias/aws/ebs")["KeyMetadata"]["Arn"]
+
+
+def test_a_volume_is_not_encrypted_unless_asked(ec2: Any) -> None:
+    made = volume(ec2)
+    assert made["Encrypted"] is False
+    assert "KmsKeyId" not in made
+
+
+def test_a_key_without_encryption_is_refused(ec2: Any, key: str) -> None:
+    with refused("InvalidParameterDependency", "Encrypted"):
+        volume(ec2, KmsKeyId=key)
+
+
+def test_encryption_by_default_encrypts_what_does_not_ask(
+    ec2: Any, key: str, encryption_by_default: None
+) -> None:
+    assert ec2.modify_ebs_default_kms_key_id(KmsKeyId=key)["KmsKeyId"] == key
+    assert ec2.get_ebs_default_kms_key_id()["KmsKeyId"] == key
+    assert ec2.get_ebs_encryption_by_default()["EbsEncryptionByDefault"] is True
+    assert volume(ec2)["KmsKeyId"] == key
+
+
+def test_encryption_by_default_is_a_setting_of_its_region(
+    engine: Engine, encryption_by_default: None
+) -> None:
+    elsewhere = engine.client("ec2", region="eu-west-1")
+    assert elsewhere.get_ebs_encryption_by_default()["EbsEncryptionByDefault"] is False
+
+
+def test_an_asymmetric_key_cannot_be_the_default(ec2: Any, engine: Engine) -> None:
+    signing = engine.key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")
+    with refused("InvalidKmsKey.NotFound"):
+        ec2.modify_ebs_default_kms_key_id(KmsKeyId=signing)
+
+
+def test_creating_a_volume_takes_the_callers_permissions_on_the_key(engine: Engine, key: str) -> None:
+    via = {"StringEquals": {"kms:ViaService": f"ec2.{engine.region}.amazonaws.com"}}
+    allowed = engine.role(EC2_ALL, GRANT, allow(*NEW, Condition=via))
+    assert volume(engine.client("ec2", allowed), Encrypted=True, KmsKeyId=key)["KmsKeyId"] == key
+
+
+@pytest.mark.parametrize(
+    ("statements", "lacking"),
+    [
+        ((), "kms:DescribeKey"),
+        ((allow(*NEW),), "kms:CreateGrant"),
+        ((GRANT, allow("kms:DescribeKey")), "kms:GenerateDataKeyWithoutPlaintext"),
+    ],
+)
+def test_without_one_of_them_there_is_no_volume(
+    engine: Engine, ec2: Any, key: str, statements: tuple[dict[str, Any], ...], lacking: str
+) -> None:
+    with refused("UnauthorizedOperation", lacking, key):
+        volume(engine.client("ec2", engine.role(EC2_ALL, *statements)), Encrypted=True, KmsKeyId=key)
+    assert not [v for v in ec2.describe_volumes()["Volumes"] if v.get("KmsKeyId") == key]
+
+
+def test_a_disabled_or_unknown_key_makes_no_volume(ec2: Any, kms: Any, key: str) -> None:
+    kms.disable_key(KeyId=key)
+    with refused("InvalidKmsKey.InvalidState", "disabled"):
+        volume(ec2, Encrypted=True, KmsKeyId=key)
+    with refused("InvalidKmsKey.NotFound"):
+        volume(ec2, Encrypted=True, KmsKeyId="00000000-0000-0000-0000-000000000000")
+
+
+def test_a_snapshot_keeps_the_key_and_a_volume_from_it_too(ec2: Any, key: str) -> None:
+    made = volume(ec2, Encrypted=True, KmsKeyId=key)
+    snapshot = ec2.create_snapshot(VolumeId=made["VolumeId"])
+    assert (snapshot["Encrypted"], snapshot["KmsKeyId"]) == (True, key)
+    assert volume(ec2, SnapshotId=snapshot["SnapshotId"])["KmsKeyId"] == key
+
+
+def test_a_copy_keeps_the_key_or_takes_another(ec2: Any, engine: Engine, key: str) -> None:
+    other = engine.key(engine.account_statement())
+    source = ec2.create_snapshot(VolumeId=volume(ec2, Encrypted=True, KmsKeyId=key)["VolumeId"])["SnapshotId"]
+
+    def copy(**parameters: Any) -> dict[str, Any]:
+        made = ec2.copy_snapshot(SourceRegion=engine.region, SourceSnapshotId=source, **parameters)
+        shown: dict[str, Any] = ec2.describe_snapshots(SnapshotIds=[made["SnapshotId"]])["Snapshots"][0]
+        return shown
+
+    assert copy()["KmsKeyId"] == key
+    assert copy(Encrypted=True, KmsKeyId=other)["KmsKeyId"] == other
+
+
+def test_a_copy_of_an_unencrypted_snapshot_can_be_encrypted(ec2: Any, engine: Engine, key: str) -> None:
+    source = ec2.create_snapshot(VolumeId=volume(ec2)["VolumeId"])["SnapshotId"]
+    made = ec2.copy_snapshot(
+        SourceRegion=engine.region, SourceSnapshotId=source, Encrypted=True, KmsKeyId=key
+    )["SnapshotId"]
+    shown = ec2.describe_snapshots(SnapshotIds=[made])["Snapshots"][0]
+    assert (shown["Encrypted"], shown["KmsKeyId"]) == (True, key)
+
+
+def test_copying_takes_the_key_of_the_source(engine: Engine, ec2: Any, key: str) -> None:
+    other = engine.key(engine.account_statement())
+    source = ec2.create_snapshot(VolumeId=volume(ec2, Encrypted=True, KmsKeyId=key)["VolumeId"])["SnapshotId"]
+    only_new = engine.role(EC2_ALL, GRANT, allow(*NEW, "kms:Decrypt", Resource=other))
+    with refused("UnauthorizedOperation", "kms:Decrypt", key):
+        engine.client("ec2", only_new).copy_snapshot(
+            SourceRegion=engine.region, SourceSnapshotId=source, Encrypted=True, KmsKeyId=other
+        )
+
+
+def test_attaching_takes_a_usable_key_and_permission(engine: Engine, ec2: Any, kms: Any, key: str) -> None:
+    made = volume(ec2, Encrypted=True, KmsKeyId=key)["VolumeId"]
+    instance = ec2.run_instances(ImageId="ami-12345678", InstanceType="t3.micro", MinCount=1, MaxCount=1)
+    where = {"VolumeId": made, "InstanceId": instance["Instances"][0]["InstanceId"], "Device": "/dev/sdf"}
+    with refused("UnauthorizedOperation", "kms:Decrypt"):
+        engine.client("ec2", engine.role(EC2_ALL, GRANT)).attach_volume(**where)
+    kms.disable_key(KeyId=key)
+    with refused("InvalidKmsKey.InvalidState"):
+        ec2.attach_volume(**where)
+    kms.enable_key(KeyId=key)
+    assert ec2.attach_volume(**where)["State"] == "attached"
+    with refused("VolumeInUse"):
+        ec2.attach_volume(**where)
+
+
+def test_the_root_volume_of_an_instance_is_under_the_key_of_its_mapping(ec2: Any, key: str) -> None:
+    mapping = {"DeviceName": "/dev/xvda", "Ebs": {"Encrypted": True, "KmsKeyId": key, "VolumeSize": 9}}
+    made = ec2.run_instances(
+        ImageId="ami-12345678", InstanceType="t3.micro", MinCount=1, MaxCount=1, BlockDeviceMappings=[mapping]
+    )["Instances"][0]["InstanceId"]
+    attached = [{"Name": "attachment.instance-id", "Values": [made]}]
+    root = ec2.describe_volumes(Filters=attached)["Volumes"][0]
+    assert (root["KmsKeyId"], root["Size"]) == (key, 9)
+
+
+def test_an_instance_whose_root_key_is_refused_is_not_launched(engine: Engine, ec2: Any, key: str) -> None:
+    mapping = {"DeviceName": "/dev/xvda", "Ebs": {"Encrypted": True, "KmsKeyId": key}}
+    before = len(ec2.describe_instances()["Reservations"])
+    with refused("UnauthorizedOperation", "kms:"):
+        engine.client("ec2", engine.role(EC2_ALL)).run_instances(
+            ImageId="ami-12345678",
+            InstanceType="t3.micro",
+            MinCount=1,
+            MaxCount=1,
+            BlockDeviceMappings=[mapping],
+        )
+    assert len(ec2.describe_instances()["Reservations"]) == before
+
+
+def test_a_snapshot_under_the_aws_managed_key_cannot_be_shared(ec2: Any, key: str) -> None:
+    sharing = {"Attribute": "createVolumePermission", "OperationType": "add", "UserIds": ["123456789012"]}
+    managed = ec2.create_snapshot(VolumeId=volume(ec2, Encrypted=True)["VolumeId"])["SnapshotId"]
+    with refused("InvalidParameter", "AWS Managed"):
+        ec2.modify_snapshot_attribute(SnapshotId=managed, **sharing)
+    ours = ec2.create_snapshot(VolumeId=volume(ec2, Encrypted=True, KmsKeyId=key)["VolumeId"])["SnapshotId"]
+    ec2.modify_snapshot_attribute(SnapshotId=ours, **sharing)
+
+
+def test_public_sharing_of_snapshots_can_be_blocked(ec2: Any) -> None:
+    snapshot = ec2.create_snapshot(VolumeId=volume(ec2)["VolumeId"])["SnapshotId"]
+    everybody = {"Attribute": "createVolumePermission", "OperationType": "add", "GroupNames": ["all"]}
+    assert ec2.enable_snapshot_block_public_access(State="block-all-sharing")["State"] == "block-all-sharing"
+    assert ec2.get_snapshot_block_public_access_state()["State"] == "block-all-sharing"
+    with refused("OperationNotPermitted"):
+        ec2.modify_snapshot_attribute(SnapshotId=snapshot, **everybody)
+    assert ec2.disable_snapshot_block_public_access()["State"] == "unblocked"
+    ec2.modify_snapshot_attribute(SnapshotId=snapshot, **everybody)

@@ -1,0 +1,130 @@
+"""Secrets Manager under KMS: reading and writing a secret takes its key; its resource policy decides too."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.engine.conftest import allow, policy, refused
+
+if TYPE_CHECKING:
+    from tests.engine.conftest import Engine
+
+SM_ALL = allow("secretsmanager:*")
+USE = ("kms:GenerateDataKey", "kms:Decrypt")
+
+
+@pytest.fixture
+def key(engine: Engine) -> str:
+    return engine.key(engine.account_statement())
+
+
+@pytest.fixture
+def sm(engine: Engine) -> Any:
+    return engine.client("secretsmanager")
+
+
+def create(sm: Any, key: str = "", value: str = "value") -> str:
+    parameters = {"KmsKeyId": key} if key else {}
+    return str(
+        sm.create_secret(Name=f"secret-{uuid.uuid4().hex[:12]}", SecretString=value, **parameters)["ARN"]
+    )
+
+
+def test_the_permitted_read_and_the_others_do_not(engine: Engine, sm: Any, key: str) -> None:
+    secret = create(sm, key)
+    reader = engine.client("secretsmanager", engine.role(SM_ALL, allow("kms:Decrypt")))
+    assert reader.get_secret_value(SecretId=secret)["SecretString"] == "value"
+    with refused("AccessDeniedException", "Access to KMS is not allowed"):
+        engine.client("secretsmanager", engine.role(SM_ALL)).get_secret_value(SecretId=secret)
+
+
+def test_the_key_is_used_through_the_service_and_bound_to_the_secret(
+    engine: Engine, sm: Any, key: str
+) -> None:
+    secret, other = create(sm, key), create(sm, key)
+    bound = {
+        "kms:ViaService": f"secretsmanager.{engine.region}.amazonaws.com",
+        "kms:EncryptionContext:SecretARN": secret,
+    }
+    reader = engine.client(
+        "secretsmanager", engine.role(SM_ALL, allow("kms:Decrypt", Condition={"StringEquals": bound}))
+    )
+    assert reader.get_secret_value(SecretId=secret)["SecretString"] == "value"
+    with refused("AccessDeniedException", "KMS"):
+        reader.get_secret_value(SecretId=other)
+
+
+def test_a_batch_names_the_secrets_whose_key_is_missing(engine: Engine, sm: Any, key: str) -> None:
+    secret = create(sm, key)
+    reader = engine.client("secretsmanager", engine.role(SM_ALL))
+    answer = reader.batch_get_secret_value(SecretIdList=[secret])
+    assert answer["SecretValues"] == []
+    assert [(e["SecretId"], e["ErrorCode"]) for e in answer["Errors"]] == [(secret, "AccessDeniedException")]
+
+
+def test_writing_takes_the_key(engine: Engine, sm: Any, key: str) -> None:
+    secret = create(sm, key)
+    writer = engine.client("secretsmanager", engine.role(SM_ALL, allow(*USE)))
+    writer.put_secret_value(SecretId=secret, SecretString="second")
+    writer.update_secret(SecretId=secret, SecretString="third")
+    outsider = engine.client("secretsmanager", engine.role(SM_ALL))
+    for write in (outsider.put_secret_value, outsider.update_secret):
+        with refused("AccessDeniedException", "KMS"):
+            write(SecretId=secret, SecretString="never")
+    assert sm.get_secret_value(SecretId=secret)["SecretString"] == "third"
+
+
+def test_a_secret_that_kms_refuses_is_not_kept(engine: Engine, sm: Any, key: str) -> None:
+    name = f"secret-{uuid.uuid4().hex[:12]}"
+    with refused("AccessDeniedException", "KMS"):
+        engine.client("secretsmanager", engine.role(SM_ALL)).create_secret(
+            Name=name, SecretString="v", KmsKeyId=key
+        )
+    with refused("ResourceNotFoundException"):
+        sm.describe_secret(SecretId=name)
+
+
+def test_moving_to_another_key_takes_both(engine: Engine, sm: Any, key: str) -> None:
+    secret, other = create(sm, key), engine.key(engine.account_statement())
+    only_new = engine.client("secretsmanager", engine.role(SM_ALL, allow(*USE, Resource=other)))
+    with refused("AccessDeniedException", "KMS"):
+        only_new.update_secret(SecretId=secret, KmsKeyId=other)
+    both = engine.client("secretsmanager", engine.role(SM_ALL, allow(*USE, Resource=[key, other])))
+    both.update_secret(SecretId=secret, KmsKeyId=other)
+    assert sm.describe_secret(SecretId=secret)["KmsKeyId"] == other
+
+
+def test_a_disabled_key_stops_reading_and_writing(sm: Any, kms: Any, key: str) -> None:
+    secret = create(sm, key)
+    kms.disable_key(KeyId=key)
+    with refused("DecryptionFailure", "disabled"):
+        sm.get_secret_value(SecretId=secret)
+    with refused("EncryptionFailure", "disabled"):
+        sm.put_secret_value(SecretId=secret, SecretString="never")
+    kms.enable_key(KeyId=key)
+    assert sm.get_secret_value(SecretId=secret)["SecretString"] == "value"
+
+
+def test_without_a_key_of_its_own_the_aws_managed_key_serves_the_account(engine: Engine, sm: Any) -> None:
+    secret = create(sm)
+    reader = engine.client("secretsmanager", engine.role(SM_ALL))
+    assert reader.get_secret_value(SecretId=secret)["SecretString"] == "value"
+
+
+def test_the_resource_policy_decides(engine: Engine, sm: Any) -> None:
+    secret = create(sm)
+    role = engine.role(SM_ALL)
+    reader = engine.client("secretsmanager", role)
+    assert reader.get_secret_value(SecretId=secret)["SecretString"] == "value"
+    deny = {
+        "Effect": "Deny",
+        "Principal": {"AWS": role.arn},
+        "Action": "secretsmanager:GetSecretValue",
+        "Resource": "*",
+    }
+    sm.put_resource_policy(SecretId=secret, ResourcePolicy=policy(deny))
+    with refused("AccessDeniedException", "explicit deny"):
+        reader.get_secret_value(SecretId=secret)

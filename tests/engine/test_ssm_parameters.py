@@ -1,0 +1,115 @@
+"""SecureString parameters under KMS: put and get with decryption take the key; other parameters do not."""
+
+from __future__ import annotations
+
+import base64
+import uuid
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.engine.conftest import allow, refused
+
+if TYPE_CHECKING:
+    from tests.engine.conftest import Engine
+
+SSM_ALL = allow("ssm:*")
+
+
+@pytest.fixture
+def key(engine: Engine) -> str:
+    return engine.key(engine.account_statement())
+
+
+@pytest.fixture
+def ssm(engine: Engine) -> Any:
+    return engine.client("ssm")
+
+
+@pytest.fixture
+def name() -> str:
+    return f"/test/{uuid.uuid4().hex[:12]}"
+
+
+def put(ssm: Any, name: str, key: str = "", **parameters: Any) -> None:
+    ssm.put_parameter(
+        Name=name, Value="value", Type="SecureString", **({"KeyId": key} if key else {}), **parameters
+    )
+
+
+def arn(engine: Engine, name: str) -> str:
+    return f"arn:aws:ssm:{engine.region}:{engine.account}:parameter{name}"
+
+
+def test_the_permitted_decrypt_and_the_others_do_not(engine: Engine, ssm: Any, key: str, name: str) -> None:
+    put(ssm, name, key)
+    reader = engine.client("ssm", engine.role(SSM_ALL, allow("kms:Decrypt")))
+    assert reader.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"] == "value"
+    outsider = engine.client("ssm", engine.role(SSM_ALL))
+    for read in (
+        lambda: outsider.get_parameter(Name=name, WithDecryption=True),
+        lambda: outsider.get_parameters(Names=[name], WithDecryption=True),
+        lambda: outsider.get_parameters_by_path(Path=name.rsplit("/", 1)[0], WithDecryption=True),
+        lambda: outsider.get_parameter_history(Name=name, WithDecryption=True),
+    ):
+        with refused("AccessDeniedException", "kms:Decrypt"):
+            read()
+
+
+def test_without_decryption_there_is_ciphertext_of_the_key(
+    engine: Engine, ssm: Any, kms: Any, key: str, name: str
+) -> None:
+    put(ssm, name, key)
+    outsider = engine.client("ssm", engine.role(SSM_ALL))
+    shown = outsider.get_parameter(Name=name)["Parameter"]["Value"]
+    opened = kms.decrypt(
+        CiphertextBlob=base64.b64decode(shown), EncryptionContext={"PARAMETER_ARN": arn(engine, name)}
+    )
+    assert (opened["Plaintext"], opened["KeyId"]) == (b"value", key)
+
+
+@pytest.mark.parametrize(
+    ("tier", "action"), [("Standard", "kms:Encrypt"), ("Advanced", "kms:GenerateDataKey")]
+)
+def test_putting_takes_the_key_by_the_parameters_tier(
+    engine: Engine, key: str, name: str, tier: str, action: str
+) -> None:
+    put(engine.client("ssm", engine.role(SSM_ALL, allow(action))), name, key, Tier=tier)
+    with refused("AccessDeniedException", action):
+        put(engine.client("ssm", engine.role(SSM_ALL, allow("kms:Decrypt"))), f"{name}-other", key, Tier=tier)
+
+
+def test_the_key_is_used_through_the_service_and_bound_to_the_parameter(
+    engine: Engine, ssm: Any, key: str, name: str
+) -> None:
+    put(ssm, name, key)
+    put(ssm, f"{name}-other", key)
+    bound = {
+        "kms:ViaService": f"ssm.{engine.region}.amazonaws.com",
+        "kms:EncryptionContext:PARAMETER_ARN": arn(engine, name),
+    }
+    reader = engine.client(
+        "ssm", engine.role(SSM_ALL, allow("kms:Decrypt", Condition={"StringEquals": bound}))
+    )
+    assert reader.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"] == "value"
+    with refused("AccessDeniedException", "kms:Decrypt"):
+        reader.get_parameter(Name=f"{name}-other", WithDecryption=True)
+
+
+def test_a_disabled_key_stops_decryption(ssm: Any, kms: Any, key: str, name: str) -> None:
+    put(ssm, name, key)
+    kms.disable_key(KeyId=key)
+    with refused("InvalidKeyId", "disabled"):
+        ssm.get_parameter(Name=name, WithDecryption=True)
+    with refused("InvalidKeyId", "disabled"):
+        put(ssm, name, key, Overwrite=True)
+    kms.enable_key(KeyId=key)
+    assert ssm.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"] == "value"
+
+
+def test_the_aws_managed_key_and_plain_parameters_need_no_permission(engine: Engine, name: str) -> None:
+    ssm = engine.client("ssm", engine.role(SSM_ALL))
+    put(ssm, name)
+    assert ssm.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"] == "value"
+    ssm.put_parameter(Name=f"{name}-plain", Value="value", Type="String")
+    assert ssm.get_parameter(Name=f"{name}-plain", WithDecryption=True)["Parameter"]["Value"] == "value"
