@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from unittest.mock import create_autospec
 
 import pytest
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec, mldsa
 from cryptography.hazmat.primitives.hashes import SHA256
 
+from kmslab.checks import signing
 from kmslab.model.persona import Persona
 from kmslab.model.verdict import Outcome
 from tests.checks import fake_pairs
@@ -115,6 +118,20 @@ BROKEN = [
         ),
         "usage is ENCRYPT_DECRYPT",
     ),
+    Broken(
+        "signing.signing-keys-cannot-encrypt",
+        lambda w: w.answers(
+            "kms:DescribeKey",
+            {
+                "KeyMetadata": {
+                    "KeyId": "x",
+                    "KeyUsage": "SIGN_VERIFY",
+                    "EncryptionAlgorithms": ["RSAES_OAEP_SHA_256"],
+                }
+            },
+        ),
+        "lists encryption algorithms",
+    ),
 ]
 
 
@@ -163,3 +180,41 @@ def test_kms_never_sees_the_message_of_a_representative() -> None:
     judge("signing.post-quantum-message-may-stay-outside", world)
     (request,) = world.asked("kms:Sign")
     assert (len(request["Message"]), request["MessageType"]) == (64, "EXTERNAL_MU")
+
+
+@pytest.mark.parametrize(
+    ("check", "kind", "accepts", "says"),
+    [
+        (
+            "signing.signature-verifies-outside-kms",
+            ec.EllipticCurvePublicKey,
+            lambda _signature, _message, *_: True,
+            "verifies for a changed message",
+        ),
+        (
+            "signing.signature-verifies-outside-kms",
+            ec.EllipticCurvePublicKey,
+            lambda _signature, message, *_: message == signing.MESSAGE,
+            "a changed signature verifies",
+        ),
+        (
+            "signing.post-quantum-signature-verifies-outside-kms",
+            mldsa.MLDSA65PublicKey,
+            lambda _signature, _message, *_: True,
+            "verifies for a changed message",
+        ),
+    ],
+)
+def test_a_verification_that_accepts_too_much_proves_nothing(
+    check: str, kind: type, accepts: Callable[..., bool], says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def verify(*given: Any) -> None:
+        if not accepts(*given):
+            raise InvalidSignature
+
+    public = create_autospec(kind, instance=True)
+    public.verify = verify
+    monkeypatch.setattr(signing, "public_key", lambda *_: public)
+    verdict = judge(check, good())
+    assert verdict.outcome is Outcome.FAIL
+    assert says in verdict.summary
