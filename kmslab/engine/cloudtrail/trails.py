@@ -55,8 +55,8 @@ def _bucket_refusal(bucket: str, prefix: str, trail_arn: str) -> Any:
     return None
 
 
-def _key_refusal(key_ref: str, trail_arn: str) -> Any:
-    context = {"aws:cloudtrail:arn": trail_arn, "aws:s3:arn": ""}
+def _key_refusal(key_ref: str, bucket: str, trail_arn: str) -> Any:
+    context = {"aws:cloudtrail:arn": trail_arn, "aws:s3:arn": f"arn:aws:s3:::{bucket}/AWSLogs/{get_account_id()}"}
     _, refused = use_key(
         "cloudtrail",
         "GenerateDataKey",
@@ -81,7 +81,7 @@ def _refusal(body: Mapping[str, Any], trail_arn: str, known: Mapping[str, Any]) 
         prefix = body.get("S3KeyPrefix", known.get("S3KeyPrefix", ""))
         if refused := _bucket_refusal(bucket, prefix, trail_arn):
             return refused
-    return _key_refusal(body["KmsKeyId"], trail_arn) if body.get("KmsKeyId") else None
+    return _key_refusal(body["KmsKeyId"], bucket, trail_arn) if body.get("KmsKeyId") else None
 
 
 def _by_arn(body: dict[str, Any]) -> dict[str, Any]:
