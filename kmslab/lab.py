@@ -125,7 +125,12 @@ class Access:
         where = region or target.region
         endpoint = target.endpoint_url
         if plain_http:
-            endpoint = target.plain_http_url or f"http://{service}.{where}.amazonaws.com"
+            endpoint = target.plain_http_url
+            if (
+                not endpoint and target.kind is not TargetKind.AWS
+            ):  # never AWS's with an emulator's credentials
+                raise Inconclusive("this target has no plain HTTP endpoint")
+            endpoint = endpoint or f"http://{service}.{where}.amazonaws.com"
         config = Config(
             retries={"mode": "standard", "total_max_attempts": 4},
             connect_timeout=5,
