@@ -45,7 +45,7 @@ def main() -> int:
     try:
         settings = LabSettings.from_context(app.node.get_all_context())
     except LabError as error:
-        print(f"{error.message}\n  {error.hint}" if error.hint else error.message, file=sys.stderr)  # noqa: T201  # the CDK CLI shows it
+        sys.stderr.write(f"{error.message}; {error.hint}\n")
         return int(error.exit_code)
     compose(app, settings)
     app.synth()
