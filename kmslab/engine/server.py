@@ -17,7 +17,7 @@ from urllib.parse import parse_qs
 from kmslab.model.errors import ExitCode, LabError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+    from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
     from pathlib import Path
 
     from kmslab.engine.certificates import Certificates
@@ -56,6 +56,8 @@ _CALLBACKS = ("/_ministack/cfn-response/", "/_ministack/cfn-signal/")
 """Where custom resources answer: each path ends in a token that cannot be guessed."""
 _UNTRUSTED_HEADERS = frozenset({b"x-forwarded-proto", b"x-forwarded-for", b"x-forwarded-host", b"forwarded"})
 """Nobody stands between client and engine, so these can only be forged: aws:SecureTransport reads one."""
+_SIGNATURES = (b"AWS4-HMAC-SHA256 ", b"AWS4-ECDSA-P256-SHA256 ", b"AWS ")
+_QUERY_CREDENTIALS = ("X-Amz-Credential", "AWSAccessKeyId")
 _INHERITED = ("USE_SSL", "BIND_HOST", "PERSIST_STATE", "S3_PERSIST", "LOCALSTACK_PERSISTENCE", "EDGE_PORT")
 _BACKLOG = 256
 _IDLE_SECONDS = 75.0
@@ -192,16 +194,14 @@ def application() -> Application:
             await send({"type": "websocket.close", "code": 1008})
             return
         if scope["type"] == "http":
+            query = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+            if reason := refused(scope["method"], scope["path"], scope["headers"], query):
+                await _forbid(send, reason)
+                return
+            scope["headers"] = [header for header in scope["headers"] if trusted(*header)]
             headers = {
                 name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]
             }
-            if reason := refused(scope["method"], scope["path"], headers):
-                await _forbid(send, reason)
-                return
-            scope["headers"] = [
-                (name, value) for name, value in scope["headers"] if name.lower() not in _UNTRUSTED_HEADERS
-            ]
-            query = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
             CALLER.set(extract_access_key_id(headers, query) or "")
         await app.app(scope, receive, send)
 
@@ -213,18 +213,37 @@ def no_scripts(_stock: Callable[..., object], *_args: object, **_options: object
     return []
 
 
-def refused(method: str, path: str, headers: Mapping[str, str]) -> str:
+def trusted(name: bytes, value: bytes) -> bool:
+    """Whether a request header is passed on to MiniStack.
+
+    MiniStack takes a request whose Authorization header it does not know for the root user's: without
+    the header it is anonymous.
+    """
+    if name.lower() == b"authorization":
+        return value.startswith(_SIGNATURES)
+    return name.lower() not in _UNTRUSTED_HEADERS
+
+
+def refused(
+    method: str, path: str, headers: Sequence[tuple[bytes, bytes]], query: Mapping[str, Sequence[str]]
+) -> str:
     """Why a request is not let through to MiniStack; empty when it is.
 
     Args:
         method: of HTTP.
         path: decoded.
-        headers: names in lower case.
+        headers: as they came.
+        query: the query string's parameters.
     """
-    if "origin" in headers:
+    names = [name.lower() for name, _ in headers]
+    if b"origin" in names:
         return "the engine does not talk to web pages"
     if path.startswith("/_") and path != _HEALTH and not (method == "PUT" and path.startswith(_CALLBACKS)):
         return "the engine has no administration over HTTP"
+    # Two identities in one request: the one that is verified might not be the one that counts.
+    given = names.count(b"authorization") + sum(name in query for name in _QUERY_CREDENTIALS)
+    if given > 1:
+        return "only one set of credentials is allowed in a request"
     return ""
 
 
@@ -290,7 +309,7 @@ def serve(app: Application, sockets: Sockets, certificates: Certificates, ready:
 
 def _quiet_about_cut_connections(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
     """Leave out of the log that idle connections were cut at shutdown: Python 3.11 reports each."""
-    if not isinstance(context.get("exception"), asyncio.CancelledError):
+    if not isinstance(context.get("exception"), (asyncio.CancelledError, TimeoutError)):
         loop.default_exception_handler(context)
 
 

@@ -50,7 +50,7 @@ class Engine:
         self.home = home
         self.info = info
         self.administrator = administrator_credentials(home, info, 3600)
-        self._clients: dict[tuple[str, str, str, bool], Any] = {}
+        self._clients: dict[tuple[str, Credentials, str, bool], Any] = {}
 
     @property
     def account(self) -> str:
@@ -76,7 +76,7 @@ class Engine:
     ) -> Any:
         """A boto3 client; the administrator's unless somebody else is named. No retries."""
         given = who.credentials if isinstance(who, Principal) else who or self.administrator
-        key = (service, given.access_key_id, region or self.region, plain_http)
+        key = (service, given, region or self.region, plain_http)
         if key not in self._clients:
             core = botocore.session.Session()
             core.register_component("data_loader", LOADER)
@@ -88,7 +88,12 @@ class Engine:
                 region_name=region or self.region,
                 endpoint_url=self.info.plain_http_url if plain_http else self.info.endpoint_url,
                 verify=str(self.info.ca_bundle),
-                config=Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"}),
+                # The engine is to validate, not botocore.
+                config=Config(
+                    retries={"total_max_attempts": 1},
+                    s3={"addressing_style": "path"},
+                    parameter_validation=False,
+                ),
             )
         return self._clients[key]
 
@@ -102,12 +107,16 @@ class Engine:
     ) -> Principal:
         """A new role with these statements as its identity policy, already assumed by the administrator."""
         iam, name = self.client("iam"), f"role-{uuid.uuid4().hex[:12]}"
-        extra: dict[str, Any] = {"Tags": [{"Key": k, "Value": v} for k, v in (tags or {}).items()]} if tags else {}
+        extra: dict[str, Any] = (
+            {"Tags": [{"Key": k, "Value": v} for k, v in (tags or {}).items()]} if tags else {}
+        )
         if boundary:
             made = iam.create_policy(PolicyName=f"{name}-boundary", PolicyDocument=policy(*boundary))
             extra["PermissionsBoundary"] = made["Policy"]["Arn"]
         trust = {"Effect": "Allow", "Principal": {"AWS": self.account}, "Action": "sts:AssumeRole"}
-        role = iam.create_role(RoleName=name, Path=path, AssumeRolePolicyDocument=policy(trust), **extra)["Role"]
+        role = iam.create_role(RoleName=name, Path=path, AssumeRolePolicyDocument=policy(trust), **extra)[
+            "Role"
+        ]
         if statements:
             iam.put_role_policy(RoleName=name, PolicyName="identity", PolicyDocument=policy(*statements))
         return Principal(role["Arn"], self.assume(role["Arn"], session_policy=session_policy))

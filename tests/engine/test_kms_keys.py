@@ -59,7 +59,12 @@ def test_a_symmetric_key_describes_itself_fully(engine: Engine, kms: Any) -> Non
         ("ECC_NIST_P521", "SIGN_VERIFY", "SigningAlgorithms", ["ECDSA_SHA_512"]),
         ("ECC_NIST_P521", "KEY_AGREEMENT", "KeyAgreementAlgorithms", ["ECDH"]),
         ("ECC_SECG_P256K1", "SIGN_VERIFY", "SigningAlgorithms", ["ECDSA_SHA_256"]),
-        ("ECC_NIST_EDWARDS25519", "SIGN_VERIFY", "SigningAlgorithms", ["ED25519_SHA_512", "ED25519_PH_SHA_512"]),
+        (
+            "ECC_NIST_EDWARDS25519",
+            "SIGN_VERIFY",
+            "SigningAlgorithms",
+            ["ED25519_SHA_512", "ED25519_PH_SHA_512"],
+        ),
         ("ML_DSA_44", "SIGN_VERIFY", "SigningAlgorithms", ["ML_DSA_SHAKE_256"]),
         ("HMAC_384", "GENERATE_VERIFY_MAC", "MacAlgorithms", ["HMAC_SHA_384"]),
     ],
@@ -68,7 +73,9 @@ def test_each_kind_lists_its_own_algorithms_and_no_others(
     kms: Any, spec: str, usage: str, member: str, algorithms: list[str]
 ) -> None:
     made = kms.create_key(KeySpec=spec, KeyUsage=usage)["KeyMetadata"]
-    assert {name: value for name, value in made.items() if name.endswith("Algorithms")} == {member: algorithms}
+    assert {name: value for name, value in made.items() if name.endswith("Algorithms")} == {
+        member: algorithms
+    }
     assert "CurrentKeyMaterialId" not in made
 
 
@@ -102,7 +109,9 @@ def test_custom_key_stores_and_china_specs_are_named_as_limits(kms: Any) -> None
         kms.describe_custom_key_stores()
 
 
-def test_a_key_is_found_by_each_of_its_four_names(engine: Engine, kms: Any, make_key: Callable[..., str]) -> None:
+def test_a_key_is_found_by_each_of_its_four_names(
+    engine: Engine, kms: Any, make_key: Callable[..., str]
+) -> None:
     arn = make_key()
     key_id = arn.rsplit("/", 1)[-1]
     alias = f"alias/{key_id}"
@@ -206,9 +215,7 @@ def test_a_public_key_comes_with_what_it_is_for(kms: Any, make_key: Callable[...
     assert "SigningAlgorithms" not in answer
 
 
-@pytest.mark.parametrize(
-    "parameters", [{}, {"KeySpec": "HMAC_256", "KeyUsage": "GENERATE_VERIFY_MAC"}]
-)
+@pytest.mark.parametrize("parameters", [{}, {"KeySpec": "HMAC_256", "KeyUsage": "GENERATE_VERIFY_MAC"}])
 def test_a_key_without_public_part_gives_none(
     kms: Any, make_key: Callable[..., str], parameters: dict[str, str]
 ) -> None:

@@ -101,8 +101,8 @@ def _exists(principal: str) -> bool:
             re.fullmatch(r"\d{12}|arn:aws[a-z-]*:(iam|sts)::\d{12}:.+", principal)
         )
     account, kind, name = match.groups()
+    known = {owner for entities in (iam._roles, iam._users) for owner, _ in list(entities._data)}
     entities = iam._roles if kind == "role" else iam._users
-    known = {owner for owner, _ in list(entities._data)}
     return account not in known or entities.get_scoped(account, None, name.rsplit("/", 1)[-1]) is not None
 
 

@@ -275,6 +275,8 @@ async def handle_request(
     _stock: Any, _method: str, _path: str, headers: Mapping[str, str], body: bytes, _query_params: object
 ) -> tuple[int, dict[str, str], bytes]:
     """Answer every KMS request in place of MiniStack's handler."""
+    from ministack.core import iam_evaluator
+
     name = headers.get("x-amz-target", "").rpartition(".")[2]
     if name not in validation.operations():
         return _answer(400, {"__type": "UnknownOperationException"})
@@ -282,7 +284,11 @@ async def handle_request(
         parameters = json.loads(body or b"{}")
     except ValueError:
         return _answer(400, {"__type": "SerializationException"})
-    arguments = {"access_key": callers.CALLER.get(), "request_id": headers.get("x-amzn-requestid", "")}
+    # The key whose signature was verified, and no other that the request may name.
+    arguments = {
+        "access_key": iam_evaluator._verified_key.get(),
+        "request_id": headers.get("x-amzn-requestid", ""),
+    }
     try:
         if name in _SLOW:
             members = await asyncio.to_thread(perform, name, parameters, **arguments)

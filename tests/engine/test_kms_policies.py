@@ -1,0 +1,149 @@
+"""Key policies and tags: what a new one must satisfy, and the lockout safety check."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.engine.conftest import allow, policy, principal_allow, refused
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.engine.conftest import Engine
+
+
+def test_a_key_without_a_policy_delegates_to_iam(
+    engine: Engine, kms: Any, make_key: Callable[..., str]
+) -> None:
+    key = make_key()
+    found = kms.get_key_policy(KeyId=key)
+    assert found["PolicyName"] == "default"
+    assert json.loads(found["Policy"])["Statement"] == [
+        {
+            "Sid": "Enable IAM User Permissions",
+            "Effect": "Allow",
+            "Principal": {"AWS": f"arn:aws:iam::{engine.account}:root"},
+            "Action": "kms:*",
+            "Resource": "*",
+        }
+    ]
+    assert kms.list_key_policies(KeyId=key)["PolicyNames"] == ["default"]
+
+
+def test_a_policy_is_kept_as_it_was_put(engine: Engine, kms: Any, make_key: Callable[..., str]) -> None:
+    text = json.dumps(json.loads(policy(engine.own_statement())), indent=3)
+    key = make_key()
+    kms.put_key_policy(KeyId=key, Policy=text)
+    assert kms.get_key_policy(KeyId=key)["Policy"] == text
+
+
+def test_a_policy_that_locks_its_author_out_is_refused(
+    engine: Engine, kms: Any, make_key: Callable[..., str]
+) -> None:
+    other = engine.role()
+    locked_out = policy(principal_allow(other, "kms:*"))
+    message = "The new key policy will not allow you to update the key policy in the future."
+    key = make_key()
+    with refused("MalformedPolicyDocumentException", message):
+        kms.put_key_policy(KeyId=key, Policy=locked_out)
+    with refused("MalformedPolicyDocumentException", message):
+        kms.create_key(Policy=locked_out)
+    kms.put_key_policy(KeyId=key, Policy=locked_out, BypassPolicyLockoutSafetyCheck=True)
+    with refused("AccessDeniedException", "kms:DescribeKey", "no resource-based policy allows"):
+        kms.describe_key(KeyId=key)
+
+
+def test_an_account_statement_for_the_author_passes_the_lockout_check(engine: Engine, kms: Any) -> None:
+    arn = f"arn:aws:iam::{engine.account}:role/kmslab-administrator"
+    mine = engine.account_statement(ArnEquals={"aws:PrincipalArn": [arn]})
+    somebody = engine.account_statement(ArnEquals={"aws:PrincipalArn": [f"{arn}-not"]})
+    kms.create_key(Policy=policy(mine))
+    with refused("MalformedPolicyDocumentException"):
+        kms.create_key(Policy=policy(somebody))
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        "not json",
+        "{}",
+        '{"Version": "2012-10-17", "Statement": []}',
+        '{"Statement": [{"Effect": "Maybe", "Principal": "*", "Action": "kms:*", "Resource": "*"}]}',
+        '{"Statement": [{"Effect": "Allow", "Action": "kms:*", "Resource": "*"}]}',
+        '{"Statement": [{"Effect": "Allow", "Principal": "*", "Resource": "*"}]}',
+    ],
+)
+def test_a_malformed_policy_is_refused(kms: Any, make_key: Callable[..., str], document: str) -> None:
+    with refused("MalformedPolicyDocumentException"):
+        kms.put_key_policy(KeyId=make_key(), Policy=document)
+
+
+def test_a_principal_must_exist(engine: Engine, kms: Any) -> None:
+    for missing in (
+        f"arn:aws:iam::{engine.account}:role/nobody",
+        f"arn:aws:iam::{engine.account}:user/nobody",
+        "nobody",
+    ):
+        with refused("MalformedPolicyDocumentException", "invalid principals"):
+            kms.create_key(Policy=policy(engine.own_statement(), principal_allow(missing, "kms:Decrypt")))
+    foreign = principal_allow("arn:aws:iam::123456789012:role/theirs", "kms:Decrypt")
+    assert kms.create_key(Policy=policy(engine.own_statement(), foreign))["KeyMetadata"]["Enabled"]
+
+
+def test_a_policy_has_at_most_32_kilobytes(engine: Engine, kms: Any, make_key: Callable[..., str]) -> None:
+    statement = {**engine.own_statement(), "Sid": "x" * 33000}
+    with refused("LimitExceededException"):
+        kms.put_key_policy(KeyId=make_key(), Policy=policy(statement))
+
+
+def test_the_only_policy_is_the_default_one(kms: Any, make_key: Callable[..., str]) -> None:
+    with refused("NotFoundException", "No such policy exists"):
+        kms.get_key_policy(KeyId=make_key(), PolicyName="other")
+
+
+def test_tags_are_set_changed_and_removed(kms: Any, make_key: Callable[..., str]) -> None:
+    key = make_key(Tags=[{"TagKey": "a", "TagValue": "1"}])
+    kms.tag_resource(KeyId=key, Tags=[{"TagKey": "a", "TagValue": "2"}, {"TagKey": "b", "TagValue": ""}])
+    assert kms.list_resource_tags(KeyId=key)["Tags"] == [
+        {"TagKey": "a", "TagValue": "2"},
+        {"TagKey": "b", "TagValue": ""},
+    ]
+    kms.untag_resource(KeyId=key, TagKeys=["a", "absent"])
+    assert kms.list_resource_tags(KeyId=key)["Tags"] == [{"TagKey": "b", "TagValue": ""}]
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [
+        [{"TagKey": "aws:mine", "TagValue": ""}],
+        [{"TagKey": "a", "TagValue": "1"}, {"TagKey": "a", "TagValue": "2"}],
+        [{"TagKey": str(number), "TagValue": ""} for number in range(51)],
+    ],
+)
+def test_reserved_double_and_too_many_tags_are_refused(
+    kms: Any, make_key: Callable[..., str], tags: list[dict[str, str]]
+) -> None:
+    with refused("TagException"):
+        kms.create_key(Tags=tags)
+    with refused("TagException"):
+        kms.tag_resource(KeyId=make_key(), Tags=tags)
+
+
+def test_request_tags_are_conditions_of_create_key(engine: Engine) -> None:
+    condition = {
+        "StringEquals": {"aws:RequestTag/team": "blue"},
+        "ForAllValues:StringEquals": {"aws:TagKeys": ["team"]},
+    }
+    tagger = engine.role(allow("kms:CreateKey", "kms:TagResource", Condition=condition))
+    kms = engine.client("kms", tagger)
+    kms.create_key(Tags=[{"TagKey": "team", "TagValue": "blue"}])
+    for wrong in (
+        [{"TagKey": "team", "TagValue": "red"}],
+        [],
+        [{"TagKey": "team", "TagValue": "blue"}, {"TagKey": "x", "TagValue": ""}],
+    ):
+        with refused("AccessDeniedException", "kms:CreateKey"):
+            kms.create_key(Tags=wrong)

@@ -1,0 +1,153 @@
+"""Rotation: who can, when, how often, and what still opens afterwards."""
+
+from __future__ import annotations
+
+import datetime
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+
+from kmslab.engine.kms import lifecycle, material
+from tests.engine.conftest import refused
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kmslab.engine.kms.records import KeyRecord
+
+DAY = 86400.0
+
+
+def test_on_demand_rotation_keeps_old_ciphertexts_open(kms: Any, make_key: Callable[..., str]) -> None:
+    key = make_key()
+    before = kms.describe_key(KeyId=key)["KeyMetadata"]["CurrentKeyMaterialId"]
+    blob = kms.encrypt(KeyId=key, Plaintext=b"old")["CiphertextBlob"]
+    assert kms.rotate_key_on_demand(KeyId=key)["KeyId"] == key.rsplit("/", 1)[-1]
+    after = kms.describe_key(KeyId=key)["KeyMetadata"]["CurrentKeyMaterialId"]
+    assert after != before
+    opened = kms.decrypt(CiphertextBlob=blob)
+    assert (opened["Plaintext"], opened["KeyMaterialId"]) == (b"old", before)
+    fresh = kms.encrypt(KeyId=key, Plaintext=b"new")["CiphertextBlob"]
+    assert kms.decrypt(CiphertextBlob=fresh)["KeyMaterialId"] == after
+
+
+def test_rotations_are_listed_with_date_and_type(kms: Any, make_key: Callable[..., str]) -> None:
+    key = make_key()
+    assert kms.list_key_rotations(KeyId=key)["Rotations"] == []
+    kms.rotate_key_on_demand(KeyId=key)
+    kms.rotate_key_on_demand(KeyId=key)
+    listed = kms.list_key_rotations(KeyId=key)["Rotations"]
+    assert [(item["RotationType"], item["KeyMaterialState"]) for item in listed] == [
+        ("ON_DEMAND", "NON_CURRENT"),
+        ("ON_DEMAND", "CURRENT"),
+    ]
+    everything = kms.list_key_rotations(KeyId=key, IncludeKeyMaterial="ALL_KEY_MATERIAL", Limit=2)
+    assert everything["Truncated"]
+    assert "RotationDate" not in everything["Rotations"][0]
+
+
+def test_a_key_rotates_on_demand_25_times(kms: Any, make_key: Callable[..., str]) -> None:
+    key = make_key()
+    for _ in range(25):
+        kms.rotate_key_on_demand(KeyId=key)
+    with refused("LimitExceededException", "25"):
+        kms.rotate_key_on_demand(KeyId=key)
+
+
+def test_automatic_rotation_has_period_and_next_date(kms: Any, make_key: Callable[..., str]) -> None:
+    key = make_key()
+    status = kms.get_key_rotation_status(KeyId=key)
+    assert status["KeyRotationEnabled"] is False
+    assert not {"RotationPeriodInDays", "NextRotationDate"} & set(status)
+    kms.enable_key_rotation(KeyId=key, RotationPeriodInDays=180)
+    status = kms.get_key_rotation_status(KeyId=key)
+    assert (status["KeyId"], status["KeyRotationEnabled"], status["RotationPeriodInDays"]) == (key, True, 180)
+    due = status["NextRotationDate"] - datetime.datetime.now(datetime.UTC)
+    assert datetime.timedelta(days=179) < due <= datetime.timedelta(days=180)
+    kms.disable_key_rotation(KeyId=key)
+    assert kms.get_key_rotation_status(KeyId=key)["KeyRotationEnabled"] is False
+
+
+def test_the_default_period_is_a_year(kms: Any, make_key: Callable[..., str]) -> None:
+    key = make_key()
+    kms.enable_key_rotation(KeyId=key)
+    assert kms.get_key_rotation_status(KeyId=key)["RotationPeriodInDays"] == 365
+
+
+@pytest.mark.parametrize("days", [89, 2561])
+def test_a_period_is_90_to_2560_days(kms: Any, make_key: Callable[..., str], days: int) -> None:
+    with refused("ValidationException", "rotationPeriodInDays"):
+        kms.enable_key_rotation(KeyId=make_key(), RotationPeriodInDays=days)
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"KeySpec": "RSA_2048", "KeyUsage": "SIGN_VERIFY"},
+        {"KeySpec": "HMAC_256", "KeyUsage": "GENERATE_VERIFY_MAC"},
+        {"Origin": "EXTERNAL"},
+    ],
+)
+def test_keys_that_cannot_rotate_by_themselves_say_so(
+    kms: Any, make_key: Callable[..., str], parameters: dict[str, str]
+) -> None:
+    with refused("UnsupportedOperationException"):
+        kms.enable_key_rotation(KeyId=make_key(**parameters))
+
+
+@pytest.mark.parametrize(
+    "operation", ["get_key_rotation_status", "rotate_key_on_demand", "list_key_rotations"]
+)
+def test_an_asymmetric_key_has_no_rotation(kms: Any, make_key: Callable[..., str], operation: str) -> None:
+    key = make_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")
+    with refused("UnsupportedOperationException", "not a symmetric encryption key"):
+        getattr(kms, operation)(KeyId=key)
+
+
+def test_a_disabled_key_does_not_rotate(kms: Any, make_key: Callable[..., str]) -> None:
+    key = make_key()
+    kms.disable_key(KeyId=key)
+    with refused("DisabledException"):
+        kms.rotate_key_on_demand(KeyId=key)
+    with refused("DisabledException"):
+        kms.enable_key_rotation(KeyId=key)
+
+
+def stored_key() -> KeyRecord:
+    """A symmetric key as it is stored, created at the beginning of 1970."""
+    return cast(
+        "KeyRecord",
+        {
+            "KeyId": "key",
+            "Arn": "arn:aws:kms:us-east-1:111122223333:key/key",
+            "KeyState": "Enabled",
+            "Enabled": True,
+            "KeySpec": "SYMMETRIC_DEFAULT",
+            "Origin": "AWS_KMS",
+            "CreationDate": 0.0,
+            "KeyRotationEnabled": True,
+            "RotationPeriodInDays": 90,
+            "rotation_start": 0.0,
+            "materials": [material.new_material("key")],
+        },
+    )
+
+
+def test_time_rotates_a_key_once_for_each_period() -> None:
+    key = stored_key()
+    lifecycle.advance(key, 90 * DAY - 1)
+    assert len(key["materials"]) == 1
+    lifecycle.advance(key, 185 * DAY)
+    assert [(item["state"], item.get("rotation"), item.get("rotated")) for item in key["materials"]] == [
+        ("NON_CURRENT", None, None),
+        ("NON_CURRENT", "AUTOMATIC", 90 * DAY),
+        ("CURRENT", "AUTOMATIC", 180 * DAY),
+    ]
+    assert lifecycle.next_rotation(key) == 270 * DAY
+
+
+def test_a_disabled_key_waits_with_its_rotation() -> None:
+    key = stored_key()
+    key["KeyState"] = "Disabled"
+    lifecycle.advance(key, 100 * DAY)
+    assert len(key["materials"]) == 1
