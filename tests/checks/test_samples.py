@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import pytest
+
+from kmslab.checks.samples import read_if_any, refused_soon, sample_object, soon
+from kmslab.lab import SETTLE_SECONDS, Failed, Inconclusive
+from kmslab.model.persona import Persona
+from kmslab.model.target import TargetKind
+from tests.checks.fake_s3 import FakeS3
+from tests.checks.fakes import OUTPUTS, World, open_lab
+
+
+@pytest.fixture
+def slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The target takes a while until a change is seen everywhere."""
+    monkeypatch.setitem(SETTLE_SECONDS, TargetKind.LOCAL, 5.0)
+
+
+@pytest.mark.usefixtures("slow")
+@pytest.mark.parametrize("problem", [Failed, Inconclusive])
+def test_soon_looks_again_while_it_fails(problem: type[Exception]) -> None:
+    looks = iter([problem("not yet"), problem("not yet"), "seen"])
+
+    def look() -> str:
+        found = next(looks)
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    assert soon(open_lab(World()), look) == "seen"
+
+
+@pytest.mark.parametrize("problem", [Failed, Inconclusive])
+def test_soon_gives_up_where_changes_are_seen_at_once(problem: type[Exception]) -> None:
+    looks = []
+
+    def look() -> None:
+        looks.append(1)
+        raise problem("never")
+
+    with pytest.raises(problem, match="never"):
+        soon(open_lab(World()), look)
+    assert len(looks) == 1
+
+
+def test_soon_returns_what_is_empty_as_well() -> None:
+    assert soon(open_lab(World()), lambda: "") == ""
+
+
+@pytest.mark.usefixtures("slow")
+def test_a_refusal_may_take_a_while() -> None:
+    world = World().answers("kms:Decrypt", {"Plaintext": b"x"})
+    world.refuses("kms:Decrypt", when=lambda _: len(world.asked("kms:Decrypt")) > 2)
+    lab = open_lab(world)
+    lab.allowed(Persona.DATA_OWNER, "kms:Decrypt", CiphertextBlob=b"x")
+    assert "kms:Decrypt" in refused_soon(lab, Persona.DATA_OWNER, "kms:Decrypt", CiphertextBlob=b"x")
+    assert [call.result for call in lab.calls] == ["ok", "ok", "AccessDeniedException"]
+
+
+def test_a_setting_that_is_not_there_is_an_empty_answer() -> None:
+    lab = open_lab(World().refuses("s3:GetBucketPolicy", code="NoSuchBucketPolicy"))
+    assert read_if_any(lab, "s3:GetBucketPolicy", "NoSuchBucketPolicy", Bucket="some-bucket") == {}
+
+
+def test_a_setting_that_may_not_be_read_is_inconclusive() -> None:
+    lab = open_lab(World().refuses("s3:GetBucketPolicy", code="AccessDenied"))
+    with pytest.raises(Inconclusive, match="AccessDenied"):
+        read_if_any(lab, "s3:GetBucketPolicy", "NoSuchBucketPolicy", Bucket="some-bucket")
+
+
+def test_every_version_of_a_sample_is_removed_and_nothing_else() -> None:
+    world = World()
+    s3 = FakeS3(world)
+    with open_lab(world) as lab:
+        mine, other = sample_object(lab), sample_object(open_lab(world))
+        for _ in range(3):
+            mine.put()
+        other.put()
+        assert len(s3.left) == 2
+    assert s3.left == [other.key]
+    assert {r.persona for r in world.asked("s3:DeleteObject")} == {Persona.OPERATOR}
+
+
+def test_samples_have_names_and_contents_of_their_own() -> None:
+    lab = open_lab(World())
+    first, second = sample_object(lab), sample_object(lab, OUTPUTS.dsse_bucket)
+    assert first.key != second.key
+    assert first.body != second.body
+    assert (first.bucket, second.bucket) == (OUTPUTS.data_bucket, OUTPUTS.dsse_bucket)
