@@ -159,8 +159,8 @@ class LabSettings(_Frozen):
         """
         file = project / "cdk.json"
         try:
-            context = json.loads(file.read_text(encoding="utf-8"))["context"]
-        except (OSError, ValueError, KeyError) as error:
+            context: dict[str, Any] = {**json.loads(file.read_text(encoding="utf-8"))["context"]}
+        except (OSError, ValueError, KeyError, TypeError) as error:
             raise LabError(
                 f"{file} cannot be read as a CDK project: {error}",
                 hint="run this in the folder of the KMS Lab clone",
