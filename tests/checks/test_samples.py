@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from kmslab.checks.samples import read_if_any, refused_soon, sample_object, soon
@@ -8,6 +10,9 @@ from kmslab.model.persona import Persona
 from kmslab.model.target import TargetKind
 from tests.checks.fake_s3 import FakeS3
 from tests.checks.fakes import OUTPUTS, World, open_lab
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 @pytest.fixture
@@ -19,7 +24,7 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("slow")
 @pytest.mark.parametrize("problem", [Failed, Inconclusive])
 def test_soon_looks_again_while_it_fails(problem: type[Exception]) -> None:
-    looks = iter([problem("not yet"), problem("not yet"), "seen"])
+    looks: Iterator[Exception | str] = iter([problem("not yet"), problem("not yet"), "seen"])
 
     def look() -> str:
         found = next(looks)
