@@ -45,9 +45,12 @@ def _below(module: str, name: str) -> bool:
 
 
 def _imports(node: ast.AST) -> list[str]:
-    """Names that one statement imports; relative imports are not used here (ruff TID252)."""
+    """Names that one statement imports; relative imports are not used here (ruff TID252).
+
+    The bare package ``kmslab`` holds nothing: importing it is asking where it lies.
+    """
     if isinstance(node, ast.Import):
-        return [alias.name for alias in node.names]
+        return [alias.name for alias in node.names if alias.name != "kmslab"]
     if isinstance(node, ast.ImportFrom):
         module = node.module or ""
         whole = [f"{module}.{alias.name}" for alias in node.names]
