@@ -44,8 +44,9 @@ class Lines:
 
     def end(self, what: str, outcome: str) -> None:
         """Print the end and the seconds it took."""
-        seconds = time.monotonic() - self._since.pop(what, time.monotonic())
-        self._console.print(f"  {what}: {outcome} ({seconds:.1f} s)", highlight=False, markup=False)
+        since = self._since.pop(what, None)
+        took = "" if since is None else f" ({time.monotonic() - since:.1f} s)"
+        self._console.print(f"  {what}: {outcome}{took}", highlight=False, markup=False)
 
 
 class Rows:
