@@ -104,6 +104,17 @@ def takes(action: str, *personas: Persona) -> Callable[[World], object]:
     return how
 
 
+def head_says(**changes: Any) -> Callable[[World], object]:
+    """S3 describes objects with these changes."""
+
+    def how(world: World) -> None:
+        assert isinstance(world, GoodWorld)
+        store = world.s3
+        world.answers("s3:HeadObject", lambda request: {**store.HeadObject(request), **changes})
+
+    return how
+
+
 def absent(action: str, code: str) -> Callable[[World], object]:
     """The setting is not there."""
     return lambda world: world.refuses(action, code=code)
@@ -270,6 +281,12 @@ BROKEN = [
     ),
     Broken(
         "s3.aws-owned-key-has-no-name", bucket(OUTPUTS.sse_s3_bucket, algorithm="aws:kms"), "not under SSE-S3"
+    ),
+    Broken("s3.aws-owned-key-has-no-name", head_says(SSEKMSKeyId="x"), "names a KMS key"),
+    Broken(
+        "s3.dual-layer-bucket-has-no-bucket-key",
+        head_says(ServerSideEncryption="aws:kms"),
+        "the object is stored under aws:kms",
     ),
     Broken(
         "s3.dual-layer-bucket-has-no-bucket-key",
