@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from kmslab.checks.registry import Check
     from kmslab.checks.sweep import Swept
     from kmslab.model.capability import Capability
+    from kmslab.model.outputs import LabOutputs
     from kmslab.model.verdict import Verdict
 
 FILES = {"html": "report.html", "json": "report.json", "junit": "report.xml"}
@@ -60,7 +61,7 @@ def run(
         # What a run makes for itself, the next one sweeps: two at a time would sweep each other's.
         with exclusively(project, patience=PATIENCE_SECONDS), _shown(len(checks)) as on_verdict:
             verdicts = runner.run_all(
-                access, outputs, _capabilities(target.kind), only, on_verdict, on_sweep=_tell_swept
+                access, outputs, _capabilities(access, outputs), only, on_verdict, on_sweep=_tell_swept
             )
         report = Report(
             version=version("kmslab"),
@@ -93,11 +94,19 @@ def list_checks(only: Sequence[str]) -> None:
     out.print(table)
 
 
-def _capabilities(kind: TargetKind) -> frozenset[Capability]:
-    """What the target enforces; nothing is taken for granted of an endpoint that is not ours."""
+def _capabilities(access: Access, outputs: LabOutputs) -> frozenset[Capability]:
+    """What the target enforces; of an endpoint that is not ours nothing is taken for granted."""
+    if access.target.kind is TargetKind.ENDPOINT:
+        from kmslab import probes
+
+        return probes.enforced(probes.probe(access, outputs))
+    if access.target.kind is TargetKind.LOCAL:
+        from kmslab.engine.capabilities import CAPABILITIES
+
+        return CAPABILITIES
     from kmslab.model.capability import ALL
 
-    return frozenset() if kind is TargetKind.ENDPOINT else ALL
+    return ALL
 
 
 def _result(check: Check, verdict: Verdict) -> Result:

@@ -4,7 +4,5 @@ from __future__ import annotations
 
 from kmslab.model.capability import ALL, Capability
 
-CAPABILITIES: frozenset[Capability] = ALL - {
-    # MiniStack's policy simulator ignores ContextEntries and permissions boundaries.
-    Capability.POLICY_SIMULATION,
-}
+CAPABILITIES: frozenset[Capability] = ALL
+"""Everything that the lab's checks ask for."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 
 def install() -> None:
     """Apply the room's hooks to MiniStack."""
-    from kmslab.engine.authorization import enforcement, evaluation, trust
+    from kmslab.engine.authorization import enforcement, evaluation, simulation, trust
 
     evaluation.install()
     enforcement.install()
     trust.install()
+    simulation.install()
