@@ -1,0 +1,167 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from kmslab.checks import REGISTRY, runner
+from kmslab.checks.sweep import Swept
+from kmslab.commands import verify
+from kmslab.engine.capabilities import CAPABILITIES
+from kmslab.model.capability import ALL, Capability
+from kmslab.model.errors import ExitCode, LabError
+from kmslab.model.target import Target, TargetKind
+from kmslab.model.verdict import Outcome, Verdict
+from tests.checks.fakes import OUTPUTS, FakeAccess, World
+
+if TYPE_CHECKING:
+    from kmslab.project import Project
+
+ONLY = ["mac"]
+
+
+class Runner:
+    """Stands in for run_all: gives every check the same verdict, and remembers what it was given."""
+
+    def __init__(self) -> None:
+        self.outcome = Outcome.PASS
+        self.capabilities: frozenset[Any] | None = None
+        self.problems: list[str] = []
+
+    def run_all(
+        self,
+        access: Any,
+        outputs: Any,
+        capabilities: frozenset[Any],
+        only: list[str],
+        on_verdict: Any,
+        *,
+        on_sweep: Any,
+    ) -> list[tuple[Any, Verdict]]:
+        assert isinstance(access, FakeAccess)
+        assert outputs is OUTPUTS
+        self.capabilities = capabilities
+        on_sweep(Swept(problems=self.problems))
+        verdicts = [(check, Verdict(self.outcome, "seen")) for check in runner.catalogue(only)]
+        for check, verdict in verdicts:
+            on_verdict(check, verdict)
+        return verdicts
+
+
+@pytest.fixture
+def fake(project: Project, monkeypatch: pytest.MonkeyPatch) -> Runner:
+    stand_in = Runner()
+    monkeypatch.setattr(runner, "run_all", stand_in.run_all)
+    monkeypatch.setattr(verify, "find_project", lambda: project)
+    monkeypatch.setattr(verify, "choose_target", lambda _, kind, __: Target(kind, "eu-central-1"))
+    monkeypatch.setattr(verify, "Access", lambda *_: FakeAccess(World()))
+    monkeypatch.setattr(verify, "read_outputs", lambda _: OUTPUTS)
+    return stand_in
+
+
+def run(formats: set[str], folder: Path, kind: TargetKind = TargetKind.LOCAL) -> ExitCode:
+    return verify.run(kind, "", ONLY, frozenset(formats), folder)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "code"),
+    [
+        (Outcome.PASS, ExitCode.OK),
+        (Outcome.UNPROVABLE, ExitCode.OK),
+        (Outcome.FAIL, ExitCode.NOT_PROVEN),
+        (Outcome.ERROR, ExitCode.NOT_PROVEN),
+    ],
+)
+def test_the_exit_code_follows_the_verdicts(
+    fake: Runner, tmp_path: Path, outcome: Outcome, code: ExitCode
+) -> None:
+    fake.outcome = outcome
+    assert run(set(), tmp_path) is code
+
+
+def test_each_format_has_its_file(fake: Runner, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    del fake
+    run({"json", "html", "junit"}, tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == [
+        "report.html",
+        "report.json",
+        "report.xml",
+    ]
+    assert capsys.readouterr().out == ""
+    results = json.loads((tmp_path / "report.json").read_text())["results"]
+    assert [one["id"] for one in results] == [check.id for check in runner.catalogue(ONLY)]
+    first = REGISTRY[results[0]["id"]]
+    assert results[0]["title"] == first.title
+    assert results[0]["explanation"] == first.explanation
+    assert results[0]["needs"] == sorted(first.needs)
+
+
+@pytest.mark.usefixtures("fake")
+def test_the_table_goes_to_stdout(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from rich.console import Console
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(verify, "out", Console(width=160))
+        run({"table"}, tmp_path)
+    assert f"{len(runner.catalogue(ONLY))} PASS of" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("fake")
+def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(LabError, match=r"Cannot write .*file/report.html: not a directory\."):
+        run({"html"}, tmp_path / "file")
+
+
+@pytest.mark.parametrize(
+    ("kind", "capabilities"),
+    [(TargetKind.AWS, ALL), (TargetKind.LOCAL, CAPABILITIES), (TargetKind.ENDPOINT, {Capability.IAM})],
+)
+def test_a_foreign_endpoint_is_probed_for_what_it_enforces(
+    fake: Runner,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    kind: TargetKind,
+    capabilities: frozenset[Any],
+) -> None:
+    verdicts = {
+        Capability.IAM: Verdict(Outcome.PASS, "decides"),
+        Capability.GRANTS: Verdict(Outcome.FAIL, "does not"),
+        Capability.TLS: Verdict(Outcome.ERROR, "who knows"),
+    }
+    monkeypatch.setattr("kmslab.probes.probe", lambda *_: verdicts)
+    monkeypatch.setattr(verify, "Access", lambda *_: FakeAccess(World(), kind=kind))
+    run(set(), tmp_path, kind)
+    assert fake.capabilities == capabilities
+
+
+def test_what_could_not_be_cleaned_up_is_said(
+    fake: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from rich.console import Console
+
+    monkeypatch.setattr(verify, "err", Console(stderr=True, width=160))
+    fake.problems = ["volume vol-1: AccessDenied"]
+    run(set(), tmp_path)
+    assert "could not clean up: volume vol-1: AccessDenied" in capsys.readouterr().err
+
+
+def test_an_unknown_check_is_refused_before_the_lab_is_asked(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(verify, "find_project", lambda: project)
+    with pytest.raises(LabError, match="--only nonsense"):
+        verify.run(TargetKind.LOCAL, "", ["nonsense"], frozenset(), Path())
+
+
+def test_the_list_names_every_check_and_runs_none(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from rich.console import Console
+
+    monkeypatch.setattr(verify, "out", Console(width=300))
+    verify.list_checks([])
+    said = capsys.readouterr().out
+    assert all(check.id in said for check in runner.catalogue())
