@@ -80,7 +80,7 @@ class Engine:
         if key not in self._clients:
             core = botocore.session.Session()
             core.register_component("data_loader", LOADER)
-            session = boto3.Session(
+            session: Any = boto3.Session(
                 given.access_key_id, given.secret_access_key, given.session_token, botocore_session=core
             )
             self._clients[key] = session.client(
@@ -196,6 +196,13 @@ def refused(code: str, *words: str) -> Iterator[None]:
     assert error["Code"] == code, error
     for word in words:
         assert word in error["Message"], error
+
+
+def error_code(call: Callable[[], object]) -> str:
+    """The AWS error code that a call ends with."""
+    with pytest.raises(ClientError) as caught:
+        call()
+    return str(caught.value.response["Error"]["Code"])
 
 
 @pytest.fixture(scope="session")

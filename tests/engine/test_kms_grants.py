@@ -215,11 +215,12 @@ def test_what_may_be_granted_can_be_limited(engine: Engine, grantee: Principal) 
         "Constraints": {"EncryptionContextEquals": {"a": "b"}},
     }
     theirs.create_grant(**request)
-    for change in (
+    changes: list[dict[str, Any]] = [
         {"Operations": ["Encrypt", "Decrypt"]},
         {"GranteePrincipal": operator.arn},
         {"Constraints": {"EncryptionContextSubset": {"a": "b"}}},
         {"Constraints": {}},
-    ):
+    ]
+    for change in changes:
         with refused("AccessDeniedException"):
             theirs.create_grant(**{**request, **change})

@@ -5,9 +5,10 @@ from __future__ import annotations
 
 def install() -> None:
     """Apply the room's hooks to MiniStack."""
-    from kmslab.engine.authorization import enforcement, evaluation, simulation, trust
+    from kmslab.engine.authorization import enforcement, evaluation, functions, simulation, trust
 
     evaluation.install()
     enforcement.install()
     trust.install()
+    functions.install()
     simulation.install()

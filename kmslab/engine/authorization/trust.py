@@ -10,6 +10,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from kmslab.engine.authorization.caller import CALLER
+
 ADMINISTRATOR_ROLE = "kmslab-administrator"
 """The one role that the engine's root user may assume: on AWS the root user may assume none."""
 
@@ -24,7 +26,7 @@ def install() -> None:
     extend(iam_evaluator, "_resource_policy", "service", "resource_arn")(trust_policy)
     extend(iam_evaluator, "_principal_matches", "principal", "caller_arn")(no_service_is_root)
     extend(iam_actions, "request_tag_context", "service", "iam_action", "body", "params")(trust_context)
-    extend(sts, "handle_request", "method", "path", "headers", "body", "query_params")(root_assumes_no_role)
+    extend(sts, "_assumed_role_arn", "role_arn", "session_name")(root_assumes_no_role)
     replace_value(
         iam_evaluator,
         "_POLICY_REQUIRED",
@@ -67,18 +69,16 @@ def trust_context(
     return keys
 
 
-async def root_assumes_no_role(
-    stock: Any, method: str, path: str, headers: dict[str, str], body: bytes, query_params: dict[str, Any]
-) -> Any:
+def root_assumes_no_role(stock: Any, role_arn: str, session_name: str) -> Any:
     """Refuse AssumeRole by the root user, but for the lab's own administrator role."""
     from ministack.core import iam_evaluator
-    from ministack.core.router import extract_access_key_id
     from ministack.services import iam
 
+    caller = CALLER.get()
     if (
-        b"Action=AssumeRole&" in body + b"&"
-        and iam_evaluator.is_root_access_key(extract_access_key_id(headers, query_params) or "")
-        and ADMINISTRATOR_ROLE.encode() not in body
+        caller
+        and iam_evaluator.is_root_access_key(caller)
+        and not role_arn.endswith(f":role/{ADMINISTRATOR_ROLE}")
     ):
-        return iam._error(403, "AccessDenied", "Roles may not be assumed by root accounts.", ns="sts")
-    return await stock(method, path, headers, body, query_params)
+        return None, iam._error(403, "AccessDenied", "Roles may not be assumed by root accounts.", ns="sts")
+    return stock(role_arn, session_name)
