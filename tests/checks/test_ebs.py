@@ -109,6 +109,16 @@ def ends_in_error(world: World) -> None:
     world.answers("ec2:CreateVolume", reply, OWNER)
 
 
+def stays_locked(world: World) -> None:
+    """Enabling the key brings nothing back."""
+    world.refuses(
+        "ec2:CreateVolume",
+        OWNER,
+        code="UnauthorizedOperation",
+        when=lambda _: bool(world.asked("kms:EnableKey")),
+    )
+
+
 BROKEN = [
     Broken("ebs.volume-is-under-the-labs-key", volume_is(Encrypted=False), "the volume is not encrypted"),
     Broken("ebs.volume-is-under-the-labs-key", volume_is(KmsKeyId=OUTPUTS.key_app), OUTPUTS.key_app),
@@ -152,6 +162,7 @@ BROKEN = [
         lambda w: w.answers("kms:DisableKey", {}),
         "could call ec2:Create",
     ),
+    Broken("ebs.disabled-key-stops-new-volumes", stays_locked, "data-owner is refused ec2:CreateVolume"),
     Broken("ebs.disabled-key-stops-new-volumes", ends_in_error, "ended in the state error"),
 ]
 
