@@ -27,7 +27,7 @@ KINDS = {
     "version": r"\d+(?:\.\d+)+\S*",
     "name": r"[\w+=,.@/-]+",
 }
-"""Kinds of holes and what each looks like (a regular expression)."""
+"""Kinds of holes and what each looks like (a regular expression); no kind's name ends with another's."""
 
 _HOLE = re.compile(r"<([a-z][a-z0-9-]*)>|(\.\.\.)")
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
@@ -86,17 +86,15 @@ class Expectation:
 
 
 def _pattern_of(name: str) -> str:
-    """Return the pattern of a hole by the longest kind its name ends with.
+    """Return the pattern of a hole by the kind that its name ends with.
 
     Raises:
-        ValueError: no kind fits.
+        ValueError: it ends with none.
     """
-    fitting = [kind for kind in KINDS if name == kind or name.endswith(f"-{kind}")]
-    if not fitting:
-        raise ValueError(
-            f"<{name}> is no hole that the runner knows: its name must end with {', '.join(KINDS)}"
-        )
-    return KINDS[max(fitting, key=len)]
+    for kind, pattern in KINDS.items():
+        if name == kind or name.endswith(f"-{kind}"):
+            return pattern
+    raise ValueError(f"<{name}> is no hole that the runner knows: its name must end with {', '.join(KINDS)}")
 
 
 def _as_json(expected: str, seen: str) -> tuple[str, str]:

@@ -60,7 +60,12 @@ def test_a_hole_fits_its_kind_and_nothing_else(kind: str, example: str) -> None:
     assert differs(f"see <{kind}>.", "see .")
 
 
-def test_the_longest_kind_decides() -> None:
+def test_a_name_ends_with_one_kind_at_most() -> None:
+    overlapping = [(kind, other) for kind in KINDS for other in KINDS if kind.endswith(f"-{other}")]
+    assert overlapping == []
+
+
+def test_the_kind_at_the_end_of_a_name_decides() -> None:
     assert differs("<new-material-id>", KEY)
     assert not differs("<new-material-id>", "b" * 64)
 
