@@ -19,6 +19,7 @@ MAY_IMPORT = {
     "kmslab.checks": ("kmslab.checks", "kmslab.lab", "kmslab.model"),
     "kmslab.faults": ("kmslab.faults", "kmslab.lab", "kmslab.model"),
     "kmslab.engine": ("kmslab.engine", "kmslab.lab", "kmslab.model"),
+    "kmslab.guides": ("kmslab.guides", "kmslab.model"),
 }
 """The modules below a name, and the only names of ours that they import from.
 

@@ -29,7 +29,7 @@ def environment(deployed_lab: DeployedLab) -> dict[str, str]:
     variables = {
         name: value for name, value in deployed_lab.environment.items() if not name.startswith("AWS_")
     }
-    variables["PATH"] = os.pathsep.join((variables["PATH"], str(AWS_CLI)))
+    variables["PATH"] = os.pathsep.join((str(AWS_CLI), variables["PATH"]))
     assert shutil.which("aws", path=variables["PATH"]), "no AWS CLI: run `make test` once, it brings one"
     return {**variables, "AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
 
