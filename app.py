@@ -41,7 +41,7 @@ def compose(app: App, settings: LabSettings) -> None:
 
 def main() -> int:
     """Synthesize; a wrong setting is one line on stderr."""
-    app = App(analytics_reporting=False)
+    app = App(analytics_reporting=False, stack_traces=False, tree_metadata=False)
     try:
         settings = LabSettings.from_context(app.node.get_all_context())
     except LabError as error:
