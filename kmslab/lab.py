@@ -136,6 +136,7 @@ class Access:
             connect_timeout=5,
             read_timeout=30,
             max_pool_connections=16,
+            user_agent="kmslab",  # botocore's own is put together anew for every request
             s3={"addressing_style": "path"} if target.endpoint_url else {},
         )
         verify = str(target.ca_bundle) if target.ca_bundle else None

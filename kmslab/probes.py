@@ -17,6 +17,7 @@ from uuid import uuid4
 
 from kmslab.checks import direct, keys, rotation
 from kmslab.checks.registry import Check, run
+from kmslab.checks.runner import new_run_id
 from kmslab.checks.samples import temporary_tags
 from kmslab.checks.sweep import sweep
 from kmslab.checks.temporary import scratch_key, temporary_key
@@ -41,7 +42,7 @@ EVENT_SECONDS = 10.0
 
 def probe(access: Access, outputs: LabOutputs) -> dict[Capability, Verdict]:
     """Look for every capability; PASS means that the target has it, the evidence says why or why not."""
-    run_id = f"probe-{secrets.token_hex(4)}"
+    run_id = new_run_id()
 
     def look(capability: Capability) -> Verdict:
         check = Check(f"probe.{capability}", capability, "", "", PROBES[capability])

@@ -9,6 +9,7 @@ from kmslab.checks.expectations import deployed_keys
 from kmslab.checks.policy import ALLOW, account_of, is_everyone, is_whole_account, statements
 from kmslab.checks.registry import check
 from kmslab.checks.samples import sample_object
+from kmslab.checks.shared import read_once
 from kmslab.checks.temporary import put_own_policy, scratch_key, temporary_key
 from kmslab.lab import Inconclusive
 from kmslab.model.capability import Capability
@@ -53,7 +54,7 @@ SECRET_USE = (
 def _policies(lab: Lab) -> Iterator[tuple[str, Statement]]:
     """Every allowing statement of every key's policy, with the key's name."""
     for expected, arn in deployed_keys(lab.outputs):
-        document = lab.read("kms:GetKeyPolicy", KeyId=arn, PolicyName="default")["Policy"]
+        document = read_once(lab, "kms:GetKeyPolicy", arn, PolicyName="default")["Policy"]
         for statement in statements(document):
             if statement.effect == ALLOW:
                 yield expected.name, statement

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from kmslab.checks.expectations import deployed_keys
 from kmslab.checks.registry import check
 from kmslab.checks.samples import refused_soon, settle_seconds
+from kmslab.checks.shared import read_once
 from kmslab.checks.temporary import SHORTEST_WINDOW_DAYS, scratch_key, temporary_key
 from kmslab.model.capability import Capability
 from kmslab.model.naming import PREFIX_TAG, alias_name
@@ -24,9 +25,14 @@ ROTATION_DAYS = range(90, 2561)
 """Automatic rotation periods that KMS accepts, in days (botocore model, RotationPeriodInDaysType)."""
 
 
-def _describe(lab: Lab, key: str, persona: Persona = Persona.AUDITOR) -> dict[str, Any]:
-    metadata: dict[str, Any] = lab.read("kms:DescribeKey", persona=persona, KeyId=key)["KeyMetadata"]
+def _describe(lab: Lab, key: str) -> dict[str, Any]:
+    """What cannot change of a key: spec, usage, origin, manager, ARN."""
+    metadata: dict[str, Any] = read_once(lab, "kms:DescribeKey", key)["KeyMetadata"]
     return metadata
+
+
+def _state(lab: Lab, key: str, persona: Persona = Persona.OPERATOR) -> str:
+    return str(lab.read("kms:DescribeKey", persona=persona, KeyId=key)["KeyMetadata"]["KeyState"])
 
 
 @check(guide=GUIDE)
@@ -84,7 +90,7 @@ def every_key_is_in_service(lab: Lab) -> str:
     The key for imported material waits (PendingImport) until somebody brings material.
     """
     for expected, arn in deployed_keys(lab.outputs):
-        state = _describe(lab, arn)["KeyState"]
+        state = _state(lab, arn, Persona.AUDITOR)
         fine = {"Enabled", "PendingImport"} if expected.origin == "EXTERNAL" else {"Enabled"}
         lab.expect(state in fine, f"the key {expected.name} is {state}")
     return "every key is Enabled, the imported one Enabled or PendingImport"
@@ -187,7 +193,7 @@ def deletion_can_be_called_off(lab: Lab) -> str:
     )
     refused_soon(lab, Persona.OPERATOR, "kms:Decrypt", codes=UNUSABLE, CiphertextBlob=blob, KeyId=key)
     lab.allowed(Persona.OPERATOR, "kms:CancelKeyDeletion", KeyId=key)
-    state = _describe(lab, key, Persona.OPERATOR)["KeyState"]
+    state = _state(lab, key)
     lab.expect(state == "Disabled", f"after cancelling the deletion the key is {state}, not Disabled")
     lab.refused(
         Persona.OPERATOR,
@@ -232,7 +238,7 @@ def _encrypt(lab: Lab, key: str) -> bytes:
 
 def _wait_for_state(lab: Lab, key: str, state: str) -> None:
     lab.wait_until(
-        lambda: _describe(lab, key, Persona.OPERATOR)["KeyState"] == state,
+        lambda: _state(lab, key) == state,
         f"the state {state}",
         seconds=settle_seconds(lab) + 30,
     )

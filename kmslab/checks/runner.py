@@ -22,10 +22,15 @@ if TYPE_CHECKING:
     from kmslab.model.outputs import LabOutputs
     from kmslab.model.verdict import Verdict
 
-__all__ = ["WORKERS", "catalogue", "run_all"]
+__all__ = ["WORKERS", "catalogue", "new_run_id", "run_all"]
 
 WORKERS = 8
 """Checks that run at a time: they mostly wait for answers; KMS's request quotas are far away."""
+
+
+def new_run_id() -> str:
+    """A name for a run that no other has; later ones sort after it."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}-{secrets.token_hex(4)}"
 
 
 def run_all(
@@ -57,7 +62,7 @@ def run_all(
         KeyboardInterrupt: passed on, after the running checks have cleaned up.
     """
     checks = catalogue(only)
-    run_id = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
+    run_id = new_run_id()
     access.stopping.clear()
     verdicts: dict[str, Verdict] = {}
 

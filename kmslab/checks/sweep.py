@@ -23,6 +23,9 @@ Removal: TypeAlias = "tuple[str, Callable[[], object]]"
 """What was found, in a word and its id, and what removes it or puts it back."""
 GONE = frozenset({"NotFoundException", "InvalidVolume.NotFound", "InvalidSnapshot.NotFound"})
 """What a service says of a thing that is no longer there: nothing is left to do."""
+RECENT_RUNS = 3
+"""Keys pending deletion stay for a week, run after run. Every run looks after the ones before it, so those
+of earlier runs are known to be on their way out; run ids sort by time."""
 
 
 @dataclass
@@ -73,17 +76,23 @@ def _part(
 
 
 def _tagged(access: Access, _: LabOutputs) -> Iterator[Removal]:
-    """What the tagging service knows of: keys that are not yet scheduled for deletion, and queues."""
+    """What the tagging service knows of: keys and queues."""
     pages = access.client(Persona.OPERATOR, "resourcegroupstaggingapi").get_paginator("get_resources")
+    found: dict[str, list[str]] = {}
     for page in pages.paginate(
         TagFilters=[{"Key": TEMPORARY_TAG}, {"Key": PREFIX_TAG, "Values": [access.prefix]}],
         ResourceTypeFilters=["kms:key", "sqs"],
     ):
-        for arn in (resource["ResourceARN"] for resource in page["ResourceTagMappingList"]):
+        for resource in page["ResourceTagMappingList"]:
+            run_id = next(tag["Value"] for tag in resource["Tags"] if tag["Key"] == TEMPORARY_TAG)
+            found.setdefault(run_id, []).append(resource["ResourceARN"])
+    for run_id in sorted(found)[-RECENT_RUNS:]:
+        for arn in found[run_id]:
             yield from _key(access, arn) if arn.split(":")[2] == "kms" else _queue(access, arn)
 
 
 def _key(access: Access, arn: str) -> Iterator[Removal]:
+    """A temporary key that is not yet scheduled for deletion, with its aliases."""
     kms = access.client(Persona.OPERATOR, "kms")
     if kms.describe_key(KeyId=arn)["KeyMetadata"]["KeyState"] == "PendingDeletion":
         return

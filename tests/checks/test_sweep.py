@@ -25,7 +25,10 @@ def nothing_left_behind(world: LabWorld) -> LabWorld:
         ours = {TEMPORARY_TAG, PREFIX_TAG}
         return {
             "ResourceTagMappingList": [
-                {"ResourceARN": arn}
+                {
+                    "ResourceARN": arn,
+                    "Tags": [{"Key": tag["TagKey"], "Value": tag["TagValue"]} for tag in one.tags],
+                }
                 for arn, one in world.kms.keys.items()
                 if ours <= {tag["TagKey"] for tag in one.tags}
             ]
@@ -42,9 +45,9 @@ def world() -> LabWorld:
     return nothing_left_behind(good_lab())
 
 
-def leave_key(world: LabWorld, state: str = "Enabled") -> str:
-    arn = key_arn("left")
-    tags = [{"TagKey": TEMPORARY_TAG, "TagValue": "run-0"}, {"TagKey": PREFIX_TAG, "TagValue": PREFIX}]
+def leave_key(world: LabWorld, state: str = "Enabled", *, run: str = "run-0") -> str:
+    arn = key_arn(run)
+    tags = [{"TagKey": TEMPORARY_TAG, "TagValue": run}, {"TagKey": PREFIX_TAG, "TagValue": PREFIX}]
     world.kms.add(arn, "alias/kms-lab/temporary-run-0", state=state, tags=tags)
     return arn
 
@@ -67,6 +70,19 @@ def test_a_temporary_key_is_scheduled_for_deletion_and_its_alias_removed(world: 
 def test_a_key_on_its_way_out_is_not_touched_again(world: LabWorld) -> None:
     leave_key(world, "PendingDeletion")
     assert sweep(FakeAccess(world), OUTPUTS).removed == []
+
+
+def test_only_the_latest_runs_are_looked_after(world: LabWorld) -> None:
+    left = [leave_key(world, run=f"run-{number}") for number in (5, 1, 2, 4, 3)]
+    sweep(FakeAccess(world), OUTPUTS)
+    assert [world.kms.keys[arn].state for arn in left] == [
+        "PendingDeletion",
+        "Enabled",
+        "Enabled",
+        "PendingDeletion",
+        "PendingDeletion",
+    ]
+    assert {request["KeyId"] for request in world.asked("kms:DescribeKey")}.isdisjoint(left[1:3])
 
 
 def test_a_key_that_a_check_stopped_is_restarted(world: LabWorld) -> None:
@@ -117,9 +133,7 @@ def test_volumes_snapshots_parameters_and_queues(world: LabWorld) -> None:
         {"Parameters": [{"Name": "/kms-lab/temporary/x"}]},
         when=lambda request: request["Path"] == "/kms-lab/temporary/",
     ).answers("ssm:DeleteParameter", {})
-    world.answers(
-        "resourcegroupstaggingapi:GetResources", {"ResourceTagMappingList": [{"ResourceARN": QUEUE}]}
-    )
+    world.answers("resourcegroupstaggingapi:GetResources", {"ResourceTagMappingList": [left]})
     subscriptions = [
         {"SubscriptionArn": TOPIC, "Endpoint": QUEUE},
         {"SubscriptionArn": "other", "Endpoint": "somebody@example.com"},
