@@ -176,7 +176,7 @@ def test_a_saved_call_is_not_published_but_a_failure_is(
 def test_a_grant_for_a_resource_is_told_from_a_grant_by_hand(inside: Identity, role: tuple[str, str]) -> None:
     arn, access_key = role
     key = make_key(inside, allowing(arn, Bool={"kms:GrantIsForAWSResource": "true"}))
-    resource = {"kms:GrantIsForAWSResource": True}
+    resource: dict[str, Any] = {"kms:GrantIsForAWSResource": True}
     assert use_key("ec2", "CreateGrant", key["Arn"], None, access_key=access_key, **resource)[1] is None
     assert use_key("ec2", "CreateGrant", key["Arn"], None, access_key=access_key)[1] is not None
 
@@ -253,13 +253,9 @@ def test_a_service_principal_needs_its_own_statement(inside: Identity) -> None:
     def use(
         principal: str, source: str, operation: str = "GenerateDataKey", encryption_context: Any = context
     ) -> Any:
+        keys: dict[str, Any] = {"aws:SourceArn": source}
         return use_key(
-            "cloudtrail",
-            operation,
-            key["Arn"],
-            encryption_context,
-            service_principal=principal,
-            **{"aws:SourceArn": source},
+            "cloudtrail", operation, key["Arn"], encryption_context, service_principal=principal, **keys
         )[1]
 
     assert use("cloudtrail.amazonaws.com", TRAIL) is None

@@ -112,7 +112,9 @@ def test_a_copy_by_name_elsewhere_is_refused(stock: Any) -> None:
     other.greet = stock.greet
     sys.modules[other.__name__] = other
     try:
-        with pytest.raises(hooks.IncompatibleMiniStackError, match="ministack.test_other holds its own copy"):
+        with pytest.raises(
+            hooks.IncompatibleMiniStackError, match=r"ministack\.test_other holds its own copy"
+        ):
             hooks.extend(stock, "greet", "name")(explained)
     finally:
         del sys.modules[other.__name__]
