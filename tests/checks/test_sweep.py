@@ -133,6 +133,7 @@ def test_volumes_snapshots_parameters_and_queues(world: LabWorld) -> None:
         {"Parameters": [{"Name": "/kms-lab/temporary/x"}]},
         when=lambda request: request["Path"] == "/kms-lab/temporary/",
     ).answers("ssm:DeleteParameter", {})
+    left = {"ResourceARN": QUEUE, "Tags": [{"Key": TEMPORARY_TAG, "Value": "run-0"}]}
     world.answers("resourcegroupstaggingapi:GetResources", {"ResourceTagMappingList": [left]})
     subscriptions = [
         {"SubscriptionArn": TOPIC, "Endpoint": QUEUE},
