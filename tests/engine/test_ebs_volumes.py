@@ -82,7 +82,7 @@ def test_encryption_by_default_is_a_setting_of_its_region(
 
 def test_an_asymmetric_key_cannot_be_the_default(ec2: Any, engine: Engine) -> None:
     signing = engine.key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")
-    with refused("InvalidKmsKey.NotFound"):
+    with refused("InvalidKMSKey.NotFound"):
         ec2.modify_ebs_default_kms_key_id(KmsKeyId=signing)
 
 
@@ -110,9 +110,9 @@ def test_without_one_of_them_there_is_no_volume(
 
 def test_a_disabled_or_unknown_key_makes_no_volume(ec2: Any, kms: Any, key: str) -> None:
     kms.disable_key(KeyId=key)
-    with refused("InvalidKmsKey.InvalidState", "disabled"):
+    with refused("InvalidKMSKey.InvalidState", "disabled"):
         volume(ec2, Encrypted=True, KmsKeyId=key)
-    with refused("InvalidKmsKey.NotFound"):
+    with refused("InvalidKMSKey.NotFound"):
         volume(ec2, Encrypted=True, KmsKeyId="00000000-0000-0000-0000-000000000000")
 
 
@@ -162,7 +162,7 @@ def test_attaching_takes_a_usable_key_and_permission(engine: Engine, ec2: Any, k
     with refused("UnauthorizedOperation", "kms:Decrypt"):
         engine.client("ec2", engine.role(EC2_ALL, GRANT)).attach_volume(**where)
     kms.disable_key(KeyId=key)
-    with refused("InvalidKmsKey.InvalidState"):
+    with refused("InvalidKMSKey.InvalidState"):
         ec2.attach_volume(**where)
     kms.enable_key(KeyId=key)
     assert ec2.attach_volume(**where)["State"] == "attached"

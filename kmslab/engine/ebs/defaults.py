@@ -42,7 +42,7 @@ def _default_kms_key_id(p: Mapping[str, Any]) -> Response:
         key = records.resolve(ec2._p(p, "KmsKeyId"))
         if key is None or not records.is_symmetric(key):
             refused: Response = ec2._error(
-                "InvalidKmsKey.NotFound", "The KMS key does not exist or is asymmetric.", 400
+                "InvalidKMSKey.NotFound", "The KMS key does not exist or is asymmetric.", 400
             )
             return refused
         SETTINGS["default_key"] = key["Arn"]

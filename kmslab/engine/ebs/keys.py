@@ -51,7 +51,7 @@ def ec2_error(refusal: Refusal) -> Response:
     """
     if refusal.denied:
         return _error("UnauthorizedOperation", refusal.message, 403)
-    code = "InvalidKmsKey.NotFound" if refusal.code == "NotFoundException" else "InvalidKmsKey.InvalidState"
+    code = "InvalidKMSKey.NotFound" if refusal.code == "NotFoundException" else "InvalidKMSKey.InvalidState"
     return _error(code, refusal.message or f"The KMS key is not usable: {refusal.code}", 400)
 
 
