@@ -16,7 +16,8 @@ from kmslab.model.outputs import LabOutputs, LabStack
 from kmslab.model.persona import Persona
 from stacks.key_policies import Principals
 from stacks.nag import acknowledge, in_packs, wildcards
-from stacks.outputs import logical_id, name_of, output
+from stacks.names import logical_id, name_of, qualifier_of
+from stacks.outputs import output
 from stacks.personas import attach
 from stacks.policies import EVERYONE, allow, deny, document
 
@@ -82,7 +83,7 @@ class AuditStack(Stack):
 
     def __init__(self, scope: Construct, *, settings: LabSettings, key_arn: str) -> None:
         super().__init__(scope, name_of(LabStack.AUDIT, settings), description="KMS Lab: trail and alarms")
-        who = Principals(settings.prefix, self.synthesizer.bootstrap_qualifier or "")
+        who = Principals(settings.prefix, qualifier_of(self))
         bucket = self._trail(settings, key_arn, who)
         self._alarms(settings, key_arn)
         attach(

@@ -13,7 +13,8 @@ from kmslab.model.naming import role_name
 from kmslab.model.outputs import LabOutputs, LabStack
 from kmslab.model.persona import ROLES, Persona
 from stacks.nag import ROTATION_RULES, acknowledge, wildcards
-from stacks.outputs import name_of, output
+from stacks.names import name_of
+from stacks.outputs import output
 from stacks.personas import attach, on_keys
 from stacks.policies import THE_ACCOUNT, allow, deny, document, role_arn, sub, user_arn
 

@@ -23,8 +23,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kmslab.model.naming import ENCRYPTION_CONTEXT, stack_name
-from kmslab.model.outputs import LabStack
+from kmslab.model.naming import ENCRYPTION_CONTEXT
 from kmslab.model.persona import Persona
 from stacks.policies import (
     ROOT_USER,
@@ -88,11 +87,6 @@ class Principals:
     def alarm_topic(self) -> Json:
         """ARN of the lab's alarm topic."""
         return sub(f"arn:${{AWS::Partition}}:sns:${{AWS::Region}}:${{AWS::AccountId}}:{self.prefix}-alarms")
-
-    @property
-    def buckets(self) -> Json:
-        """ARN pattern of the storage stack's buckets and their objects: CloudFormation names them so."""
-        return sub(f"arn:${{AWS::Partition}}:s3:::{stack_name(self.prefix, LabStack.STORAGE)}-*")
 
 
 def _administration(who: Principals, *, more: Iterable[str] = ()) -> list[Json]:

@@ -12,7 +12,8 @@ from kmslab.model.naming import alias_name
 from kmslab.model.outputs import LabOutputs, LabStack
 from stacks import key_policies
 from stacks.nag import acknowledge
-from stacks.outputs import name_of, output
+from stacks.names import name_of, qualifier_of
+from stacks.outputs import output
 from stacks.policies import document
 
 if TYPE_CHECKING:
@@ -145,7 +146,7 @@ class KeysStack(Stack):
 
     def __init__(self, scope: Construct, *, settings: LabSettings) -> None:
         super().__init__(scope, name_of(LabStack.KEYS, settings), description="KMS Lab: keys and aliases")
-        who = key_policies.Principals(settings.prefix, self.synthesizer.bootstrap_qualifier or "hnb659fds")
+        who = key_policies.Principals(settings.prefix, qualifier_of(self))
         self.arns: dict[str, str] = {}
         for key in (*KEYS, GLOBAL_KEY) if settings.global_key else KEYS:
             self.arns[key.name] = self._add(key, settings, who)

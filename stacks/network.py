@@ -9,7 +9,8 @@ from aws_cdk import aws_ec2 as ec2
 
 from kmslab.model.outputs import LabOutputs, LabStack
 from stacks.nag import acknowledge, in_packs
-from stacks.outputs import name_of, output
+from stacks.names import name_of
+from stacks.outputs import output
 from stacks.policies import ACCOUNT, EVERYONE, allow, document
 
 if TYPE_CHECKING:

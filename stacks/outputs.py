@@ -1,31 +1,17 @@
-"""The stack's side of the contract with the checks."""
+"""The stacks' side of the contract with the checks."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aws_cdk import CfnOutput, Stack
-
-from kmslab.model.naming import stack_name
+from aws_cdk import CfnOutput
 
 if TYPE_CHECKING:
-    from aws_cdk import aws_s3 as s3
+    from aws_cdk import Stack
 
     from kmslab.model.outputs import Output
-    from kmslab.model.settings import LabSettings
 
 
 def output(stack: Stack, which: Output, value: str) -> None:
     """Export one of ``LabOutputs`` from the stack that owns it."""
     CfnOutput(stack, which.logical_id, value=value, description=which.description)
-
-
-def logical_id(bucket: s3.Bucket) -> str:
-    """Return the bucket's name within the template; cdk-nag names findings by it."""
-    reference: dict[str, list[str]] = Stack.of(bucket).resolve(bucket.bucket_arn)
-    return reference["Fn::GetAtt"][0]
-
-
-def name_of(stack: str, settings: LabSettings) -> str:
-    """Name of one of the lab's stacks, which is also its construct id."""
-    return stack_name(settings.prefix, stack)

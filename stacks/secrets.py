@@ -11,9 +11,20 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from kmslab.model.outputs import LabOutputs, LabStack
 from kmslab.model.persona import Persona
 from stacks.nag import ROTATION_RULES, acknowledge, wildcards
-from stacks.outputs import name_of, output
+from stacks.names import name_of, qualifier_of
+from stacks.outputs import output
 from stacks.personas import attach
-from stacks.policies import EVERYONE, THE_ACCOUNT, allow, deny, document, only, role_arn, sub
+from stacks.policies import (
+    EVERYONE,
+    THE_ACCOUNT,
+    allow,
+    deny,
+    document,
+    execution_role_arn,
+    only,
+    role_arn,
+    sub,
+)
 
 if TYPE_CHECKING:
     from constructs import Construct
@@ -24,10 +35,11 @@ if TYPE_CHECKING:
 READ_VALUE = ("secretsmanager:GetSecretValue",)
 
 
-def resource_policy(settings: LabSettings) -> list[Json]:
+def resource_policy(settings: LabSettings, qualifier: str) -> list[Json]:
     """Statements of the secret's own policy: the data owner reads the value, nobody else in the account.
 
     The Deny counts: without it every administrator could read the secret by identity policy alone.
+    CloudFormation is left out of it, because its resource handler reads the secret when it updates it.
     """
     owner = role_arn(settings.prefix, Persona.DATA_OWNER)
     return [
@@ -36,7 +48,7 @@ def resource_policy(settings: LabSettings) -> list[Json]:
             "NobodyElseReads",
             READ_VALUE,
             principal=EVERYONE,
-            when={"ArnNotEquals": {"aws:PrincipalArn": owner}},
+            when={"ArnNotEquals": {"aws:PrincipalArn": [owner, execution_role_arn(qualifier)]}},
         ),
     ]
 
@@ -65,7 +77,7 @@ class SecretsStack(Stack):
             self,
             "AppPolicy",
             secret_id=secret.ref,
-            resource_policy=document(resource_policy(settings)),
+            resource_policy=document(resource_policy(settings, qualifier_of(self))),
             block_public_policy=True,
         )
         output(self, LabOutputs.app_secret, secret.ref)

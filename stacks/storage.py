@@ -12,7 +12,8 @@ from aws_cdk import aws_s3 as s3
 from kmslab.model.outputs import LabOutputs, LabStack
 from kmslab.model.persona import Persona
 from stacks.nag import acknowledge, in_packs, wildcards
-from stacks.outputs import logical_id, name_of, output
+from stacks.names import logical_id, name_of
+from stacks.outputs import output
 from stacks.personas import attach
 from stacks.policies import EVERYONE, allow, deny
 

@@ -10,7 +10,8 @@ from aws_cdk import aws_ec2 as ec2
 from kmslab.model.outputs import LabOutputs, LabStack
 from kmslab.model.persona import Persona
 from stacks.nag import acknowledge, in_packs, wildcards
-from stacks.outputs import name_of, output
+from stacks.names import name_of
+from stacks.outputs import output
 from stacks.personas import attach
 from stacks.policies import allow, sub
 

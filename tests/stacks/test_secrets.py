@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.stacks.template import ACCOUNT, role
+from tests.stacks.template import ACCOUNT, CLOUDFORMATION, role
 
 if TYPE_CHECKING:
     from tests.stacks.template import Assembly
@@ -37,7 +37,7 @@ def test_resource_policy(lab: Assembly) -> None:
                     "Principal": "*",
                     "Action": "secretsmanager:GetSecretValue",
                     "Resource": "*",
-                    "Condition": {"ArnNotEquals": owner},
+                    "Condition": {"ArnNotEquals": {"aws:PrincipalArn": [role("data-owner"), CLOUDFORMATION]}},
                 },
             ],
         },
