@@ -130,7 +130,8 @@ class Deployment:
         return bool(standing) and recorded == {"inputs": digest, "stacks": standing}
 
     def _deploy(self, digest: str) -> None:
-        with CdkCli(self.project, self.access.target) as cli, ThreadPoolExecutor(1) as beside:
+        # In this order: on Ctrl-C the CLI's processes end first, and with them the thread that waits for one.
+        with ThreadPoolExecutor(1) as beside, CdkCli(self.project, self.access.target) as cli:
             # Neither needs the other, and both wait for Node.js most of the time.
             synthesized = beside.submit(self._synthesize, cli, digest)
             self._bootstrap(cli)

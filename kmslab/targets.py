@@ -79,7 +79,8 @@ def _region(default: str = "") -> str:
     from botocore.exceptions import BotoCoreError
 
     try:
-        region = boto3.Session().region_name or default
+        # boto3 knows AWS_DEFAULT_REGION only; the CDK CLI and the other SDKs know AWS_REGION.
+        region = os.environ.get("AWS_REGION") or boto3.Session().region_name or default
     except BotoCoreError as error:
         raise _no_credentials(str(error)) from error
     if not region:
@@ -129,6 +130,12 @@ def aws_errors_in_one_line() -> Iterator[None]:
         raise LabError(
             f"The target does not answer: {' '.join(str(error).split())}",
             hint="Is there a network? For the local lab: `kmslab engine status`.",
+            exit_code=ExitCode.TARGET,
+        ) from error
+    except botocore.BotoCoreError as error:
+        raise LabError(
+            f"The AWS configuration does not work: {' '.join(str(error).split())}",
+            hint="Look at AWS_* in the environment and at ~/.aws/config.",
             exit_code=ExitCode.TARGET,
         ) from error
     except botocore.ClientError as error:

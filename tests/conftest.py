@@ -44,11 +44,12 @@ class DeployedLab:
 def run_kmslab(
     home: Path, *arguments: str, cwd: Path | None = None, environment: dict[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Run the real command line, as a user in this checkout would, with a home of its own."""
+    """Run the real command line, as a user in this checkout would, with a home of its own and no AWS account."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     return subprocess.run(  # noqa: S603  # our own script
         [KMSLAB, *arguments],
         cwd=cwd or ROOT,
-        env={**os.environ, "KMSLAB_HOME": str(home), "COLUMNS": "200", **(environment or {})},
+        env={**inherited, "KMSLAB_HOME": str(home), "COLUMNS": "200", **(environment or {})},
         capture_output=True,
         text=True,
         timeout=600,

@@ -34,6 +34,7 @@ class Cloud:
         self.parameters: dict[str, str] = {}
         self.commands: list[list[str]] = []
         self.during: Callable[[str], None] = lambda _: None
+        self.ended = threading.Event()
         self.creations = 0
         self.world = World()
         self.world.answers("cloudformation:DescribeStacks", self._describe_stacks)
@@ -112,6 +113,7 @@ def cloud(project: Project, monkeypatch: pytest.MonkeyPatch) -> Cloud:
 
         def __exit__(self, *_: object) -> None:
             fake.commands.append(["ended"])
+            fake.ended.set()
 
     monkeypatch.setattr(module, "CdkCli", Cli)
     return fake
@@ -246,6 +248,25 @@ def test_an_interrupted_synthesis_is_repeated(cloud: Cloud, lab: Deployment) -> 
     cloud.during = lambda _: None
     assert lab.up()
     assert did(cloud) == ["deploy", "synth"]
+
+
+def test_ctrl_c_does_not_wait_for_the_synthesis_to_end(cloud: Cloud, lab: Deployment) -> None:
+    synthesizing = threading.Event()
+
+    def interrupt(command: str) -> None:
+        if command == "synth":
+            synthesizing.set()
+            # As the real CLI does when its process is ended; in the wrong order this would never come.
+            assert cloud.ended.wait(10)
+            raise CdkError("ended", (), lab.log)
+        assert synthesizing.wait(10)
+        raise KeyboardInterrupt
+
+    cloud.during = interrupt
+    started = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        lab.up()
+    assert time.monotonic() - started < 9
 
 
 def test_somebody_elses_operation_is_waited_for(

@@ -35,8 +35,11 @@ def refusal(project: Project, kind: TargetKind = TargetKind.AWS) -> LabError:
     return caught.value
 
 
-def test_aws_is_the_callers_region_and_credentials(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-3")
+@pytest.mark.parametrize("name", ["AWS_DEFAULT_REGION", "AWS_REGION"])
+def test_aws_is_the_callers_region_and_credentials(
+    project: Project, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(name, "eu-west-3")
     assert choose_target(project, TargetKind.AWS) == Target(TargetKind.AWS, "eu-west-3")
 
 
@@ -116,6 +119,10 @@ def client_error(code: str, message: str = "said so") -> botocore.ClientError:
         (client_error("ExpiredToken"), "The credentials have expired."),
         (client_error("ExpiredTokenException"), "The credentials have expired."),
         (client_error("RequestExpired"), "The credentials have expired."),
+        (
+            botocore.InvalidConfigError(error_msg="ca_bundle is empty"),
+            "The AWS configuration does not work: ca_bundle is empty",
+        ),
         (
             client_error("InvalidClientTokenId"),
             "No usable AWS credentials: they are not accepted (InvalidClientTokenId).",
