@@ -75,7 +75,7 @@ def run(
             results=tuple(_result(check, verdict) for check, verdict in verdicts),
         )
     _write(report, formats, folder)
-    if "table" in formats and not report.failed and out.is_terminal and kind is TargetKind.LOCAL:
+    if formats >= {"table", "html"} and not report.failed and kind is TargetKind.LOCAL:
         out.print(NEXT_STEPS, highlight=False)
     return ExitCode.NOT_PROVEN if report.failed else ExitCode.OK
 
