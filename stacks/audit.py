@@ -14,7 +14,7 @@ from aws_cdk import aws_sns as sns
 
 from kmslab.model.outputs import LabOutputs, LabStack
 from kmslab.model.persona import Persona
-from stacks.key_policies import Principals
+from stacks.key_statements import Principals
 from stacks.nag import acknowledge, in_packs, wildcards
 from stacks.names import logical_id, name_of, qualifier_of
 from stacks.outputs import output

@@ -1,18 +1,7 @@
-"""The key policies, one function a key: who administers it, who uses it, and through which service.
+"""The key policies, one function a key: who uses it, how, and through which service.
 
-Every policy here rests on the same two statements:
-
-* ``AdministerThroughCloudFormation``: the role as which CloudFormation deploys, and the account's root
-  user as the way back in. Both are named with ``aws:PrincipalArn``. The plain account principal that
-  most templates put here would delegate the key to IAM: anyone whose identity policy allows
-  ``kms:*`` could then rewrite the key policy.
-* ``AdministerTheKey``: the key administrator, with the actions of the task and no more. PutKeyPolicy,
-  CreateGrant, ReplicateKey and the alias operations are missing on purpose: with each of them an
-  administrator could make themselves a user of the key.
-
-So **no key delegates its administration to IAM**. Whether the use of a key is delegated is said
-at each function. A principal named in a condition needs its identity policy's permission too, since
-the principal of each statement is the account.
+The statements of administration, equal for every key, are in ``stacks.key_statements``. Whether the
+use of a key is delegated to IAM is said at each function, because both are shown.
 
 Sources: KMS Developer Guide, "Key policies in AWS KMS", "Permissions for AWS services in key policies",
 "Condition keys for AWS KMS"; EBS, Secrets Manager, CloudTrail and SNS guides for their services' needs.
@@ -20,170 +9,21 @@ Sources: KMS Developer Guide, "Key policies in AWS KMS", "Permissions for AWS se
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kmslab.model.naming import ENCRYPTION_CONTEXT
 from kmslab.model.persona import Persona
-from stacks.policies import (
-    ROOT_USER,
-    THE_ACCOUNT,
-    Json,
-    allow,
-    both,
-    execution_role_arn,
-    only,
-    role_arn,
-    sub,
-    through,
-)
+from stacks.key_statements import administration, public_operations, through_ebs
+from stacks.policies import ROOT_USER, THE_ACCOUNT, allow, both, only, sub, through
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from stacks.key_statements import Principals
+    from stacks.policies import Json
 
-READ = (
-    "kms:DescribeKey",
-    "kms:GetKeyPolicy",
-    "kms:ListGrants",
-    "kms:ListKeyPolicies",
-    "kms:ListResourceTags",
-)
-READ_ROTATION = ("kms:GetKeyRotationStatus", "kms:ListKeyRotations")
 ROTATE = ("kms:EnableKeyRotation", "kms:DisableKeyRotation", "kms:RotateKeyOnDemand")
 IMPORT = ("kms:GetParametersForImport", "kms:ImportKeyMaterial", "kms:DeleteImportedKeyMaterial")
 CONTEXT = {f"kms:EncryptionContext:{key}": value for key, value in ENCRYPTION_CONTEXT.items()}
 """As a condition: the request carries the lab's encryption context."""
-
-
-@dataclass(frozen=True, slots=True)
-class Principals:
-    """Who can appear in a key policy of one lab.
-
-    Attributes:
-        prefix: the lab's, from which role names follow.
-        qualifier: of the CDK bootstrap, from which the execution role's name follows.
-    """
-
-    prefix: str
-    qualifier: str
-
-    def persona(self, persona: Persona) -> Json:
-        """ARN of a persona's role."""
-        return role_arn(self.prefix, persona)
-
-    @property
-    def cloudformation(self) -> Json:
-        """ARN of CloudFormation's execution role."""
-        return execution_role_arn(self.qualifier)
-
-    @property
-    def trail(self) -> Json:
-        """ARN of the lab's CloudTrail trail."""
-        return sub(
-            f"arn:${{AWS::Partition}}:cloudtrail:${{AWS::Region}}:${{AWS::AccountId}}:trail/{self.prefix}"
-        )
-
-    @property
-    def alarm_topic(self) -> Json:
-        """ARN of the lab's alarm topic."""
-        return sub(f"arn:${{AWS::Partition}}:sns:${{AWS::Region}}:${{AWS::AccountId}}:{self.prefix}-alarms")
-
-
-def _administration(who: Principals, *, more: Iterable[str] = ()) -> list[Json]:
-    """Who may change and read the key; ``more`` is what the kind of key adds for its administrator."""
-    return [
-        allow(
-            "AdministerThroughCloudFormation",
-            (
-                *READ,
-                *READ_ROTATION,
-                "kms:EnableKey",
-                "kms:DisableKey",
-                "kms:EnableKeyRotation",
-                "kms:DisableKeyRotation",
-                "kms:PutKeyPolicy",
-                "kms:UpdateKeyDescription",
-                "kms:TagResource",
-                "kms:UntagResource",
-                "kms:CreateAlias",
-                "kms:UpdateAlias",
-                "kms:DeleteAlias",
-                "kms:ScheduleKeyDeletion",
-                "kms:CancelKeyDeletion",
-            ),
-            principal=THE_ACCOUNT,
-            when=only(ROOT_USER, who.cloudformation),
-        ),
-        allow(
-            "AdministerTheKey",
-            (
-                *READ,
-                *READ_ROTATION,
-                "kms:EnableKey",
-                "kms:DisableKey",
-                "kms:UpdateKeyDescription",
-                "kms:TagResource",
-                "kms:UntagResource",
-                "kms:ScheduleKeyDeletion",
-                "kms:CancelKeyDeletion",
-                *more,
-            ),
-            principal=THE_ACCOUNT,
-            when=only(who.persona(Persona.KEY_ADMINISTRATOR)),
-        ),
-        allow(
-            "ReadTheConfiguration",
-            (*READ, *READ_ROTATION, "kms:GetKeyLastUsage"),
-            principal=THE_ACCOUNT,
-            when=only(who.persona(Persona.AUDITOR)),
-        ),
-    ]
-
-
-def _through_ebs(*principals: Json) -> list[Json]:
-    """What EBS does for a caller who creates, copies, attaches or restores a volume or snapshot.
-
-    EBS asks with the caller's permissions: a data key when the volume is made, and a grant under which
-    the EC2 host decrypts that data key at every attachment. The grant is only allowed when an AWS service
-    asks for it. The EBS direct APIs (blocks of snapshots) belong to the service ``ebs``.
-    """
-    return [
-        allow(
-            "UseThroughEbs",
-            (
-                "kms:DescribeKey",
-                "kms:Encrypt",
-                "kms:Decrypt",
-                "kms:GenerateDataKey",
-                "kms:GenerateDataKeyWithoutPlaintext",
-                "kms:ReEncryptFrom",
-                "kms:ReEncryptTo",
-            ),
-            principal=THE_ACCOUNT,
-            when=both(only(*principals), through("ec2", "ebs")),
-        ),
-        allow(
-            "LetEbsHoldAGrant",
-            ("kms:CreateGrant",),
-            principal=THE_ACCOUNT,
-            when=both(
-                only(*principals), through("ec2", "ebs"), {"Bool": {"kms:GrantIsForAWSResource": "true"}}
-            ),
-        ),
-    ]
-
-
-def _public_operations(*actions: str) -> Json:
-    """Operations that anyone who holds the public key could do without KMS.
-
-    This statement **delegates to IAM**: its principal is the account and no condition narrows it, so
-    identity policies alone decide. Nothing secret is given away by it.
-    """
-    return allow(
-        "PublicOperationsAreForIamToDecide",
-        ("kms:DescribeKey", "kms:GetPublicKey", *actions),
-        principal=THE_ACCOUNT,
-    )
 
 
 def s3(who: Principals) -> list[Json]:
@@ -192,7 +32,7 @@ def s3(who: Principals) -> list[Json]:
     Does not delegate to IAM. Neither can call KMS with this key directly.
     """
     return [
-        *_administration(who, more=ROTATE),
+        *administration(who, more=ROTATE),
         allow(
             "WriteAndReadThroughS3",
             ("kms:GenerateDataKey", "kms:Decrypt"),
@@ -214,8 +54,8 @@ def ebs(who: Principals) -> list[Json]:
     Does not delegate to IAM.
     """
     return [
-        *_administration(who, more=ROTATE),
-        *_through_ebs(who.persona(Persona.DATA_OWNER), who.cloudformation),
+        *administration(who, more=ROTATE),
+        *through_ebs(who.persona(Persona.DATA_OWNER), who.cloudformation),
     ]
 
 
@@ -228,7 +68,7 @@ def secrets(who: Principals) -> list[Json]:
     which generates the secrets, and the operator, who writes the SecureString.
     """
     return [
-        *_administration(who, more=ROTATE),
+        *administration(who, more=ROTATE),
         allow(
             "UseThroughSecretsManagerAndParameterStoreIsForIamToDecide",
             ("kms:DescribeKey", "kms:Encrypt", "kms:Decrypt", "kms:GenerateDataKey"),
@@ -247,7 +87,7 @@ def trail(who: Principals) -> list[Json]:
     of_this_trail = {"StringEquals": {"aws:SourceArn": who.trail}}
     cloudtrail = {"Service": "cloudtrail.amazonaws.com"}
     return [
-        *_administration(who, more=ROTATE),
+        *administration(who, more=ROTATE),
         allow(
             "EncryptLogFiles",
             ("kms:GenerateDataKey*",),
@@ -292,7 +132,7 @@ def app(who: Principals) -> list[Json]:
     """
     owner = who.persona(Persona.DATA_OWNER)
     return [
-        *_administration(who, more=ROTATE),
+        *administration(who, more=ROTATE),
         allow(
             "UseWithTheEncryptionContext",
             (
@@ -335,7 +175,7 @@ def app(who: Principals) -> list[Json]:
             principal=THE_ACCOUNT,
             when=only(owner),
         ),
-        *_through_ebs(owner),
+        *through_ebs(owner),
     ]
 
 
@@ -346,7 +186,7 @@ def imported(who: Principals) -> list[Json]:
     may import is therefore named as carefully as who may decrypt.
     """
     return [
-        *_administration(who, more=IMPORT),
+        *administration(who, more=IMPORT),
         allow(
             "UseDirectly",
             ("kms:DescribeKey", "kms:Encrypt", "kms:Decrypt", "kms:GenerateDataKey"),
@@ -359,9 +199,9 @@ def imported(who: Principals) -> list[Json]:
 def signing(who: Principals) -> list[Json]:
     """Sign: the signer alone. Verifying is delegated to IAM (see the statement)."""
     return [
-        *_administration(who),
+        *administration(who),
         allow("Sign", ("kms:Sign",), principal=THE_ACCOUNT, when=only(who.persona(Persona.SIGNER))),
-        _public_operations("kms:Verify"),
+        public_operations("kms:Verify"),
     ]
 
 
@@ -371,7 +211,7 @@ def rsa(who: Principals) -> list[Json]:
     Decryption is not delegated to IAM, encryption is.
     """
     return [
-        *_administration(who),
+        *administration(who),
         allow(
             "Decrypt",
             ("kms:Decrypt",),
@@ -381,28 +221,28 @@ def rsa(who: Principals) -> list[Json]:
                 {"StringEquals": {"kms:EncryptionAlgorithm": "RSAES_OAEP_SHA_256"}},
             ),
         ),
-        _public_operations("kms:Encrypt"),
+        public_operations("kms:Encrypt"),
     ]
 
 
 def agreement(who: Principals) -> list[Json]:
     """The data owner alone derives shared secrets. Only the public key is delegated to IAM."""
     return [
-        *_administration(who),
+        *administration(who),
         allow(
             "DeriveSharedSecrets",
             ("kms:DeriveSharedSecret",),
             principal=THE_ACCOUNT,
             when=only(who.persona(Persona.DATA_OWNER)),
         ),
-        _public_operations(),
+        public_operations(),
     ]
 
 
 def mac(who: Principals) -> list[Json]:
     """The data owner makes and verifies codes. Does not delegate to IAM: who verifies could also make."""
     return [
-        *_administration(who),
+        *administration(who),
         allow(
             "MakeAndVerifyCodes",
             ("kms:DescribeKey", "kms:GenerateMac", "kms:VerifyMac"),
@@ -419,7 +259,7 @@ def multi_region(who: Principals) -> list[Json]:
     administrator: a replica has a key policy of its own, which whoever makes it writes.
     """
     return [
-        *_administration(who, more=ROTATE),
+        *administration(who, more=ROTATE),
         allow(
             "ReplicateThroughCloudFormation",
             ("kms:ReplicateKey", "kms:UpdatePrimaryRegion"),

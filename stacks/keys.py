@@ -11,6 +11,7 @@ from aws_cdk import aws_kms as kms
 from kmslab.model.naming import alias_name
 from kmslab.model.outputs import LabOutputs, LabStack
 from stacks import key_policies
+from stacks.key_statements import Principals
 from stacks.nag import acknowledge
 from stacks.names import name_of, qualifier_of
 from stacks.outputs import output
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
     from kmslab.model.outputs import Output
     from kmslab.model.settings import LabSettings
-    from stacks.key_policies import Principals
     from stacks.policies import Json
 
 
@@ -146,7 +146,7 @@ class KeysStack(Stack):
 
     def __init__(self, scope: Construct, *, settings: LabSettings) -> None:
         super().__init__(scope, name_of(LabStack.KEYS, settings), description="KMS Lab: keys and aliases")
-        who = key_policies.Principals(settings.prefix, qualifier_of(self))
+        who = Principals(settings.prefix, qualifier_of(self))
         self.arns: dict[str, str] = {}
         for key in (*KEYS, GLOBAL_KEY) if settings.global_key else KEYS:
             self.arns[key.name] = self._add(key, settings, who)
