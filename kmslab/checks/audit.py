@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from kmslab.checks.blocks import sample_blocks
 from kmslab.checks.policy import statements
 from kmslab.checks.registry import check
 from kmslab.checks.samples import sample_object, temporary_tags
@@ -32,8 +33,8 @@ ALARM_SECONDS = {TargetKind.AWS: 600.0, TargetKind.LOCAL: 10.0, TargetKind.ENDPO
 CLOCK_SKEW = timedelta(minutes=2)
 DANGEROUS = frozenset({"DisableKey", "ScheduleKeyDeletion", "PutKeyPolicy", "DeleteImportedKeyMaterial"})
 """What the lab raises an alarm for: each makes data unreadable or changes who can read it."""
-S3_INVOKES = frozenset({"s3.amazonaws.com", "fas.s3.amazonaws.com", "AWS Internal"})
-"""How events have named S3 acting for a caller: by its name, as a forward access session, and formerly."""
+SOME_SERVICE = "AWS Internal"
+"""What ``invokedBy`` says of some services that act for a caller, instead of their name."""
 
 
 @check(
@@ -141,11 +142,39 @@ def use_through_s3_names_both(lab: Lab) -> str:
     sample.get()
     context = {"aws:s3:arn": f"arn:{lab.access.partition}:s3:::{sample.bucket}/{sample.key}"}
     event = _event(lab, "Decrypt", lambda one: _context(one) == context)
-    _expect_principal(lab, event, Persona.DATA_OWNER)
-    _expect_key(lab, event, lab.outputs.key_s3)
-    by = str(event["userIdentity"].get("invokedBy", "nobody"))
-    lab.expect(by in S3_INVOKES, f"the event says that it was invoked by {by}")
+    by = _expect_use_through(lab, event, lab.outputs.key_s3, "s3")
     return f"the event names the data owner, the key, the object, and {by}"
+
+
+@check(guide=GUIDE, needs=TRAIL | {Capability.KMS_ON_BEHALF_OF_CALLER, Capability.EBS_ENCRYPTION})
+def use_through_ebs_names_both(lab: Lab) -> str:
+    """A use through EBS is recorded with the person, the service and the volume.
+
+    The data owner makes a volume. EBS asks for the volume's data key, which it will only ever see
+    encrypted (GenerateDataKeyWithoutPlaintext), with the volume's id as the encryption context.
+    """
+    context = {"aws:ebs:id": sample_blocks(lab).new_volume()["VolumeId"]}
+    event = _event(lab, "GenerateDataKeyWithoutPlaintext", lambda one: _context(one) == context)
+    by = _expect_use_through(lab, event, lab.outputs.key_ebs, "ec2", "ebs")
+    return f"the event names the data owner, the key, the volume, and {by}"
+
+
+@check(guide=GUIDE, needs=TRAIL | {Capability.KMS_ON_BEHALF_OF_CALLER})
+def use_through_secrets_manager_names_both(lab: Lab) -> str:
+    """A use through Secrets Manager is recorded with the person, the service and the secret.
+
+    The data owner reads the secret's value; the Decrypt event carries the secret's ARN as the
+    encryption context. Who read which secret is thus in the history of the key as well.
+    """
+    secret = lab.outputs.app_secret
+    lab.allowed(Persona.DATA_OWNER, "secretsmanager:GetSecretValue", SecretId=secret)
+    event = _event(
+        lab,
+        "Decrypt",
+        lambda one: _context(one).get("SecretARN") == secret and _is_by(lab, one, Persona.DATA_OWNER),
+    )
+    by = _expect_use_through(lab, event, lab.outputs.key_secrets, "secretsmanager")
+    return f"the event names the data owner, the key, the secret, and {by}"
 
 
 @check(guide=GUIDE, needs=TRAIL | {Capability.KMS_ON_BEHALF_OF_CALLER})
@@ -179,8 +208,7 @@ def denied_call_is_recorded(lab: Lab) -> str:
     operation = "GenerateDataKeyWithoutPlaintext"
     lab.allowed(Persona.DATA_OWNER, f"kms:{operation}", **request)
     lab.refused(Persona.OUTSIDER, f"kms:{operation}", **request)
-    role = role_name(lab.prefix, Persona.OUTSIDER)
-    event = _event(lab, operation, lambda one: f"/{role}/" in one["userIdentity"].get("arn", ""))
+    event = _event(lab, operation, lambda one: _is_by(lab, one, Persona.OUTSIDER))
     error = event.get("errorCode", "no error")
     lab.expect(error.startswith("AccessDenied"), f"the refused call is recorded with {error}")
     return f"the outsider's attempt is recorded with {error}"
@@ -315,8 +343,13 @@ def _event(
 def _in_short(event: dict[str, Any]) -> str:
     """Who, through which service, with which context: an event as one line of evidence."""
     who = event["userIdentity"]
-    parts = [who.get("arn", "?"), f"via {who['invokedBy']}" if "invokedBy" in who else "directly"]
-    return " ".join([*parts, event.get("errorCode", ""), json.dumps(_context(event))]).strip()
+    parts = (
+        who.get("arn", "?"),
+        f"via {who['invokedBy']}" if "invokedBy" in who else "directly",
+        event.get("errorCode"),
+        json.dumps(_context(event)),
+    )
+    return " ".join(filter(None, parts))
 
 
 def _context(event: dict[str, Any]) -> dict[str, str]:
@@ -325,9 +358,27 @@ def _context(event: dict[str, Any]) -> dict[str, str]:
     return context
 
 
+def _is_by(lab: Lab, event: dict[str, Any], persona: Persona) -> bool:
+    return f":assumed-role/{role_name(lab.prefix, persona)}/" in event["userIdentity"].get("arn", "")
+
+
 def _expect_principal(lab: Lab, event: dict[str, Any], persona: Persona) -> None:
-    who, role = event["userIdentity"].get("arn", "nobody"), role_name(lab.prefix, persona)
-    lab.expect(f":assumed-role/{role}/" in who, f"the event names {who}, not the role {role}")
+    who = event["userIdentity"].get("arn", "nobody")
+    lab.expect(_is_by(lab, event, persona), f"the event names {who}, not the {persona}")
+
+
+def _expect_use_through(lab: Lab, event: dict[str, Any], key: str, *services: str) -> str:
+    """FAIL unless the event is the data owner's use of the key through one of the services.
+
+    Returns: what the event calls the service: ``s3.amazonaws.com``, or for a forward access session
+    ``fas.s3.amazonaws.com``.
+    """
+    _expect_principal(lab, event, Persona.DATA_OWNER)
+    _expect_key(lab, event, key)
+    by = str(event["userIdentity"].get("invokedBy", "nobody"))
+    named = by.removeprefix("fas.").removesuffix(".amazonaws.com") in services
+    lab.expect(named or by == SOME_SERVICE, f"the event says that it was invoked by {by}")
+    return by
 
 
 def _expect_key(lab: Lab, event: dict[str, Any], key: str) -> None:

@@ -72,9 +72,10 @@ class FakeEbs:
         return {"Snapshots": _chosen(self.snapshots, request, "SnapshotIds")}
 
     def CreateVolume(self, request: Request) -> Mapping[str, Any]:  # noqa: N802
-        key = self.snapshots[request["SnapshotId"]]["KmsKeyId"]
+        source = request.get("SnapshotId")
+        key = self.snapshots[source]["KmsKeyId"] if source else request["KmsKeyId"]
         if key in self.disabled:
-            raise Refusal("InvalidKmsKey.InvalidState", f"{key} is disabled.")
+            raise Refusal("InvalidKMSKey.InvalidState", f"{key} is disabled.")
         return self._keep(self.volumes, f"vol-{next(self._ids):017x}", key, _tags(request), State="available")
 
     def CreateSnapshot(self, request: Request) -> Mapping[str, Any]:  # noqa: N802

@@ -10,6 +10,7 @@ from kmslab.checks import audit
 from kmslab.model.persona import Persona
 from kmslab.model.target import TargetKind
 from kmslab.model.verdict import Outcome
+from tests.checks.fake_ebs import FakeEbs
 from tests.checks.fake_kms import FakeKms
 from tests.checks.fake_s3 import FakeS3
 from tests.checks.fakes import ACCOUNT, OUTPUTS, PREFIX, Request, World, judge, policy_document
@@ -53,7 +54,7 @@ class GoodWorld(World):
 
     def __init__(self) -> None:
         super().__init__()
-        self.kms, self.s3 = FakeKms(self), FakeS3(self)
+        self.kms, self.ebs, self.s3 = FakeKms(self), FakeEbs(self), FakeS3(self)
         self.kms.add(OUTPUTS.key_app)
         self.kms.add(OUTPUTS.key_trail, policy=policy_document(FOR_EVENTS))
         self.events: list[dict[str, Any]] = []
@@ -63,6 +64,8 @@ class GoodWorld(World):
         self.left: set[str] = set()
         for operation in ("PutObject", "GetObject"):
             self.answers(f"s3:{operation}", getattr(self, f"_{operation.lower()}"))
+        self.answers("ec2:CreateVolume", self._createvolume)
+        self.answers("secretsmanager:GetSecretValue", self._getsecretvalue)
         self.answers("kms:DisableKey", self._disable)
         self.answers("cloudtrail:LookupEvents", self._history)
         self.answers("cloudtrail:GetTrail", {"Trail": TRAIL})
@@ -117,6 +120,19 @@ class GoodWorld(World):
         answer = self.s3.GetObject(request)
         self._by_s3(request, "Decrypt", bucket_key=bool(answer.get("BucketKeyEnabled")))
         return answer
+
+    def _createvolume(self, request: Request) -> Mapping[str, Any]:
+        made = self.ebs.CreateVolume(request)
+        context = {"aws:ebs:id": made["VolumeId"]}
+        name, key = "GenerateDataKeyWithoutPlaintext", OUTPUTS.key_ebs
+        self.record(request.persona, name, context, key, via="ec2.amazonaws.com")
+        return made
+
+    def _getsecretvalue(self, request: Request) -> Mapping[str, Any]:
+        context = {"SecretARN": request["SecretId"], "SecretVersionId": "1"}
+        key, via = OUTPUTS.key_secrets, "secretsmanager.amazonaws.com"
+        self.record(request.persona, "Decrypt", context, key, via=via)
+        return {"SecretString": "hunter2"}
 
     def _by_s3(self, request: Request, name: str, *, bucket_key: bool) -> None:
         arn = f"arn:aws:s3:::{request['Bucket']}" + ("" if bucket_key else f"/{request['Key']}")
@@ -206,17 +222,39 @@ BROKEN = [
     ),
     Broken("audit.trail-is-logging", trail(IsMultiRegionTrail=False), "one Region only"),
     Broken("audit.trail-is-logging", trail(IncludeGlobalServiceEvents=False), "leaves out global services"),
-    Broken("audit.direct-use-names-the-principal", events_say(userIdentity=STRANGER), "not the role"),
+    Broken("audit.direct-use-names-the-principal", events_say(userIdentity=STRANGER), "not the data-owner"),
     Broken("audit.direct-use-names-the-principal", events_say(resources=[]), "names no key"),
     Broken(
         "audit.direct-use-names-the-principal", events_say(eventSource="ec2.amazonaws.com"), "source is ec2"
     ),
     Broken("audit.direct-use-names-the-principal", events_are_lost, "did not happen within", Outcome.ERROR),
     Broken("audit.events-hold-no-plaintext", plaintext_is_recorded, "holds what was encrypted"),
-    Broken("audit.use-through-s3-names-both", events_say(userIdentity=STRANGER), "not the role"),
+    Broken("audit.use-through-s3-names-both", events_say(userIdentity=STRANGER), "not the data-owner"),
     Broken("audit.use-through-s3-names-both", events_say(userIdentity=BY_HERSELF), "invoked by nobody"),
     Broken("audit.use-through-s3-names-both", events_say(resources=[{"ARN": "x"}]), "the event names x"),
     Broken("audit.use-through-s3-names-both", events_are_lost, "did not happen within", Outcome.ERROR),
+    *(
+        row
+        for check in ("audit.use-through-ebs-names-both", "audit.use-through-secrets-manager-names-both")
+        for row in (
+            Broken(check, events_say(userIdentity=BY_HERSELF), "invoked by nobody"),
+            Broken(
+                check,
+                events_say(userIdentity={**BY_HERSELF, "invokedBy": "s3.amazonaws.com"}),
+                "invoked by s3",
+            ),
+            Broken(check, events_say(resources=[{"ARN": "x"}]), "the event names x"),
+            Broken(check, events_are_lost, "did not happen within", Outcome.ERROR),
+        )
+    ),
+    Broken("audit.use-through-ebs-names-both", events_say(userIdentity=STRANGER), "not the data-owner"),
+    # An event of somebody else is not the data owner's: it is waited for in vain.
+    Broken(
+        "audit.use-through-secrets-manager-names-both",
+        events_say(userIdentity=STRANGER),
+        "did not",
+        Outcome.ERROR,
+    ),
     Broken("audit.bucket-key-is-recorded-with-the-bucket", events_say(resources=[]), "names no key"),
     Broken("audit.denied-call-is-recorded", events_say(errorCode="Throttling"), "recorded with Throttling"),
     Broken("audit.denied-call-is-recorded", events_are_lost, "did not happen within", Outcome.ERROR),
@@ -280,6 +318,7 @@ def test_passes_in_a_good_world(check: str) -> None:
     verdict = judge(check, world)
     assert verdict.outcome is Outcome.PASS, verdict.summary
     assert not world.left, "a queue or subscription is left behind"
+    assert not world.ebs.left, "a volume is left behind"
     assert not world.s3.left, "objects are left behind"
 
 
@@ -290,6 +329,7 @@ def test_notices_what_is_broken(row: Broken) -> None:
     assert verdict.outcome is row.outcome, verdict.summary
     assert row.says in verdict.summary
     assert not world.left, "a queue or subscription is left behind"
+    assert not world.ebs.left, "a volume is left behind"
     assert not world.s3.left, "objects are left behind"
 
 
@@ -335,3 +375,10 @@ def test_the_alarm_is_raised_with_a_key_made_for_it() -> None:
     (disabled,) = world.asked("kms:DisableKey")
     assert disabled["KeyId"] not in {OUTPUTS.key_trail, OUTPUTS.key_app, OUTPUTS.key_s3}
     assert world.kms.find(disabled["KeyId"]).state == "PendingDeletion"
+
+
+@pytest.mark.parametrize("by", ["s3.amazonaws.com", "fas.s3.amazonaws.com", "AWS Internal"])
+def test_every_spelling_of_a_service_that_acts_for_its_caller_counts(by: str) -> None:
+    world = GoodWorld()
+    events_say(userIdentity={**BY_HERSELF, "invokedBy": by})(world)
+    assert judge("audit.use-through-s3-names-both", world).outcome is Outcome.PASS
