@@ -51,10 +51,21 @@ def _list_shown_only(page: Page) -> bool:
 
 def _run(page: Page) -> bool:
     with tempfile.TemporaryDirectory(prefix="kmslab-guide-") as folder:
-        result = run(page, Path(folder), os.environ)
+        result = run(page, Path(folder), _environment())
     sys.stdout.write("".join(f"{problem}\n" for problem in result.problems))
     sys.stdout.write(f"{page.name}: {result.ran} of {len(page.steps)} steps in {result.seconds:.1f} s\n")
     return not result.problems
+
+
+def _environment() -> dict[str, str]:
+    """Return this process's variables, with the lab's commands on the PATH even if no one activated .venv.
+
+    The AWS CLI that `make test` brings comes last: a machine's own is preferred.
+    """
+    scripts = Path(sys.executable).parent
+    aws_cli = Path(sys.prefix).parent / ".kmslab" / "aws-cli" / "bin"
+    path = os.pathsep.join((str(scripts), os.environ.get("PATH", os.defpath), str(aws_cli)))
+    return {**os.environ, "PATH": path}
 
 
 if __name__ == "__main__":

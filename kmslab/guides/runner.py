@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from kmslab.guides.page import Page, Step
 
-STEP_SECONDS = 60.0
-"""How long one step may take."""
+STEP_SECONDS = 120.0
+"""How long one step may take: generous, since a busy machine is no fault of the page."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -157,6 +157,15 @@ def test_authors_can_run_one_page(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert capsys.readouterr().out == f"{good}:12: no phone\n"
 
 
+def test_the_commands_of_the_lab_are_found_without_activating_anything(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", os.defpath)
+    path = tmp_path / "01-page.md"
+    path.write_text("# P\n" + step('basename "$(command -v kmslab)"', "kmslab"), encoding="utf-8")
+    assert main([str(path)]) == 0
+
+
 def test_a_page_that_cannot_be_read_is_bad_input(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     broken = tmp_path / "01-broken.md"
     broken.write_text("# B\n\n```sh\nls\n```\n", encoding="utf-8")
