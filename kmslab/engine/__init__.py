@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
-from importlib.util import find_spec
 
 from kmslab.model.errors import ExitCode, LabError
 
@@ -17,6 +16,7 @@ TESTED_MINISTACK = "1.5.33"
 """The one release whose seams the engine was tested with; the probes are the gate for another."""
 
 ROOMS = (
+    "protocols",
     "kms",
     "authorization",
     "cloudtrail",
@@ -43,8 +43,7 @@ def install() -> None:
         return
     refuse_untested_ministack()
     for room in ROOMS:
-        if find_spec(f"{__name__}.{room}"):
-            import_module(f"{__name__}.{room}").install()
+        import_module(f"{__name__}.{room}").install()
 
 
 def refuse_untested_ministack() -> None:
