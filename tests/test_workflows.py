@@ -87,9 +87,12 @@ def test_a_deployment_is_asked_for_reviewed_and_uses_oidc(workflow: dict[str, An
     assert deploy["environment"] == "sandbox"
     assert deploy["needs"] == "test"
     assert "github.event_name == 'workflow_dispatch' && inputs.deploy" in deploy["if"]
+    assert [step["run"] for step in deploy["steps"] if "sandbox_accounts" in step.get("run", "")] == [
+        '.venv/bin/kmslab up --target aws -c "kmslab.sandbox_accounts=$ACCOUNT"'
+    ]
     assert "aws-access-key-id" not in WORKFLOW.read_text(encoding="utf-8")
     assert deploy["steps"][-1] == {
         "name": "Destroy",
         "if": "always()",
-        "run": ". .venv/bin/activate\nnpx --no-install cdk destroy --all --force\n",
+        "run": ".venv/bin/kmslab down --target aws",
     }
