@@ -46,14 +46,15 @@ def test_the_permitted_decrypt_and_the_others_do_not(engine: Engine, ssm: Any, k
     reader = engine.client("ssm", engine.role(SSM_ALL, allow("kms:Decrypt")))
     assert reader.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"] == "value"
     outsider = engine.client("ssm", engine.role(SSM_ALL))
-    for read in (
-        lambda: outsider.get_parameter(Name=name, WithDecryption=True),
-        lambda: outsider.get_parameters(Names=[name], WithDecryption=True),
-        lambda: outsider.get_parameters_by_path(Path=name.rsplit("/", 1)[0], WithDecryption=True),
-        lambda: outsider.get_parameter_history(Name=name, WithDecryption=True),
-    ):
+    reads: list[tuple[str, dict[str, Any]]] = [
+        ("get_parameter", {"Name": name}),
+        ("get_parameters", {"Names": [name]}),
+        ("get_parameters_by_path", {"Path": name.rsplit("/", 1)[0]}),
+        ("get_parameter_history", {"Name": name}),
+    ]
+    for operation, parameters in reads:
         with refused("AccessDeniedException", "kms:Decrypt"):
-            read()
+            getattr(outsider, operation)(**parameters, WithDecryption=True)
 
 
 def test_without_decryption_there_is_ciphertext_of_the_key(

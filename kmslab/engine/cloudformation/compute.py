@@ -67,7 +67,10 @@ def snapshot_volume(physical_id: str, _properties: Properties) -> None:
 class Instance:
     """An instance without a machine behind it: its volumes and their keys are what the lab is about."""
 
-    RUN = ("ImageId", "InstanceType", "KeyName", "SubnetId", "PrivateIpAddress", "UserData", "LaunchTemplate")
+    RUN = (
+        *("ImageId", "InstanceType", "KeyName", "SubnetId", "PrivateIpAddress", "UserData", "LaunchTemplate"),
+        *("EbsOptimized", "MetadataOptions"),
+    )
 
     def create(self, _place: Place, properties: Properties) -> Provisioned:
         """RunInstances; further volumes are attached."""

@@ -1,4 +1,4 @@
-"""The root volume of an instance obeys encryption too: its block device mapping, or the account's default."""
+"""Instances: the root volume obeys encryption too, and the instance tells its metadata and EBS options."""
 
 from __future__ import annotations
 
@@ -18,11 +18,21 @@ if TYPE_CHECKING:
     Request = Mapping[str, Any]
 
 
+METADATA_OPTIONS = {
+    "HttpTokens": "optional",
+    "HttpPutResponseHopLimit": "1",
+    "HttpEndpoint": "enabled",
+    "InstanceMetadataTags": "disabled",
+}
+"""Members of InstanceMetadataOptions and what an instance has that was started without them."""
+
+
 def _run_instances(stock: Callable[[Request], Response], p: Request) -> Response:
     """Encrypt the root volumes of new instances, as the caller; a refusal launches nothing."""
     known = set(ec2._instances)
     response = stock(p)
     for instance_id in set(ec2._instances) - known:
+        _keep_options(ec2._instances[instance_id], p)
         for volume in _volumes_of(instance_id):
             refused = _encrypt(volume, _root_mapping(p))
             if refused:
@@ -55,6 +65,24 @@ def _encrypt(volume: dict[str, Any], mapping: dict[str, str]) -> Response | None
     return ec2_error(refusal) if refusal else None
 
 
+def _keep_options(instance: dict[str, Any], p: Request) -> None:
+    given = {name: ec2._p(p, f"MetadataOptions.{name}") for name in METADATA_OPTIONS}
+    instance["MetadataOptions"] = {name: value or METADATA_OPTIONS[name] for name, value in given.items()}
+    instance["EbsOptimized"] = ec2._p(p, "EbsOptimized") == "true"
+
+
+def _instance_xml(stock: Callable[[dict[str, Any]], str], inst: dict[str, Any]) -> str:
+    """Tell the instance metadata options and whether the instance is optimised for EBS."""
+    head, end, tail = stock(inst).rpartition("</item>")
+    options = inst.get("MetadataOptions") or METADATA_OPTIONS
+    told = "".join(
+        f"<{name[0].lower()}{name[1:]}>{value}</{name[0].lower()}{name[1:]}>"
+        for name, value in options.items()
+    )
+    optimised = str(inst.get("EbsOptimized", False)).lower()
+    return f"{head}<ebsOptimized>{optimised}</ebsOptimized><metadataOptions><state>applied</state>{told}</metadataOptions>{end}{tail}"
+
+
 def _withdraw(instance_ids: set[str]) -> None:
     for instance_id in instance_ids:
         for volume in _volumes_of(instance_id):
@@ -65,3 +93,4 @@ def _withdraw(instance_ids: set[str]) -> None:
 def install() -> None:
     """Take over the launch of instances."""
     extend(ec2, "_run_instances", "p")(_run_instances)
+    extend(ec2, "_instance_xml", "inst")(_instance_xml)

@@ -1,0 +1,470 @@
+"""CloudFormation keeps what the template says, for every resource type that the lab uses."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.engine.conftest import allow, policy, refused
+from tests.engine.deployed import differences
+from tests.engine.stacks import (
+    attribute,
+    create,
+    delete,
+    deployed,
+    execution_role,
+    outputs,
+    reasons,
+    ref,
+    resource,
+    template,
+    update,
+)
+
+if TYPE_CHECKING:
+    from tests.engine.conftest import Engine
+
+ZONE = {"Fn::Select": [0, {"Fn::GetAZs": ""}]}
+TAGS = [{"Key": "purpose", "Value": "test"}]
+ADMINISTRATOR = "arn:aws:iam::aws:policy/AdministratorAccess"
+
+
+@pytest.fixture
+def suffix() -> str:
+    return uuid.uuid4().hex[:10]
+
+
+@pytest.fixture
+def role(engine: Engine) -> str:
+    return execution_role(engine)
+
+
+def statement(document: str) -> dict[str, Any]:
+    parsed: dict[str, Any] = json.loads(document)
+    return parsed
+
+
+def key_policy(engine: Engine, *services: str) -> dict[str, Any]:
+    """For the account, and for services' own use."""
+    use = [
+        {
+            "Effect": "Allow",
+            "Principal": {"Service": name},
+            "Action": ["kms:GenerateDataKey*", "kms:Decrypt"],
+            "Resource": "*",
+        }
+        for name in services
+    ]
+    return statement(policy(engine.account_statement(), *use))
+
+
+def everything(engine: Engine, suffix: str) -> dict[str, Any]:
+    """One resource of every type, with every property that the lab's stacks use."""
+    account, region = engine.account, engine.region
+    trail_arn = f"arn:aws:cloudtrail:{region}:{account}:trail/trail-{suffix}"
+    trail_source = {"StringEquals": {"aws:SourceArn": trail_arn}}
+    to_trail = {
+        "Effect": "Allow",
+        "Principal": {"Service": "cloudtrail.amazonaws.com"},
+        "Condition": trail_source,
+    }
+    blocked = {"EncryptionType": ["SSE-C"]}
+    key = resource(
+        "AWS::KMS::Key",
+        Description="for the test",
+        KeyPolicy=key_policy(engine, "cloudtrail.amazonaws.com", "events.amazonaws.com"),
+        KeySpec="SYMMETRIC_DEFAULT",
+        KeyUsage="ENCRYPT_DECRYPT",
+        Origin="AWS_KMS",
+        EnableKeyRotation=True,
+        RotationPeriodInDays=180,
+        PendingWindowInDays=7,
+        Tags=TAGS,
+    )
+    resources = {
+        "Key": key,
+        "Disabled": resource(
+            "AWS::KMS::Key", KeyPolicy=key_policy(engine), Enabled=False, PendingWindowInDays=8
+        ),
+        "Signing": resource(
+            "AWS::KMS::Key", KeyPolicy=key_policy(engine), KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY"
+        ),
+        "Mac": resource(
+            "AWS::KMS::Key", KeyPolicy=key_policy(engine), KeySpec="HMAC_256", KeyUsage="GENERATE_VERIFY_MAC"
+        ),
+        "Imported": resource("AWS::KMS::Key", KeyPolicy=key_policy(engine), Origin="EXTERNAL"),
+        "Global": resource("AWS::KMS::Key", KeyPolicy=key_policy(engine), MultiRegion=True),
+        "Alias": resource("AWS::KMS::Alias", AliasName=f"alias/test/{suffix}", TargetKeyId=attribute("Key")),
+        "Logs": resource(
+            "AWS::S3::Bucket",
+            BucketEncryption={
+                "ServerSideEncryptionConfiguration": [
+                    {
+                        "ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"},
+                        "BlockedEncryptionTypes": blocked,
+                        "BucketKeyEnabled": False,
+                    }
+                ]
+            },
+        ),
+        "Bucket": resource(
+            "AWS::S3::Bucket",
+            BucketName=f"bucket-{suffix}",
+            BucketEncryption={
+                "ServerSideEncryptionConfiguration": [
+                    {
+                        "ServerSideEncryptionByDefault": {
+                            "SSEAlgorithm": "aws:kms",
+                            "KMSMasterKeyID": attribute("Key"),
+                        },
+                        "BucketKeyEnabled": True,
+                        "BlockedEncryptionTypes": blocked,
+                    }
+                ]
+            },
+            LoggingConfiguration={"DestinationBucketName": ref("Logs"), "LogFilePrefix": "data/"},
+            OwnershipControls={"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]},
+            PublicAccessBlockConfiguration={
+                "BlockPublicAcls": True,
+                "BlockPublicPolicy": True,
+                "IgnorePublicAcls": True,
+                "RestrictPublicBuckets": False,
+            },
+            VersioningConfiguration={"Status": "Enabled"},
+            Tags=TAGS,
+        ),
+        "BucketPolicy": resource(
+            "AWS::S3::BucketPolicy",
+            Bucket=ref("Bucket"),
+            PolicyDocument=statement(
+                policy(
+                    {**to_trail, "Action": "s3:GetBucketAcl", "Resource": f"arn:aws:s3:::bucket-{suffix}"},
+                    {
+                        **to_trail,
+                        "Action": "s3:PutObject",
+                        "Resource": f"arn:aws:s3:::bucket-{suffix}/AWSLogs/{account}/*",
+                    },
+                )
+            ),
+        ),
+        "Volume": resource(
+            "AWS::EC2::Volume",
+            AvailabilityZone=ZONE,
+            Encrypted=True,
+            KmsKeyId=attribute("Key"),
+            Size=2,
+            VolumeType="gp3",
+            Iops=4000,
+            Throughput=250,
+            Tags=TAGS,
+        ),
+        "Instance": resource(
+            "AWS::EC2::Instance",
+            AvailabilityZone=ZONE,
+            ImageId="ami-0123456789abcdef0",
+            InstanceType="t3.nano",
+            EbsOptimized=True,
+            MetadataOptions={
+                "HttpTokens": "required",
+                "HttpPutResponseHopLimit": 1,
+                "HttpEndpoint": "enabled",
+                "InstanceMetadataTags": "disabled",
+            },
+            BlockDeviceMappings=[
+                {
+                    "DeviceName": "/dev/xvda",
+                    "Ebs": {
+                        "Encrypted": True,
+                        "KmsKeyId": attribute("Key"),
+                        "VolumeType": "gp3",
+                        "VolumeSize": 9,
+                    },
+                }
+            ],
+            Tags=TAGS,
+        ),
+        "Attachment": resource(
+            "AWS::EC2::VolumeAttachment",
+            Device="/dev/sdf",
+            InstanceId=ref("Instance"),
+            VolumeId=ref("Volume"),
+        ),
+        "Boundary": resource(
+            "AWS::IAM::ManagedPolicy",
+            ManagedPolicyName=f"boundary-{suffix}",
+            Description="limits",
+            PolicyDocument=statement(policy(allow("s3:*"))),
+        ),
+        "Group": resource(
+            "AWS::IAM::Group",
+            GroupName=f"group-{suffix}",
+            ManagedPolicyArns=[ADMINISTRATOR],
+            Policies=[{"PolicyName": "inline", "PolicyDocument": statement(policy(allow("sts:*")))}],
+        ),
+        "User": resource(
+            "AWS::IAM::User",
+            UserName=f"user-{suffix}",
+            Groups=[ref("Group")],
+            PermissionsBoundary=ref("Boundary"),
+            ManagedPolicyArns=[ADMINISTRATOR],
+            LoginProfile={
+                "Password": {
+                    "Fn::Join": [
+                        "",
+                        ["{{resolve:secretsmanager:", ref("Secret"), ":SecretString:password::}}"],
+                    ]
+                },
+                "PasswordResetRequired": True,
+            },
+            Tags=TAGS,
+        ),
+        "Member": resource("AWS::IAM::User", UserName=f"member-{suffix}"),
+        "Membership": resource(
+            "AWS::IAM::UserToGroupAddition", GroupName=ref("Group"), Users=[ref("Member")]
+        ),
+        "Role": resource(
+            "AWS::IAM::Role",
+            RoleName=f"role-{suffix}",
+            Description="a persona",
+            MaxSessionDuration=7200,
+            AssumeRolePolicyDocument=statement(
+                policy({"Effect": "Allow", "Principal": {"AWS": account}, "Action": "sts:AssumeRole"})
+            ),
+            ManagedPolicyArns=[ref("Boundary")],
+            PermissionsBoundary=ref("Boundary"),
+            Policies=[{"PolicyName": "inline", "PolicyDocument": statement(policy(allow("kms:ListKeys")))}],
+            Tags=TAGS,
+        ),
+        "Secret": resource(
+            "AWS::SecretsManager::Secret",
+            Description="a password",
+            KmsKeyId=attribute("Key"),
+            GenerateSecretString={
+                "SecretStringTemplate": '{"user": "kenya-one"}',
+                "GenerateStringKey": "password",
+                "PasswordLength": 24,
+                "ExcludeCharacters": "\"'\\",
+                "RequireEachIncludedType": True,
+            },
+            Tags=TAGS,
+        ),
+        "SecretPolicy": resource(
+            "AWS::SecretsManager::ResourcePolicy",
+            SecretId=ref("Secret"),
+            ResourcePolicy=statement(
+                policy(
+                    {
+                        "Effect": "Deny",
+                        "Principal": "*",
+                        "Action": "secretsmanager:PutSecretValue",
+                        "Resource": "*",
+                        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+                    }
+                )
+            ),
+        ),
+        "Topic": resource(
+            "AWS::SNS::Topic",
+            TopicName=f"topic-{suffix}",
+            DisplayName="alarms",
+            KmsMasterKeyId=attribute("Key"),
+            Tags=TAGS,
+        ),
+        "Rule": resource(
+            "AWS::Events::Rule",
+            Name=f"rule-{suffix}",
+            Description="dangerous",
+            State="ENABLED",
+            EventPattern={"source": ["aws.kms"], "detail": {"eventName": ["DisableKey"]}},
+            Targets=[{"Id": "topic", "Arn": ref("Topic")}],
+            Tags=TAGS,
+        ),
+        "Trail": {
+            **resource(
+                "AWS::CloudTrail::Trail",
+                TrailName=f"trail-{suffix}",
+                S3BucketName=ref("Bucket"),
+                KMSKeyId=attribute("Key"),
+                EnableLogFileValidation=True,
+                IncludeGlobalServiceEvents=True,
+                IsMultiRegionTrail=True,
+                IsLogging=True,
+                Tags=TAGS,
+            ),
+            "DependsOn": ["BucketPolicy"],
+        },
+        "Sharing": resource("AWS::EC2::SnapshotBlockPublicAccess", State="block-new-sharing"),
+    }
+    return template(
+        {"Secret": ref("Secret"), "Key": ref("Key"), "Bucket": ref("Bucket"), "Disabled": ref("Disabled")},
+        **resources,
+    )
+
+
+def test_every_property_is_deployed_as_the_template_says(engine: Engine, role: str, suffix: str) -> None:
+    body = everything(engine, suffix)
+    with deployed(engine, body, role=role) as name:
+        assert differences(engine, name, body) == []
+        found = outputs(engine, name)
+        secret = engine.client("secretsmanager").get_secret_value(SecretId=found["Secret"])
+        assert found["Secret"] == secret["ARN"]
+        value = json.loads(secret["SecretString"])
+        assert (value["user"], len(value["password"])) == ("kenya-one", 24)
+        iam = engine.client("iam")
+        assert (
+            iam.get_login_profile(UserName=f"user-{suffix}")["LoginProfile"]["PasswordResetRequired"] is True
+        )
+        members = iam.get_group(GroupName=f"group-{suffix}")["Users"]
+        assert {user["UserName"] for user in members} == {f"user-{suffix}", f"member-{suffix}"}
+        ec2 = engine.client("ec2")
+        assert ec2.get_snapshot_block_public_access_state()["State"] == "block-new-sharing"
+        states = {kms_state(engine, found[key]) for key in ("Key", "Disabled")}
+        assert states == {"Enabled", "Disabled"}
+    assert ec2.get_snapshot_block_public_access_state()["State"] == "unblocked"
+    assert kms_state(engine, found["Key"]) == "PendingDeletion"
+
+
+def kms_state(engine: Engine, key: str) -> str:
+    return str(engine.client("kms").describe_key(KeyId=key)["KeyMetadata"]["KeyState"])
+
+
+def test_a_difference_would_be_seen(engine: Engine, role: str) -> None:
+    body = template(Key=resource("AWS::KMS::Key", KeyPolicy=key_policy(engine), Description="one", Tags=TAGS))
+    with deployed(engine, body, role=role) as name:
+        body["Resources"]["Key"]["Properties"] |= {"Description": "two", "Unheard": 1}
+        told = differences(engine, name, body)
+    assert [line.split(":")[0] for line in told] == ["Key.Description", "AWS"]
+
+
+def test_a_replica_is_made_from_its_primary_in_another_region(engine: Engine, role: str) -> None:
+    other = engine.client("kms", region="eu-west-1")
+    primary = other.create_key(MultiRegion=True)["KeyMetadata"]["Arn"]
+    replica = resource(
+        "AWS::KMS::ReplicaKey",
+        PrimaryKeyArn=primary,
+        KeyPolicy=key_policy(engine),
+        Description="replica",
+        PendingWindowInDays=7,
+        Tags=TAGS,
+    )
+    body = template({"Key": ref("Replica")}, Replica=replica)
+    with deployed(engine, body, role=role) as name:
+        key_id = outputs(engine, name)["Key"]
+        assert key_id == primary.rsplit("/", 1)[-1]
+        shown = engine.client("kms").describe_key(KeyId=key_id)["KeyMetadata"]
+        assert shown["MultiRegionConfiguration"]["MultiRegionKeyType"] == "REPLICA"
+        del body["Resources"]["Replica"]["Properties"]["PrimaryKeyArn"]  # told by the key's own id, above
+        del body["Resources"]["Replica"]["Properties"]["PendingWindowInDays"]
+        assert differences(engine, name, body) == []
+    assert kms_state(engine, key_id) == "PendingDeletion"
+
+
+def test_a_deleted_stack_leaves_keys_in_their_own_window_and_nothing_else(
+    engine: Engine, role: str, suffix: str, kms: Any
+) -> None:
+    body = everything(engine, suffix)
+    name = create(engine, body, role=role)
+    found = outputs(engine, name)
+    assert delete(engine, name) == "DELETE_COMPLETE"
+    for key, days in (("Key", 7), ("Disabled", 8)):
+        shown = kms.describe_key(KeyId=found[key])["KeyMetadata"]
+        left = (shown["DeletionDate"] - shown["CreationDate"]).total_seconds() / 86400
+        assert (shown["KeyState"], round(left)) == ("PendingDeletion", days)
+    with refused("404"):
+        engine.client("s3").head_bucket(Bucket=found["Bucket"])
+    with refused("ResourceNotFoundException"):
+        engine.client("secretsmanager").describe_secret(SecretId=found["Secret"])
+    with refused("NotFoundException"):
+        kms.describe_key(KeyId=f"alias/test/{suffix}")
+    with refused("NoSuchEntity"):
+        engine.client("iam").get_group(GroupName=f"group-{suffix}")
+
+
+def test_an_update_changes_resources_in_place(engine: Engine, role: str, suffix: str) -> None:
+    body = everything(engine, suffix)
+    with deployed(engine, body, role=role) as name:
+        before = outputs(engine, name)
+        changed: dict[str, dict[str, Any]] = {
+            "Key": {
+                "KeyPolicy": key_policy(engine, "cloudtrail.amazonaws.com"),
+                "Description": "changed",
+                "RotationPeriodInDays": 365,
+                "Tags": [{"Key": "purpose", "Value": "other"}],
+            },
+            "Disabled": {"Enabled": True},
+            "Bucket": {
+                "Tags": [],
+                "VersioningConfiguration": {"Status": "Suspended"},
+                "LoggingConfiguration": {"DestinationBucketName": ref("Logs"), "LogFilePrefix": "other/"},
+            },
+            "Volume": {"Size": 3, "Tags": []},
+            "Group": {"Policies": [], "ManagedPolicyArns": [ref("Boundary")]},
+            "Role": {"Description": "another", "Policies": []},
+            "Secret": {"Description": "another", "Tags": [{"Key": "new", "Value": "tag"}]},
+            "Topic": {"DisplayName": "others"},
+            "Trail": {"EnableLogFileValidation": False, "IsLogging": False},
+        }
+        for logical_id, properties in changed.items():
+            body["Resources"][logical_id]["Properties"] |= properties
+        del body["Resources"]["Role"]["Properties"]["PermissionsBoundary"]
+        del body["Resources"]["Topic"]["Properties"]["KmsMasterKeyId"]
+        assert update(engine, name, body) == "UPDATE_COMPLETE", reasons(engine, name)
+        assert differences(engine, name, body) == []
+        assert outputs(engine, name) == before
+        assert "PermissionsBoundary" not in engine.client("iam").get_role(RoleName=f"role-{suffix}")["Role"]
+        attributes = engine.client("sns").get_topic_attributes(
+            TopicArn=f"arn:aws:sns:{engine.region}:{engine.account}:topic-{suffix}"
+        )["Attributes"]
+        assert "KmsMasterKeyId" not in attributes
+
+
+def test_a_bucket_with_objects_is_not_deleted(engine: Engine, role: str) -> None:
+    name = create(engine, template({"Bucket": ref("Bucket")}, Bucket=resource("AWS::S3::Bucket")), role=role)
+    bucket = outputs(engine, name)["Bucket"]
+    engine.client("s3").put_object(Bucket=bucket, Key="a", Body=b"")
+    assert delete(engine, name) == "DELETE_FAILED"
+    assert "BucketNotEmpty" in reasons(engine, name)["Bucket"]
+    engine.client("s3").delete_object(Bucket=bucket, Key="a")
+    assert delete(engine, name) == "DELETE_COMPLETE"
+
+
+def test_group_membership_counts_in_iam(engine: Engine, role: str, suffix: str) -> None:
+    inline = [{"PolicyName": "inline", "PolicyDocument": statement(policy(allow("kms:ListKeys")))}]
+    body = template(
+        Group=resource("AWS::IAM::Group", GroupName=f"group-{suffix}", Policies=inline),
+        User=resource("AWS::IAM::User", UserName=f"user-{suffix}"),
+        Membership=resource("AWS::IAM::UserToGroupAddition", GroupName=ref("Group"), Users=[ref("User")]),
+    )
+    with deployed(engine, body, role=role) as name:
+        iam = engine.client("iam")
+        made = iam.create_access_key(UserName=f"user-{suffix}")["AccessKey"]
+        from kmslab.model.target import Credentials
+
+        kms = engine.client("kms", Credentials(made["AccessKeyId"], made["SecretAccessKey"]))
+        kms.list_keys()
+        body["Resources"].pop("Membership")
+        assert update(engine, name, body) == "UPDATE_COMPLETE"
+        with refused("AccessDeniedException", "kms:ListKeys"):
+            kms.list_keys()
+        iam.delete_access_key(UserName=f"user-{suffix}", AccessKeyId=made["AccessKeyId"])
+
+
+@pytest.mark.parametrize(("given", "expected"), [("", "no"), ("a,b", "yes")])
+def test_a_join_in_a_condition_is_evaluated(engine: Engine, role: str, given: str, expected: str) -> None:
+    body = template(
+        {"Any": {"Fn::If": ["Any", "yes", "no"]}},
+        Parameter=resource("AWS::SSM::Parameter", Type="String", Value="v", Name=f"/test/{uuid.uuid4().hex}"),
+    )
+    body["Parameters"] = {"List": {"Type": "CommaDelimitedList", "Default": ""}}
+    body["Conditions"] = {"Any": {"Fn::Not": [{"Fn::Equals": ["", {"Fn::Join": ["", ref("List")]}]}]}}
+    parameters = [{"ParameterKey": "List", "ParameterValue": given}]
+    with deployed(engine, body, role=role, Parameters=parameters) as name:
+        assert outputs(engine, name) == {"Any": expected}
+
+
+def test_an_unknown_type_is_named(engine: Engine, role: str) -> None:
+    with refused("ValidationError", "AWS::KMS::Nothing"):
+        create(engine, template(Key=resource("AWS::KMS::Nothing")), role=role)
