@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 GUIDE = "06-asymmetric-and-envelope"
 KEY_NOT_USABLE = frozenset({"DecryptionFailure", "DecryptionFailureException", "InvalidRequestException"})
 """What Secrets Manager says when KMS says that the key is disabled."""
+EXCEPTION = ("arnnotequals", "aws:principalarn")
+EXECUTION_ROLE = re.compile(r"arn:[\w-]+:iam::\d{12}:role/cdk-\w+-cfn-exec-role-\d{12}-[\w-]+")
+"""CloudFormation's, from the standard ``cdk bootstrap``."""
 WITHOUT_THE_SECRET = (Persona.STORAGE_OPERATOR, Persona.AUDITOR, Persona.KEY_ADMINISTRATOR, Persona.OUTSIDER)
 ON_BEHALF = frozenset({Capability.IAM, Capability.KEY_POLICIES, Capability.KMS_ON_BEHALF_OF_CALLER})
 
@@ -79,22 +83,29 @@ def resource_policy_is_closed(lab: Lab) -> str:
     """The secret's resource policy denies everyone but the data owner, and allows nobody of the public.
 
     Identity policies alone would leave the secret open to every administrator of the account; an
-    explicit deny on the secret itself wins over all of them.
+    explicit deny on the secret itself wins over all of them. CloudFormation's execution role may be
+    left out of it: its resource handler reads the secret when it updates it.
     """
     answer = lab.read("secretsmanager:GetResourcePolicy", SecretId=lab.outputs.app_secret)
     found = statements(answer.get("ResourcePolicy") or "{}")
-    guard = {("arnnotequals", "aws:principalarn"): (lab.outputs.role_data_owner,)}
     guarded = any(
         one.effect == DENY
         and one.covers("secretsmanager:GetSecretValue")
         and any(map(is_everyone, one.principals))
-        and dict(one.conditions) == guard
+        and set(one.conditions) == {EXCEPTION}
+        and _only_the_owner(lab, one.conditions[EXCEPTION])
         for one in found
     )
     lab.expect(guarded, "the resource policy does not deny the value to everyone but the data owner")
     public = [one for one in found if one.effect != DENY and any(map(is_everyone, one.principals))]
     lab.expect(not public, "the resource policy allows everyone something")
     return "everyone but the data owner is denied the value, and the public is allowed nothing"
+
+
+def _only_the_owner(lab: Lab, excepted: tuple[str, ...]) -> bool:
+    """Whether a denial spares the data owner, and beside them at most CloudFormation."""
+    others = set(excepted) - {lab.outputs.role_data_owner}
+    return len(others) < len(set(excepted)) and all(EXECUTION_ROLE.fullmatch(arn) for arn in others)
 
 
 @check(guide=GUIDE, needs=ON_BEHALF | {Capability.KEY_STATES}, serial=True)

@@ -17,12 +17,13 @@ if TYPE_CHECKING:
 OWNER = Persona.DATA_OWNER
 OTHERS = (Persona.STORAGE_OPERATOR, Persona.AUDITOR, Persona.KEY_ADMINISTRATOR, Persona.OUTSIDER)
 VALUE = "hunter2-hunter2-hunter2"
+EXECUTION_ROLE = "arn:aws:iam::111122223333:role/cdk-hnb659fds-cfn-exec-role-111122223333-eu-central-1"
 GUARD = {
     "Effect": "Deny",
     "Principal": "*",
     "Action": "secretsmanager:GetSecretValue",
     "Resource": "*",
-    "Condition": {"ArnNotEquals": {"aws:PrincipalArn": OUTPUTS.role_data_owner}},
+    "Condition": {"ArnNotEquals": {"aws:PrincipalArn": [OUTPUTS.role_data_owner, EXECUTION_ROLE]}},
 }
 
 
@@ -150,6 +151,12 @@ BROKEN = [
             {"Principal": {"AWS": "111122223333"}},
             {"Action": "secretsmanager:DescribeSecret"},
             {"Condition": {"ArnNotEquals": {"aws:PrincipalArn": OUTPUTS.role_auditor}}},
+            {"Condition": {"ArnNotEquals": {"aws:PrincipalArn": EXECUTION_ROLE}}},
+            {
+                "Condition": {
+                    "ArnNotEquals": {"aws:PrincipalArn": [OUTPUTS.role_data_owner, OUTPUTS.role_auditor]}
+                }
+            },
             {"Condition": {"ArnNotEqualsIfExists": {"aws:PrincipalArn": OUTPUTS.role_data_owner}}},
         )
     ),
