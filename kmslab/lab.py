@@ -41,10 +41,13 @@ SUBJECTS = (
     "SecretId",
     "VolumeId",
     "SnapshotId",
+    "SourceSnapshotId",
     "Bucket",
     "Name",
     "AliasName",
     "RoleName",
+    "Rule",
+    "TopicArn",
 )
 """Request parameters that name what a call is about; nothing else of a request is kept as evidence."""
 

@@ -224,3 +224,11 @@ def test_what_is_made_carries_the_run() -> None:
     assert [one["ResourceType"] for one in specifications] == ["snapshot", "volume", "volume"]
     tags = [*(one["Tags"] for one in specifications), world.asked("ebs:StartSnapshot")[0]["Tags"]]
     assert all({"Key": TEMPORARY_TAG, "Value": RUN} in some for some in tags)
+
+
+def test_evidence_names_the_snapshot_that_is_copied() -> None:
+    verdict = judge("ebs.copy-needs-the-key", GoodWorld())
+    copies = [call for call in verdict.evidence if call.action == "ec2:CopySnapshot"]
+    assert [call.result for call in copies] == ["ok", "UnauthorizedOperation"]
+    assert copies[0].resource == copies[1].resource
+    assert copies[0].resource.startswith("snap-")
