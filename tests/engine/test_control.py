@@ -135,6 +135,7 @@ def test_a_file_in_the_way_is_one_clear_line(tmp_path: Path) -> None:
         control.start(tmp_path / ".kmslab")
 
 
+@pytest.mark.skipif(not os.path.exists("/proc/self/environ"), reason="reads Linux's procfs")  # noqa: PTH110  # procfs
 def test_the_environment_that_is_given_reaches_the_engine_and_no_other(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

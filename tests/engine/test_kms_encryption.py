@@ -87,7 +87,7 @@ def test_an_rsa_key_takes_what_its_padding_leaves(kms: Any, rsa: str, algorithm:
     answer = kms.decrypt(KeyId=rsa, CiphertextBlob=sealed, EncryptionAlgorithm=algorithm)
     assert answer["Plaintext"] == b"x" * longest
     assert "KeyMaterialId" not in answer
-    with refused("ValidationException"):
+    with refused("ValidationException", f"cannot encrypt data larger than {longest} bytes"):
         kms.encrypt(KeyId=rsa, Plaintext=b"x" * (longest + 1), EncryptionAlgorithm=algorithm)
 
 

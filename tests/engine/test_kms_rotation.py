@@ -50,7 +50,7 @@ def test_a_key_rotates_on_demand_25_times(kms: Any, make_key: Callable[..., str]
     key = make_key()
     for _ in range(25):
         kms.rotate_key_on_demand(KeyId=key)
-    with refused("LimitExceededException", "25"):
+    with refused("LimitExceededException", "on-demand rotations limit", key):
         kms.rotate_key_on_demand(KeyId=key)
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tests.engine.conftest import Engine
 
 LIST_KEYS = {"X-Amz-Target": "TrentService.ListKeys", "Content-Type": "application/x-amz-json-1.1"}
+needs_procfs = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="reads Linux's procfs")
 LIST_USERS = b"Action=ListUsers&Version=2010-05-08"
 
 
@@ -155,6 +156,7 @@ def test_a_forged_header_does_not_make_a_connection_secure(engine: Engine) -> No
         plain.meta.events.unregister("before-send.kms.Encrypt", forge)
 
 
+@needs_procfs
 def test_only_loopback_listens(engine: Engine) -> None:
     ports = {urlsplit(url).port for url in (engine.info.endpoint_url, engine.info.plain_http_url)}
     listening = set()
@@ -190,6 +192,7 @@ def test_files_of_the_lab_are_its_owners(engine: Engine) -> None:
         assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
 
 
+@needs_procfs
 def test_the_root_secret_is_nowhere_but_in_its_file(engine: Engine) -> None:
     secret = (engine.root.secret_access_key or "").encode()
     assert len(secret) >= 40

@@ -67,8 +67,11 @@ def _encrypted(key: KeyRecord, plaintext: bytes, context: Mapping[str, str] | No
         raise invalid("EncryptionContext is not supported with asymmetric KMS keys.")
     private = material.load_private_key(key["private_key"])
     digest_bytes = 20 if algorithm == "RSAES_OAEP_SHA_1" else 32
-    if len(plaintext) > private.key_size // 8 - 2 * digest_bytes - 2:
-        raise invalid(f"Plaintext is too long for {key['KeySpec']} with {algorithm}.")
+    longest = private.key_size // 8 - 2 * digest_bytes - 2
+    if len(plaintext) > longest:
+        raise invalid(
+            f"Algorithm {algorithm} and key spec {key['KeySpec']} cannot encrypt data larger than {longest} bytes."
+        )
     sealed: bytes = private.public_key().encrypt(plaintext, _oaep(algorithm))
     return sealed
 

@@ -19,6 +19,8 @@ def advance(key: KeyRecord, now: float) -> KeyRecord | None:
 
     Returns: the key, or None when its deletion window has ended and it is gone.
     """
+    if key["KeyState"] == "PendingReplicaDeletion":
+        _wait_for_replicas(key, now)
     state = key["KeyState"]
     if state == "PendingDeletion" and now >= key.get("DeletionDate", now + 1):
         _delete(key)
@@ -54,12 +56,27 @@ def _expire(key: KeyRecord, now: float) -> None:
         forget_material(key, None)
 
 
+def _wait_for_replicas(primary: KeyRecord, now: float) -> None:
+    """Start a primary's own waiting period once its last replica is gone."""
+    from kmslab.engine.kms import records
+
+    for member in records.members(primary):
+        if member is not primary:
+            advance(member, now)
+    if primary["regions"] == [primary["primary_region"]]:
+        primary["KeyState"] = "PendingDeletion"
+        primary["DeletionDate"] = round(now + primary["pending_window"] * DAY, 3)
+
+
 def _delete(key: KeyRecord) -> None:
     from ministack.services import kms
 
     from kmslab.engine.kms import records
 
     account, region = records.account_of(key), records.region_of(key)
+    for member in records.members(key):
+        if member is not key:
+            member["regions"] = [name for name in member["regions"] if name != region]
     kms._keys.pop_scoped(account, region, key["KeyId"], None)
     for alias in records.alias_names(key):
         alias_arn = f"arn:aws:kms:{region}:{account}:{alias}"

@@ -102,7 +102,8 @@ def rotate_key_on_demand(call: Call) -> dict[str, Any]:
     if done >= specs.ON_DEMAND_ROTATIONS:
         raise KmsError(
             "LimitExceededException",
-            f"{key['Arn']} has reached its {specs.ON_DEMAND_ROTATIONS} on-demand rotations.",
+            "The on-demand rotations limit has been reached for the given keyId. "
+            f"No more on-demand rotations can be performed for this key: {key['Arn']}",
         )
     pending = None
     if key["Origin"] == "EXTERNAL":
