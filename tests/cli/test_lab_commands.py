@@ -1,0 +1,185 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from typer.testing import CliRunner
+
+from kmslab.cli import app
+from kmslab.commands import engine as engine_command
+from kmslab.commands import lab as command
+from kmslab.deployed import Stack
+from kmslab.engine import control
+from kmslab.engine.control import EngineInfo
+from kmslab.model.errors import ExitCode
+from kmslab.model.naming import PREFIX_TAG
+from kmslab.model.target import Target
+from kmslab.toolchain import Node
+from tests.checks.fakes import ACCOUNT, OUTPUTS, REGION, FakeAccess, World
+
+if TYPE_CHECKING:
+    from kmslab.project import Project
+
+INFO = EngineInfo("https://127.0.0.1:4566", "http://127.0.0.1:4567", Path("/ca.pem"), REGION, ACCOUNT, 42)
+
+
+class Lab:
+    """Stands in for the engine and the deployment: remembers what the commands ask of them."""
+
+    def __init__(self) -> None:
+        self.running: EngineInfo | None = None
+        self.started: list[dict[str, Any]] = []
+        self.did: list[str] = []
+        self.changed = True
+        self.contexts: list[dict[str, str]] = []
+        self.recovered = False
+
+    def start(self, home: Path, *, port: int, environment: dict[str, str]) -> EngineInfo:
+        self.started.append({"home": home, "port": port, "environment": environment})
+        self.running = replace(INFO, recovered=self.recovered)
+        return self.running
+
+    def stop(self, _: Path) -> bool:
+        self.did.append("engine stopped")
+        was_running, self.running = self.running is not None, None
+        return was_running
+
+
+@pytest.fixture
+def lab(project: Project, monkeypatch: pytest.MonkeyPatch) -> Lab:
+    fake = Lab()
+
+    class Deployment:
+        def __init__(
+            self, _project: object, _access: object, context: dict[str, str], _progress: object
+        ) -> None:
+            fake.contexts.append(context)
+
+        def up(self) -> bool:
+            fake.did.append("up")
+            return fake.changed
+
+        def down(self) -> list[str]:
+            fake.did.append("down")
+            return [OUTPUTS.key_s3, OUTPUTS.key_app]
+
+    monkeypatch.chdir(project.root)
+    monkeypatch.delenv("KMSLAB_HOME", raising=False)
+    monkeypatch.setattr(control, "start", fake.start)
+    monkeypatch.setattr(control, "stop", fake.stop)
+    monkeypatch.setattr(control, "status", lambda _: fake.running)
+    monkeypatch.setattr(
+        engine_command, "require_node", lambda: Node(Path("/opt/node/bin/node"), "24.0.0", ())
+    )
+    monkeypatch.setattr(command, "choose_target", lambda _, kind: Target(kind, REGION))
+    monkeypatch.setattr(command, "Access", lambda target, _: FakeAccess(World(), kind=target.kind))
+    monkeypatch.setattr(command, "Deployment", Deployment)
+    return fake
+
+
+def run(*arguments: str) -> Any:
+    return CliRunner(env={"COLUMNS": "200"}).invoke(app, list(arguments))
+
+
+def test_up_starts_the_engine_and_deploys(lab: Lab, project: Project) -> None:
+    result = run("up", "--port", "4566")
+    assert result.exit_code == ExitCode.OK, result.output
+    assert result.stdout == f"The lab kms-lab stands in account {ACCOUNT}, {REGION}.\n"
+    assert "engine: listens at https://127.0.0.1:4566" in result.stderr
+    (started,) = lab.started
+    assert (started["home"], started["port"]) == (project.home, 4566)
+    assert started["environment"]["NODE_PATH"] == str(project.root / "node_modules")
+    assert started["environment"]["PATH"].startswith("/opt/node/bin:")
+    assert lab.did == ["up"]
+
+
+def test_up_says_when_nothing_had_changed(lab: Lab) -> None:
+    lab.running, lab.changed = INFO, False
+    assert (
+        run("up").stdout == f"The lab kms-lab stands in account {ACCOUNT}, {REGION}; nothing had changed.\n"
+    )
+    assert lab.started == []
+
+
+def test_up_says_when_the_engine_had_died(lab: Lab) -> None:
+    lab.recovered = True
+    assert "engine: had died; listens at" in run("up").stderr
+
+
+def test_the_settings_of_up_hold_for_what_comes_after(lab: Lab, project: Project) -> None:
+    run("up", "-c", "kmslab.prefix=class-7", "-c", "kmslab.volume_count=2")
+    run("up")
+    down = run("down")
+    context = {"kmslab.prefix": "class-7", "kmslab.volume_count": "2"}
+    assert lab.contexts == [context, context, context]
+    assert "The lab class-7 is destroyed." in down.stdout
+    assert json.loads((project.home / "context.json").read_text()) == context
+
+
+def test_down_says_what_is_left_and_stops_the_engine(lab: Lab) -> None:
+    result = run("down")
+    assert lab.did == ["down", "engine stopped"]
+    assert "KMS deletes its 2 keys in 7 days; until then they cost nothing." in result.stdout
+    assert len(lab.started) == 1  # destroying needs an engine
+
+
+def test_down_can_leave_the_engine_running(lab: Lab) -> None:
+    run("down", "--keep-engine")
+    assert lab.did == ["down"]
+
+
+def test_forgetting_deletes_the_engines_state_without_asking_the_stacks(lab: Lab, project: Project) -> None:
+    for name in (
+        "engine/root.json",
+        "cdk.out/manifest.json",
+        "deployed-local.json",
+        "context.json",
+        "setup.log",
+    ):
+        (project.home / name).parent.mkdir(exist_ok=True)
+        (project.home / name).write_text("{}")
+    result = run("down", "--forget")
+    assert result.exit_code == ExitCode.OK
+    assert lab.did == ["engine stopped"]
+    assert sorted(path.name for path in project.home.iterdir()) == ["lock", "setup.log"]
+
+
+@pytest.mark.parametrize("arguments", [("up",), ("down",)])
+def test_an_account_that_is_no_sandbox_is_left_alone(lab: Lab, arguments: tuple[str, ...]) -> None:
+    result = run(*arguments, "--target", "aws")
+    assert result.exit_code == ExitCode.TARGET
+    assert f"error: Account {ACCOUNT} is not named as a sandbox" in result.stderr
+    assert lab.did == []
+
+
+def test_a_named_sandbox_is_deployed_without_an_engine(lab: Lab) -> None:
+    result = run("up", "--target", "aws", "-c", f"kmslab.sandbox_accounts={ACCOUNT}")
+    assert result.exit_code == ExitCode.OK, result.output
+    assert (lab.did, lab.started) == (["up"], [])
+
+
+@pytest.mark.usefixtures("lab")
+def test_status_names_what_stands_what_is_broken_and_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    tags = {PREFIX_TAG: "kms-lab"}
+    stacks = [
+        Stack("kms-lab-keys", "arn", "CREATE_COMPLETE", "", tags, {"KeyS3": "arn"}),
+        Stack("kms-lab-storage", "arn", "ROLLBACK_COMPLETE", "", tags),
+    ]
+    monkeypatch.setattr(command, "read_stacks", lambda _: {stack.name: stack for stack in stacks})
+    lines = {line.split()[1]: line for line in run("status").stdout.splitlines() if "kms-lab-" in line}
+    assert "CREATE_COMPLETE" in lines["kms-lab-keys"]
+    assert "ROLLBACK_COMPLETE" in lines["kms-lab-storage"]
+    assert "not deployed" in lines["kms-lab-audit"]
+    assert "kms-lab-network" not in lines  # optional, and not chosen
+
+
+def test_the_engine_by_itself(lab: Lab) -> None:
+    line = f"The engine runs at https://127.0.0.1:4566 (process 42, account {ACCOUNT}, {REGION}).\n"
+    assert run("engine", "start", "--port", "4566").stdout == line
+    assert lab.started[0]["port"] == 4566
+    assert run("engine", "status").stdout == line
+    assert run("engine", "stop").stdout == "The engine is stopped; its state is kept.\n"
+    assert run("engine", "status").exit_code == ExitCode.ENGINE
