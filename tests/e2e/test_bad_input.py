@@ -193,6 +193,41 @@ def test_ctrl_c_while_the_lab_comes_up(home: Path, moment: str) -> None:
     assert run_kmslab(home, "engine", "start").returncode == ExitCode.OK
 
 
+def test_ctrl_c_while_the_lab_is_verified(deployed_lab: DeployedLab) -> None:
+    environment = {**os.environ, "KMSLAB_HOME": str(deployed_lab.home)}
+    with subprocess.Popen(  # noqa: S603  # our own script
+        [KMSLAB, "verify"],
+        cwd=ROOT,
+        env=environment,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as verify:
+        deadline = time.monotonic() + 30
+        while not held(deployed_lab.home / "lock"):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        verify.send_signal(signal.SIGINT)
+        said = verify.communicate(timeout=60)[1]
+    assert verify.returncode == ExitCode.INTERRUPTED, said
+    assert "Interrupted; the lab is usable." in said
+    assert "Traceback" not in said
+    again = deployed_lab.kmslab("verify", "--only", "keys", "--only", "s3")
+    assert again.returncode == ExitCode.OK, again.stdout
+
+
+def held(lock: Path) -> bool:
+    """Whether a command is working on the lab."""
+    import fcntl
+
+    with lock.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
 def left_running(home: Path) -> list[str]:
     """Command lines of processes that know this home, beside its engine: what Ctrl-C should have ended."""
     deadline = time.monotonic() + 10
