@@ -11,7 +11,7 @@ The markup is plain Markdown that GitHub renders; CONTRIBUTING.md describes it f
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -173,7 +173,7 @@ def _with_output(path: Path, step: Step, fence: _Fence) -> Step:
         expected = Expectation(fence.text, line=fence.line, is_json=fence.info == "json")
     except ValueError as error:
         raise _error(path, fence.line, str(error)) from error
-    return Step(step.line, step.section, step.script, step.kind, step.why, expected)
+    return replace(step, expected=expected)
 
 
 def _error(path: Path, line: int, what: str) -> PageError:
