@@ -193,7 +193,11 @@ def deletion_can_be_called_off(lab: Lab) -> str:
     )
     refused_soon(lab, Persona.OPERATOR, "kms:Decrypt", codes=UNUSABLE, CiphertextBlob=blob, KeyId=key)
     lab.allowed(Persona.OPERATOR, "kms:CancelKeyDeletion", KeyId=key)
-    state = _state(lab, key)
+    state = lab.wait_until(
+        lambda: (found := _state(lab, key)) != "PendingDeletion" and found,
+        "the end of the deletion",
+        seconds=settle_seconds(lab) + 30,
+    )
     lab.expect(state == "Disabled", f"after cancelling the deletion the key is {state}, not Disabled")
     lab.refused(
         Persona.OPERATOR,

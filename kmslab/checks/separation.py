@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from kmslab.checks.registry import check
-from kmslab.checks.samples import refused_soon
+from kmslab.checks.samples import refused_soon, soon
 from kmslab.checks.temporary import GRANT_NAME, put_own_policy, scratch_key, stopped
 from kmslab.model.capability import Capability
 from kmslab.model.naming import ENCRYPTION_CONTEXT, alias_name
@@ -103,7 +103,7 @@ def the_administrator_cannot_turn_an_alias(lab: Lab) -> str:
     alias = alias_name(lab.prefix, f"temporary-{lab.run_id}")
     lab.allowed(OPERATOR, "kms:CreateAlias", AliasName=alias, TargetKeyId=first)
     lab.undo(lambda: lab.client(OPERATOR, "kms").delete_alias(AliasName=alias))
-    lab.allowed(OPERATOR, "kms:UpdateAlias", AliasName=alias, TargetKeyId=second)
+    soon(lab, lambda: lab.allowed(OPERATOR, "kms:UpdateAlias", AliasName=alias, TargetKeyId=second))
     lab.refused(
         ADMINISTRATOR,
         "kms:UpdateAlias",

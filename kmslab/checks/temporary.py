@@ -10,7 +10,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from kmslab.checks.samples import settle_seconds
+from kmslab.checks.samples import settle_seconds, soon
 from kmslab.lab import Inconclusive
 from kmslab.model.naming import PREFIX_TAG, TEMPORARY_TAG
 from kmslab.model.persona import Persona
@@ -35,6 +35,7 @@ def temporary_key(lab: Lab, description: str, **parameters: Any) -> str:
     """
     arn = _create(lab, description, parameters)
     lab.undo(lambda: discard(lab, arn))
+    _wait_until_known(lab, arn)
     return arn
 
 
@@ -44,11 +45,13 @@ def scratch_key(lab: Lab, which: str = "first") -> str:
     Made at the first call, scheduled for deletion by the sweep at the end of the run: a run
     leaves two keys pending deletion and not one per check.
     """
-    arn: str = lab.access.once(
-        ("scratch key", lab.run_id, which),
-        lambda: _create(lab, f"the checks of one run share it ({which})", {}),
-    )
-    return arn
+
+    def make() -> str:
+        arn = _create(lab, f"the checks of one run share it ({which})", {})
+        _wait_until_known(lab, arn)
+        return arn
+
+    return lab.access.once(("scratch key", lab.run_id, which), make)
 
 
 def put_own_policy(lab: Lab, key: str = "") -> None:
@@ -118,3 +121,8 @@ def _create(lab: Lab, description: str, parameters: dict[str, Any]) -> str:
     except (ClientError, BotoCoreError) as error:
         raise Inconclusive(f"the operator could not make a temporary key: {error}") from error
     return str(answer["KeyMetadata"]["Arn"])
+
+
+def _wait_until_known(lab: Lab, arn: str) -> None:
+    """A new key may not be known everywhere at once (KMS Developer Guide, "Eventual consistency")."""
+    soon(lab, lambda: lab.read("kms:DescribeKey", persona=Persona.OPERATOR, KeyId=arn))

@@ -14,11 +14,14 @@ import pytest
 
 from kmslab.checks import REGISTRY, run
 from kmslab.checks.runner import new_run_id
+from kmslab.checks.samples import sample_object
 from kmslab.checks.sweep import sweep
+from kmslab.checks.temporary import GRANT_NAME, stopped, temporary_key
 from kmslab.deployed import read_outputs
 from kmslab.engine import control, identity
 from kmslab.engine.capabilities import CAPABILITIES
 from kmslab.lab import Access, Lab
+from kmslab.model.naming import ENCRYPTION_CONTEXT
 from kmslab.model.persona import Persona
 from kmslab.model.target import Credentials
 from kmslab.model.verdict import Outcome
@@ -284,3 +287,36 @@ def test_it_is_noticed_and_mended(saboteur: Saboteur, what: str) -> None:
         assert saboteur.outcomes(*noticed) == dict.fromkeys(noticed, Outcome.FAIL)
     assert saboteur.outcomes(*noticed) == dict.fromkeys(noticed, Outcome.PASS)
     assert sweep(saboteur.access, saboteur.outputs).problems == []
+
+
+def test_what_a_crashed_run_left_is_swept(saboteur: Saboteur) -> None:
+    access, outputs = saboteur.access, saboteur.outputs
+    crashed = Lab(access, outputs, CAPABILITIES, new_run_id())  # never left, so that it never undoes
+    left = temporary_key(crashed, "left by a crash")
+    sample = sample_object(crashed)
+    sample.put()
+    grant = access.client(Persona.DATA_OWNER, "kms").create_grant(
+        KeyId=outputs.key_app,
+        GranteePrincipal=outputs.role_outsider,
+        Operations=["Decrypt"],
+        Constraints={"EncryptionContextEquals": ENCRYPTION_CONTEXT},
+        Name=GRANT_NAME,
+    )["GrantId"]
+    stopping = stopped(crashed, outputs.key_app)
+    stopping.__enter__()
+    swept = sweep(access, outputs)
+    assert swept.problems == []
+    assert sorted(swept.removed) == sorted(
+        [
+            f"key {left}",
+            f"object {sample.bucket}/{sample.key}",
+            f"grant {grant[:8]}",
+            f"stop of {outputs.key_app}",
+        ]
+    )
+    states = {
+        key: saboteur.kms.describe_key(KeyId=key)["KeyMetadata"]["KeyState"]
+        for key in (left, outputs.key_app)
+    }
+    assert states == {left: "PendingDeletion", outputs.key_app: "Enabled"}
+    assert sweep(access, outputs).removed == []
