@@ -273,3 +273,18 @@ def test_an_account_principal_is_no_service(inside: Identity) -> None:
     refusal = use_key("sns", "Decrypt", key["Arn"], None, service_principal="events.amazonaws.com")[1]
     assert refusal is not None
     assert "events.amazonaws.com" in refusal.message
+
+
+def test_a_service_principal_belongs_to_no_account(inside: Identity) -> None:
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": "sns.amazonaws.com"},
+        "Action": "kms:*",
+        "Resource": "*",
+    }
+    mine = {"StringEquals": {"kms:CallerAccount": inside.account_id}}
+    open_key, closed = make_key(inside, statement), make_key(inside, {**statement, "Condition": mine})
+    assert use_key("sns", "Decrypt", open_key["Arn"], None, service_principal="sns.amazonaws.com")[1] is None
+    assert (
+        use_key("sns", "Decrypt", closed["Arn"], None, service_principal="sns.amazonaws.com")[1] is not None
+    )

@@ -169,7 +169,6 @@ def test_every_hook_of_the_core_is_listed_with_its_purpose(inside: Identity) -> 
         "app._state_map[kmslab]",
         "core.iam_actions.extract_iam_action",
         "core.iam_actions.request_tag_context",
-        "core.iam_evaluator._POLICY_REQUIRED",
         "core.iam_evaluator._first_match",
         "core.iam_evaluator._is_root_key",
         "core.iam_evaluator._principal_matches",

@@ -21,18 +21,12 @@ def install() -> None:
     from ministack.core import iam_actions, iam_evaluator
     from ministack.services import sts
 
-    from kmslab.engine.hooks import extend, replace_value
+    from kmslab.engine.hooks import extend
 
     extend(iam_evaluator, "_resource_policy", "service", "resource_arn")(trust_policy)
     extend(iam_evaluator, "_principal_matches", "principal", "caller_arn")(no_service_is_root)
     extend(iam_actions, "request_tag_context", "service", "iam_action", "body", "params")(trust_context)
     extend(sts, "_assumed_role_arn", "role_arn", "session_name")(root_assumes_no_role)
-    replace_value(
-        iam_evaluator,
-        "_POLICY_REQUIRED",
-        iam_evaluator._POLICY_REQUIRED | {"sts"},
-        "a role's trust policy must allow also within its account",
-    )
 
 
 def trust_policy(stock: Any, service: str, resource_arn: str) -> Any:
