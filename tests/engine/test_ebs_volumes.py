@@ -123,6 +123,18 @@ def test_a_snapshot_keeps_the_key_and_a_volume_from_it_too(ec2: Any, key: str) -
     assert volume(ec2, SnapshotId=snapshot["SnapshotId"])["KmsKeyId"] == key
 
 
+def test_restoring_takes_the_key_of_the_snapshot(engine: Engine, ec2: Any, key: str) -> None:
+    other = engine.key(engine.account_statement())
+    made = volume(ec2, Encrypted=True, KmsKeyId=key)
+    snapshot = ec2.create_snapshot(VolumeId=made["VolumeId"])["SnapshotId"]
+    only_new = engine.client(
+        "ec2", engine.role(EC2_ALL, GRANT, allow(*NEW), allow("kms:Decrypt", Resource=other))
+    )
+    with refused("UnauthorizedOperation", "kms:Decrypt", key):
+        volume(only_new, SnapshotId=snapshot, Encrypted=True, KmsKeyId=other)
+    assert volume(ec2, SnapshotId=snapshot, Encrypted=True, KmsKeyId=other)["KmsKeyId"] == other
+
+
 def test_a_copy_keeps_the_key_or_takes_another(ec2: Any, engine: Engine, key: str) -> None:
     other = engine.key(engine.account_statement())
     source = ec2.create_snapshot(VolumeId=volume(ec2, Encrypted=True, KmsKeyId=key)["VolumeId"])["SnapshotId"]
