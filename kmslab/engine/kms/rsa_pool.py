@@ -10,6 +10,8 @@ _EXPONENT = 65537
 _STOCK = {4096: 1, 2048: 1}
 """How many keys of each size to keep ready."""
 
+_REST_SECONDS = 10.0
+
 _ready: dict[int, deque[Any]] = defaultdict(deque)
 _lock = threading.Lock()
 _filling = threading.Event()
@@ -21,16 +23,19 @@ def take(bits: int) -> Any:
         key = _ready[bits].popleft() if _ready[bits] else None
     if key is None:
         return _generate(bits)
-    fill()
+    # Whoever needed this one is busy: making the next would compete for the processor.
+    fill(after=_REST_SECONDS)
     return key
 
 
-def fill() -> None:
-    """Start to fill the stock in the background; one filler at a time."""
+def fill(*, after: float = 0.0) -> None:
+    """Fill the stock in the background, in so many seconds; one filler at a time."""
     if _filling.is_set():
         return
     _filling.set()
-    threading.Thread(target=_fill, name="rsa-pool", daemon=True).start()
+    filler = threading.Timer(after, _fill)
+    filler.daemon = True
+    filler.start()
 
 
 def _fill() -> None:
