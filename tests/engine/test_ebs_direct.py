@@ -272,3 +272,16 @@ def test_stored_blocks_are_ciphertext(inside: object, block: bytes) -> None:
     assert block[:64] not in stored
     assert len(stored) > SIZE
     assert blocks.read("snap-0a", 3) == block
+
+
+def test_the_blocks_of_a_deleted_snapshot_are_not_kept(inside: object, block: bytes) -> None:
+    from ministack.services import ec2
+
+    from kmslab.engine.ebs import blocks, snapshots, store
+
+    snapshots.record("snap-0b", 1, description="", key="", state="completed")
+    blocks.start("snap-0b", "")
+    blocks.write("snap-0b", 0, block)
+    assert store.BLOCKS["snap-0b"]["blocks"] == {"0": block}
+    ec2._delete_snapshot({"SnapshotId": ["snap-0b"]})
+    assert "snap-0b" not in store.BLOCKS
