@@ -51,7 +51,11 @@ DESCRIBE = allow(
 
 
 def data_owner() -> list[Json]:
-    """Statements of the data owner: make and remove volumes and snapshots, write and read blocks."""
+    """Statements of the data owner: make and remove volumes and snapshots, write and read blocks.
+
+    They reach every volume and snapshot of the account, tagged or not: what is under another key stays
+    closed, what is not encrypted at all does not. A sandbox account holds nothing of the second kind.
+    """
     return [
         DESCRIBE,
         allow(
