@@ -88,7 +88,7 @@ def the_admin_has_a_boundary(lab: Lab) -> str:
     return f"the boundary is {found}"
 
 
-@check(guide=GUIDE, controls=("prowler:iam_policy_allows_privilege_escalation",))
+@check(guide=GUIDE)
 def the_boundary_protects_itself(lab: Lab) -> str:
     """The permissions boundary forbids the user it binds to change it or to take it off.
 
@@ -125,7 +125,7 @@ def _reaches(lab: Lab, statement: Statement, action: str) -> bool:
     )
 
 
-@check(guide=GUIDE, controls=("prowler:iam_administrator_access_with_mfa",))
+@check(guide=GUIDE)
 def nothing_without_mfa(lab: Lab) -> str:
     """A policy denies the admin user everything without MFA but setting MFA up.
 
@@ -150,9 +150,7 @@ def _without_mfa(statement: Statement) -> bool:
     return statement.conditions == {("boolifexists", MFA.lower()): ("false",)}
 
 
-@check(
-    guide=GUIDE, needs={Capability.POLICY_SIMULATION}, controls=("prowler:iam_administrator_access_with_mfa",)
-)
+@check(guide=GUIDE, needs={Capability.POLICY_SIMULATION})
 def iam_says_no_without_mfa(lab: Lab) -> str:
     """IAM's own policy simulator allows the admin user's requests with MFA and denies them without.
 
@@ -169,11 +167,7 @@ def iam_says_no_without_mfa(lab: Lab) -> str:
     return "allowed with MFA, explicitDeny without: " + ", ".join(actions)
 
 
-@check(
-    guide=GUIDE,
-    needs={Capability.POLICY_SIMULATION},
-    controls=("prowler:iam_policy_allows_privilege_escalation",),
-)
+@check(guide=GUIDE, needs={Capability.POLICY_SIMULATION})
 def iam_says_the_boundary_stays(lab: Lab) -> str:
     """IAM's own policy simulator denies the admin user, even with MFA, to touch the boundary.
 

@@ -60,7 +60,10 @@ def _policies(lab: Lab) -> Iterator[tuple[str, Statement]]:
                 yield expected.name, statement
 
 
-@check(guide=GUIDE, controls=("KMS.5", "prowler:kms_key_not_publicly_accessible"))
+@check(
+    guide=GUIDE,
+    controls=("KMS.5", "config:kms-key-policy-no-public-access", "prowler:kms_key_not_publicly_accessible"),
+)
 def no_key_is_public(lab: Lab) -> str:
     """No key policy names everyone, or another account.
 

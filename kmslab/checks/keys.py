@@ -124,7 +124,15 @@ def every_key_is_tagged(lab: Lab) -> str:
     return f"{len(keys)} keys tagged {PREFIX_TAG}={lab.prefix}"
 
 
-@check(guide=GUIDE, controls=("KMS.4", "prowler:kms_cmk_rotation_enabled", "cdk-nag:AwsSolutions-KMS5"))
+@check(
+    guide=GUIDE,
+    controls=(
+        "KMS.4",
+        "config:cmk-backing-key-rotation-enabled",
+        "prowler:kms_cmk_rotation_enabled",
+        "cdk-nag:AwsSolutions-KMS5",
+    ),
+)
 def rotation_is_on_where_it_can_be(lab: Lab) -> str:
     """Every symmetric key whose material KMS made is rotated by KMS.
 
