@@ -164,6 +164,7 @@ def test_every_hook_of_the_core_is_listed_with_its_purpose(inside: Identity) -> 
     }
     assert core == {
         "app.SERVICE_REGISTRY[kmslab]",
+        "app._dispatch_service_request",
         "app._loaded_modules[kmslab]",
         "app._maybe_record_cloudtrail",
         "app._state_map[kmslab]",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -226,6 +227,18 @@ def test_a_key_without_public_part_gives_none(
 def test_the_last_use_is_remembered(kms: Any, make_key: Callable[..., str]) -> None:
     key = make_key()
     assert "KeyLastUsage" not in kms.get_key_last_usage(KeyId=key)
-    kms.encrypt(KeyId=key, Plaintext=b"x")
+    used = kms.encrypt(KeyId=key, Plaintext=b"x")
     kms.describe_key(KeyId=key)
-    assert kms.get_key_last_usage(KeyId=key)["KeyLastUsage"]["Operation"] == "Encrypt"
+    last = kms.get_key_last_usage(KeyId=key)["KeyLastUsage"]
+    assert (last["Operation"], last["KmsRequestId"]) == ("Encrypt", used["ResponseMetadata"]["RequestId"])
+
+
+def test_the_trail_names_the_request_as_the_client_does(
+    engine: Engine, kms: Any, make_key: Callable[..., str]
+) -> None:
+    key = make_key()
+    sent = kms.encrypt(KeyId=key, Plaintext=b"x")["ResponseMetadata"]["RequestId"]
+    wanted = [{"AttributeKey": "ResourceName", "AttributeValue": key}]
+    events = engine.client("cloudtrail").lookup_events(LookupAttributes=wanted)["Events"]
+    (record,) = [json.loads(event["CloudTrailEvent"]) for event in events if event["EventName"] == "Encrypt"]
+    assert record["requestID"] == sent

@@ -13,6 +13,9 @@ CALLER: ContextVar[str] = ContextVar("kmslab_caller", default="")
 """Access key id of the HTTP request, set by the server; empty for anonymous requests and for
 MiniStack's own threads, which nobody called."""
 
+REQUEST_ID: ContextVar[str] = ContextVar("kmslab_request_id", default="")
+"""The id that the current request's answer carries, so that the trail can name it too."""
+
 ACTING_ROLE: ContextVar[str] = ContextVar("kmslab_acting_role", default="")
 """ARN of the role that a service acts as instead of the request's caller: CloudFormation's
 execution role. Its identity policies and the key policies are evaluated; its trust is not."""

@@ -6,6 +6,7 @@ import os
 import time
 from typing import TYPE_CHECKING, Any
 
+from kmslab.engine.authorization.caller import REQUEST_ID
 from kmslab.engine.kms import envelope, material, records, specs
 from kmslab.engine.kms.errors import KmsError, invalid, invalid_ciphertext, unsupported
 from kmslab.engine.kms.service import Call, operation
@@ -47,7 +48,11 @@ def require_algorithm(key: KeyRecord, algorithm: str) -> None:
 
 def note_use(key: KeyRecord, call: Call) -> None:
     """Remember the key's last cryptographic use, for GetKeyLastUsage."""
-    key["last_usage"] = {"Operation": call.operation, "Timestamp": round(time.time(), 3)}
+    key["last_usage"] = {
+        "Operation": call.operation,
+        "Timestamp": round(time.time(), 3),
+        "KmsRequestId": REQUEST_ID.get(),
+    }
 
 
 def _oaep(algorithm: str) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kmslab.engine.authorization.caller import CALLER
+from kmslab.engine.authorization.caller import CALLER, REQUEST_ID
 from kmslab.engine.kms import (  # noqa: F401  # importing a room registers its operations
     agreement,
     aliases,
@@ -46,6 +46,9 @@ def install() -> None:
     extend(kms, "get_state")(get_state)
     extend(kms, "load_persisted_state", "data")(load_state)
     extend(app, "_maybe_record_cloudtrail", "service")(record_once)
+    extend(
+        app, "_dispatch_service_request", "method", "path", "headers", "body", "query_params", "request_id"
+    )(remember_request_id)
 
 
 def create_key(_stock: Any, data: dict[str, Any]) -> Any:
@@ -106,3 +109,11 @@ def record_once(stock: Any, service_name: str, *args: Any, **kwargs: Any) -> Non
     """Leave KMS calls out of MiniStack's own trail: the KMS room publishes each with its outcome."""
     if service_name != "kms":
         stock(service_name, *args, **kwargs)
+
+
+async def remember_request_id(
+    stock: Any, method: str, path: str, headers: Any, body: bytes, query_params: Any, request_id: str
+) -> Any:
+    """Let the trail's records carry the id that the client sees in the answer."""
+    REQUEST_ID.set(request_id)
+    return await stock(method, path, headers, body, query_params, request_id)

@@ -182,9 +182,7 @@ def operation(name: str) -> Callable[[Callable[[Call], dict[str, Any]]], Callabl
     return register
 
 
-def perform(
-    name: str, parameters: Any, *, access_key: str = "", via_service: str = "", request_id: str = ""
-) -> dict[str, Any]:
+def perform(name: str, parameters: Any, *, access_key: str = "", via_service: str = "") -> dict[str, Any]:
     """Validate, authorize and run one operation, and publish it.
 
     Args:
@@ -192,7 +190,6 @@ def perform(
         parameters: as in the JSON request: blobs in base64.
         access_key: who calls; the acting role counts before it.
         via_service: the service that calls for its caller (``cloudformation``), or empty.
-        request_id: the client's request id.
 
     Returns: the response's members; blobs are bytes.
 
@@ -214,11 +211,11 @@ def perform(
         error = failure.refusal
         raise
     finally:
-        _publish(call, answer, error, request_id)
+        _publish(call, answer, error)
     return answer
 
 
-def _publish(call: Call, answer: Mapping[str, Any], error: Refusal | None, request_id: str) -> None:
+def _publish(call: Call, answer: Mapping[str, Any], error: Refusal | None) -> None:
     read_only = call.operation not in CHANGING
     changes = (
         None
@@ -237,7 +234,7 @@ def _publish(call: Call, answer: Mapping[str, Any], error: Refusal | None, reque
             error=error,
             invoked_by=f"{call.via_service}.amazonaws.com" if call.via_service else "",
             read_only=read_only,
-            request_id=request_id,
+            request_id="" if call.via_service else callers.REQUEST_ID.get(),
         )
     )
 
@@ -285,15 +282,12 @@ async def handle_request(
     except ValueError:
         return _answer(400, {"__type": "SerializationException"})
     # The key whose signature was verified, and no other that the request may name.
-    arguments = {
-        "access_key": iam_evaluator._verified_key.get(),
-        "request_id": headers.get("x-amzn-requestid", ""),
-    }
+    access_key = iam_evaluator._verified_key.get()
     try:
         if name in _SLOW:
-            members = await asyncio.to_thread(perform, name, parameters, **arguments)
+            members = await asyncio.to_thread(perform, name, parameters, access_key=access_key)
         else:
-            members = perform(name, parameters, **arguments)
+            members = perform(name, parameters, access_key=access_key)
     except KmsError as failure:
         return error_answer(failure.refusal)
     return _answer(200, members)
