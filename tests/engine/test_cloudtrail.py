@@ -108,6 +108,7 @@ def test_object_level_calls_are_not_in_the_event_history(engine: Engine, trail: 
     s3, bucket = engine.client("s3"), f"bucket-{uuid.uuid4().hex[:16]}"
     s3.create_bucket(Bucket=bucket)
     s3.put_object(Bucket=bucket, Key="a", Body=b"")
+    s3.list_objects_v2(Bucket=bucket)
     s3.put_bucket_encryption(
         Bucket=bucket,
         ServerSideEncryptionConfiguration={
@@ -116,6 +117,22 @@ def test_object_level_calls_are_not_in_the_event_history(engine: Engine, trail: 
     )
     names = {event["eventName"] for event in events(trail, "ResourceName", bucket)}
     assert names == {"CreateBucket", "PutBucketEncryption"}
+
+
+def test_what_iam_refuses_of_another_service_is_recorded(engine: Engine, trail: Any) -> None:
+    role, bucket = engine.role(allow("kms:ListKeys")), f"bucket-{uuid.uuid4().hex[:16]}"
+    engine.client("s3").create_bucket(Bucket=bucket)
+    with refused("AccessDenied"):
+        engine.client("s3", role).get_bucket_encryption(Bucket=bucket)
+    with refused("UnauthorizedOperation"):
+        engine.client("ec2", role).describe_volumes()
+    with refused("AccessDenied"):
+        engine.client("s3", role).get_object(Bucket=bucket, Key="a")
+    found = events(trail, "AccessKeyId", role.credentials.access_key_id)
+    assert {(event["eventName"], event["errorCode"]) for event in found} == {
+        ("GetBucketEncryption", "AccessDenied"),
+        ("DescribeVolumes", "AccessDenied"),
+    }
 
 
 def test_other_services_secrets_are_hidden(engine: Engine, trail: Any) -> None:

@@ -25,6 +25,12 @@ API_NAMES = {
 """S3 operations that are named otherwise than the IAM action they need."""
 
 
+def api_name(action: str) -> str:
+    """The API operation of an IAM action: ``s3:PutEncryptionConfiguration`` is PutBucketEncryption."""
+    name = action.partition(":")[2]
+    return API_NAMES.get(name, name)
+
+
 def install() -> None:
     """Name S3's and EBS's events."""
 
@@ -42,5 +48,4 @@ def install() -> None:
         if not bucket_level and service != "ebs":
             return stock(service, method, path, headers, query_params)
         action = iam_actions.extract_iam_action(service, method, path, headers, b"", query_params) or ""
-        name = action.partition(":")[2]
-        return API_NAMES.get(name, name) or stock(service, method, path, headers, query_params)
+        return api_name(action) or stock(service, method, path, headers, query_params)

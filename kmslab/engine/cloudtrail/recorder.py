@@ -10,13 +10,15 @@ import json
 import time
 from typing import TYPE_CHECKING, Any
 
-from ministack.core import iam_evaluator
+from ministack.core import iam_actions, iam_evaluator
 from ministack.core.responses import get_account_id, get_region, new_uuid
 from ministack.services import cloudtrail
 
 from kmslab.engine import events
+from kmslab.engine.authorization.caller import CALLER
 from kmslab.engine.cloudtrail import alarms
 from kmslab.engine.cloudtrail.identity import user_identity, user_name
+from kmslab.engine.cloudtrail.names import api_name
 from kmslab.engine.hooks import extend
 
 if TYPE_CHECKING:
@@ -26,8 +28,15 @@ if TYPE_CHECKING:
 
 KEY_TYPE = "AWS::KMS::Key"
 S3_OBJECT = "AWS::S3::Object"
-DATA_EVENTS = frozenset({"GetSnapshotBlock", "PutSnapshotBlock", "ListSnapshotBlocks", "ListChangedBlocks"})
-"""Object-level calls outside S3: not in the event history, which holds management events."""
+DATA_EVENTS = frozenset(
+    {
+        *("GetSnapshotBlock", "PutSnapshotBlock", "ListSnapshotBlocks", "ListChangedBlocks"),
+        *("ListObjects", "ListObjectVersions", "Invoke", "Publish", "PublishBatch"),
+        *("SendMessage", "SendMessageBatch", "ReceiveMessage", "DeleteMessage", "DeleteMessageBatch"),
+    }
+)
+"""Calls on what a resource holds: not in the event history, which has management events only (CloudTrail
+User Guide, "Logging data events"); calls on S3 objects are told by their resource."""
 _HIDDEN = {
     "ssm": ("Value",),
     "iam": ("Password", "OldPassword", "NewPassword"),
@@ -154,8 +163,33 @@ def _record_event(
     )
 
 
+def _access_denied_response(
+    stock: Callable[..., Any], service: str, action: str, principal_arn: str, request_id: str, **details: Any
+) -> Any:
+    """Record what IAM refused too; MiniStack notices only what it let through."""
+    response = stock(service, action, principal_arn, request_id, **details)
+    resource = str(details.get("resource_arn", ""))
+    name = api_name(action)
+    on_object = service == "s3" and "/" in resource
+    if service != "kms" and name not in DATA_EVENTS and not on_object and not details.get("error_code"):
+        append(
+            service,
+            name,
+            user_identity(CALLER.get()),
+            parameters=None,
+            resources=[],
+            read_only=cloudtrail._is_readonly("POST", name) == "true",
+            error=("AccessDenied", f"User: {principal_arn} is not authorized to perform: {action}"),
+            request_id=request_id,
+        )
+    return response
+
+
 def install() -> None:
     """Record what the rooms publish and what MiniStack notices."""
+    extend(iam_actions, "access_denied_response", "service", "action", "principal_arn", "request_id")(
+        _access_denied_response
+    )
     extend(cloudtrail, "record_event", "service", "event_name", "username", "access_key_id", "resources")(
         _record_event
     )

@@ -56,7 +56,10 @@ def _bucket_refusal(bucket: str, prefix: str, trail_arn: str) -> Any:
 
 
 def _key_refusal(key_ref: str, bucket: str, trail_arn: str) -> Any:
-    context = {"aws:cloudtrail:arn": trail_arn, "aws:s3:arn": f"arn:aws:s3:::{bucket}/AWSLogs/{get_account_id()}"}
+    context = {
+        "aws:cloudtrail:arn": trail_arn,
+        "aws:s3:arn": f"arn:aws:s3:::{bucket}/AWSLogs/{get_account_id()}",
+    }
     _, refused = use_key(
         "cloudtrail",
         "GenerateDataKey",
