@@ -146,9 +146,8 @@ def _parameters(access: Access, _: LabOutputs) -> Iterator[Removal]:
 def _grants(access: Access, outputs: LabOutputs) -> Iterator[Removal]:
     """Grants on the app key under the name that checks give them."""
     kms, key = access.client(Persona.DATA_OWNER, "kms"), outputs.key_app
-    for grant in kms.list_grants(KeyId=key)["Grants"]:
-        if grant.get("Name") == GRANT_NAME:
-            grant_id = grant["GrantId"]
+    for page in kms.get_paginator("list_grants").paginate(KeyId=key):
+        for grant_id in (grant["GrantId"] for grant in page["Grants"] if grant.get("Name") == GRANT_NAME):
             yield f"grant {grant_id[:8]}", partial(kms.revoke_grant, KeyId=key, GrantId=grant_id)
 
 
