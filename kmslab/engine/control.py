@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -109,22 +109,24 @@ def stop(home: Path) -> bool:
         LabError: it does not end.
     """
     folder = home / "engine"
-    running = status(home)
-    if running is None:
+    if not folder.is_dir():
         return False
-    try:
-        os.kill(running.pid, signal.SIGTERM)
-    except ProcessLookupError:
-        return True
-    deadline = time.monotonic() + STOP_SECONDS
-    while _alive(folder):
-        if time.monotonic() > deadline:
-            raise LabError(
-                f"the engine (process {running.pid}) does not stop",
-                hint=f"see {log_file(home)}; end it with: kill -9 {running.pid}",
-                exit_code=ExitCode.ENGINE,
-            )
-        time.sleep(_POLL_SECONDS)
+    # A start that is under way is waited for: its engine is to be stopped, not to be missed.
+    with _starting(folder):
+        running = status(home)
+        if running is None:
+            return False
+        with suppress(ProcessLookupError):
+            os.kill(running.pid, signal.SIGTERM)
+        deadline = time.monotonic() + STOP_SECONDS
+        while _alive(folder):
+            if time.monotonic() > deadline:
+                raise LabError(
+                    f"the engine (process {running.pid}) does not stop",
+                    hint=f"see {log_file(home)}; end it with: kill -9 {running.pid}",
+                    exit_code=ExitCode.ENGINE,
+                )
+            time.sleep(_POLL_SECONDS)
     return True
 
 

@@ -93,6 +93,18 @@ def test_two_starts_at_once_give_one_engine(home: Path) -> None:
     assert first == second
 
 
+def test_a_stop_during_a_start_stops_the_engine_that_comes(home: Path) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        starting = pool.submit(control.start, home)
+        while not (home / "engine" / "start.lock").exists():
+            pass
+        while not control._alive(home / "engine"):
+            pass
+        assert control.stop(home) is True
+        assert starting.result().pid > 0
+    assert control.status(home) is None
+
+
 def test_a_fixed_port_is_used_and_a_taken_one_refused(home: Path, tmp_path: Path) -> None:
     running = control.start(home)
     port = int(running.endpoint_url.rsplit(":", 1)[1])
