@@ -90,7 +90,7 @@ class Deployment:
             stacks = self._settled()
             self._remove_secure_string()
             if stacks:
-                self._destroy(self._digest(), stacks)
+                self._destroy(stacks)
                 for stack in read_stacks(self.access).values():
                     raise half_deployed(stack)
             self._record.unlink(missing_ok=True)
@@ -144,9 +144,11 @@ class Deployment:
         standing = {stack.name: stack.stack_id for stack in read_stacks(self.access).values()}
         self._record.write_text(json.dumps({"inputs": digest, "stacks": standing}), encoding="utf-8")
 
-    def _destroy(self, digest: str, stacks: Mapping[str, Stack]) -> None:
+    def _destroy(self, stacks: Mapping[str, Stack]) -> None:
         with CdkCli(self.project, self.access.target) as cli:
-            self._synthesize(cli, digest)
+            # A destruction asks the assembly for names only: an older one serves, even if the app is broken now.
+            if not stacks.keys() <= synthesis.resource_counts(self.project).keys():
+                self._synthesize(cli, self._digest())
             for name in stacks:
                 self.progress.begin(name, "waiting")
             self._cdk(

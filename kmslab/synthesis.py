@@ -59,7 +59,9 @@ def synthesize(project: Project, cli: CdkCli, context: Mapping[str, str], digest
 
 
 def resource_counts(project: Project) -> dict[str, int]:
-    """Return how many resources each stack of the cloud assembly has, by the stack's name."""
+    """Return how many resources each stack of the cloud assembly has, by the stack's name; empty without one."""
+    if not (project.assembly / STAMP).is_file():
+        return {}
     manifest = json.loads((project.assembly / "manifest.json").read_text(encoding="utf-8"))
     counts = {}
     for name, artifact in manifest["artifacts"].items():

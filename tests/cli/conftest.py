@@ -1,12 +1,16 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import pytest
 
+from kmslab import deployment as module
+from kmslab.deployment import Deployment
 from kmslab.project import Project
 from kmslab.toolchain import Node
+from tests.checks.fakes import PREFIX, FakeAccess
+from tests.cli.cloud import Cloud
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -62,3 +66,27 @@ def _python() -> Path:
 
 
 PYTHON = _python()
+
+
+@pytest.fixture
+def cloud(project: Project, monkeypatch: pytest.MonkeyPatch) -> Cloud:
+    fake = Cloud(project)
+
+    class Cli:
+        def __init__(self, *_: object) -> None:
+            self.run = fake.run
+
+        def __enter__(self) -> Self:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            fake.commands.append(["ended"])
+            fake.ended.set()
+
+    monkeypatch.setattr(module, "CdkCli", Cli)
+    return fake
+
+
+@pytest.fixture
+def lab(project: Project, cloud: Cloud, recorder: Recorder) -> Deployment:
+    return Deployment(project, FakeAccess(cloud.world), {"kmslab.prefix": PREFIX}, recorder)

@@ -1,127 +1,26 @@
 from __future__ import annotations
 
+import shutil
 import threading
 import time
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING
 
 import pytest
 
 from kmslab import deployment as module
 from kmslab.cdk import CdkError
-from kmslab.deployed import read_outputs
 from kmslab.deployment import Deployment, exclusively
 from kmslab.model.errors import ExitCode, LabError
-from kmslab.model.outputs import LabOutputs, LabStack
-from tests.checks.fakes import ACCOUNT, OUTPUTS, PREFIX, REGION, FakeAccess, Refusal, Request, World
+from kmslab.model.outputs import LabOutputs
+from tests.checks.fakes import ACCOUNT, OUTPUTS, PREFIX, REGION
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from pathlib import Path
-
     from kmslab.project import Project
+    from tests.cli.cloud import Cloud
     from tests.cli.conftest import Recorder
 
 PARAMETER = f"/{PREFIX}/secure-string"
 ENVIRONMENT = f"aws://{ACCOUNT}/{REGION}"
-
-
-class Cloud:
-    """CloudFormation and Parameter Store of a fake account, and the CDK CLI that changes them."""
-
-    def __init__(self, project: Project) -> None:
-        self.project = project
-        self.stacks: dict[str, dict[str, Any]] = {}
-        self.parameters: dict[str, str] = {}
-        self.commands: list[list[str]] = []
-        self.during: Callable[[str], None] = lambda _: None
-        self.ended = threading.Event()
-        self.creations = 0
-        self.world = World()
-        self.world.answers("cloudformation:DescribeStacks", self._describe_stacks)
-        self.world.answers("ssm:DescribeParameters", self._describe_parameters)
-        self.world.answers("ssm:PutParameter", self._put_parameter)
-        self.world.answers("ssm:DeleteParameter", self._delete)
-        self.world.answers("ssm:DeleteParameters", self._delete)
-
-    def add(
-        self, name: str, status: str = "CREATE_COMPLETE", *, tags: Mapping[str, str] | None = None
-    ) -> None:
-        self.creations += 1
-        part = name.removeprefix(f"{PREFIX}-")
-        outputs = [
-            {"OutputKey": output.logical_id, "OutputValue": OUTPUTS.value_of(output)}
-            for output in LabOutputs.all()
-            if output.stack == part and status.endswith("COMPLETE")
-        ]
-        tags = {"kmslab:prefix": PREFIX} if tags is None else tags
-        self.stacks[name] = {
-            "StackName": name,
-            "StackId": f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{name}/{self.creations}",
-            "StackStatus": status,
-            "Outputs": outputs,
-            "Tags": [{"Key": key, "Value": value} for key, value in tags.items()],
-        }
-
-    def add_all(self) -> None:
-        for stack in LabStack:
-            if stack is not LabStack.NETWORK:
-                self.add(f"{PREFIX}-{stack}")
-
-    def run(self, *arguments: str, log: Path, folder: Path | None = None, **_: Any) -> None:
-        self.commands.append([*arguments, *([f"in {folder.name}"] if folder else [])])
-        log.touch()
-        self.during(arguments[0])
-        if arguments[0] == "bootstrap":
-            self.add("CDKToolkit", tags={})
-        elif arguments[0] == "synth":
-            self.project.assembly.mkdir(parents=True)
-            (self.project.assembly / "manifest.json").write_text('{"artifacts": {}}')
-        elif arguments[0] == "deploy":
-            self.add_all()
-        elif arguments[0] == "destroy":
-            self.stacks = {name: stack for name, stack in self.stacks.items() if name == "CDKToolkit"}
-
-    def _describe_stacks(self, request: Request) -> dict[str, Any]:
-        wanted = request.get("StackName")
-        if wanted and wanted not in self.stacks:
-            raise Refusal("ValidationError", f"Stack with id {wanted} does not exist")
-        return {"Stacks": [self.stacks[wanted]] if wanted else list(self.stacks.values())}
-
-    def _describe_parameters(self, _: Request) -> dict[str, Any]:
-        return {"Parameters": [{"Name": name, "KeyId": key} for name, key in self.parameters.items()]}
-
-    def _put_parameter(self, request: Request) -> dict[str, Any]:
-        self.parameters[request["Name"]] = request["KeyId"]
-        return {"Version": 1}
-
-    def _delete(self, request: Request) -> dict[str, Any]:
-        for name in request.get("Names") or [request["Name"]]:
-            self.parameters.pop(name, None)
-        return {}
-
-
-@pytest.fixture
-def cloud(project: Project, monkeypatch: pytest.MonkeyPatch) -> Cloud:
-    fake = Cloud(project)
-
-    class Cli:
-        def __init__(self, *_: object) -> None:
-            self.run = fake.run
-
-        def __enter__(self) -> Self:
-            return self
-
-        def __exit__(self, *_: object) -> None:
-            fake.commands.append(["ended"])
-            fake.ended.set()
-
-    monkeypatch.setattr(module, "CdkCli", Cli)
-    return fake
-
-
-@pytest.fixture
-def lab(project: Project, cloud: Cloud, recorder: Recorder) -> Deployment:
-    return Deployment(project, FakeAccess(cloud.world), {"kmslab.prefix": PREFIX}, recorder)
 
 
 def did(cloud: Cloud) -> list[str]:
@@ -334,14 +233,33 @@ def test_down_says_which_stack_it_could_not_remove(
 ) -> None:
     lab.up()
 
-    def stuck(_: object, digest: str, stacks: object) -> None:
-        del digest, stacks
+    def stuck(*_: object) -> None:
         cloud.stacks = {}
         cloud.add(f"{PREFIX}-storage", "DELETE_FAILED")
 
     monkeypatch.setattr(Deployment, "_destroy", stuck)
     with pytest.raises(LabError, match=r"Stack kms-lab-storage is only half deployed \(DELETE_FAILED\)"):
         lab.down()
+
+
+def test_down_needs_no_new_synthesis_while_the_old_one_names_every_stack(
+    project: Project, cloud: Cloud, lab: Deployment
+) -> None:
+    lab.up()
+    did(cloud)
+    (project.root / "app.py").write_text("broken")
+    lab.down()
+    assert did(cloud) == ["destroy"]
+
+
+def test_down_synthesizes_where_the_old_assembly_is_gone(
+    project: Project, cloud: Cloud, lab: Deployment
+) -> None:
+    lab.up()
+    did(cloud)
+    shutil.rmtree(project.assembly)
+    lab.down()
+    assert did(cloud) == ["destroy", "synth"]
 
 
 def test_up_after_down_deploys_again(cloud: Cloud, lab: Deployment) -> None:
@@ -377,41 +295,3 @@ def test_a_patient_command_waits_for_its_turn(project: Project) -> None:
         order.append("second")
     first.join()
     assert order == ["first", "second"]
-
-
-def test_outputs_of_a_missing_stack(cloud: Cloud, lab: Deployment) -> None:
-    cloud.add_all()
-    del cloud.stacks[f"{PREFIX}-audit"]
-    with pytest.raises(LabError) as caught:
-        read_outputs(lab.access)
-    assert caught.value.message == f"Stack {PREFIX}-audit is not deployed in {REGION}."
-    assert caught.value.exit_code is ExitCode.TARGET
-
-
-def test_outputs_of_a_half_deployed_stack(cloud: Cloud, lab: Deployment) -> None:
-    cloud.add_all()
-    cloud.add(f"{PREFIX}-audit", "ROLLBACK_COMPLETE")
-    cloud.stacks[f"{PREFIX}-audit"]["StackStatusReason"] = "The following\nresource(s) failed"
-    with pytest.raises(LabError) as caught:
-        read_outputs(lab.access)
-    assert caught.value.message == (
-        f"Stack {PREFIX}-audit is only half deployed (ROLLBACK_COMPLETE): The following resource(s) failed"
-    )
-    assert caught.value.exit_code is ExitCode.DEPLOYMENT
-
-
-def test_outputs_of_another_release(cloud: Cloud, lab: Deployment) -> None:
-    cloud.add_all()
-    cloud.stacks[f"{PREFIX}-keys"]["Outputs"] = []
-    with pytest.raises(LabError, match="The deployed stacks do not export key_s3, key_ebs, ") as caught:
-        read_outputs(lab.access)
-    assert caught.value.exit_code is ExitCode.TARGET
-
-
-def test_outputs_of_a_whole_lab(cloud: Cloud, lab: Deployment) -> None:
-    cloud.add_all()
-    outputs = read_outputs(lab.access)
-    exported = [output for output in LabOutputs.all() if output.stack is not LabStack.NETWORK]
-    assert [outputs.value_of(output) for output in exported] == [
-        OUTPUTS.value_of(output) for output in exported
-    ]

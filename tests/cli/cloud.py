@@ -1,0 +1,96 @@
+"""A fake account's CloudFormation and Parameter Store, and a CDK CLI that changes them."""
+
+from __future__ import annotations
+
+import json
+import threading
+from typing import TYPE_CHECKING, Any
+
+from kmslab.model.outputs import LabOutputs, LabStack
+from tests.checks.fakes import ACCOUNT, OUTPUTS, PREFIX, REGION, Refusal, Request, World
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from kmslab.project import Project
+
+
+class Cloud:
+    """CloudFormation and Parameter Store of a fake account, and the CDK CLI that changes them."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self.stacks: dict[str, dict[str, Any]] = {}
+        self.parameters: dict[str, str] = {}
+        self.commands: list[list[str]] = []
+        self.during: Callable[[str], None] = lambda _: None
+        self.ended = threading.Event()
+        self.creations = 0
+        self.world = World()
+        self.world.answers("cloudformation:DescribeStacks", self._describe_stacks)
+        self.world.answers("ssm:DescribeParameters", self._describe_parameters)
+        self.world.answers("ssm:PutParameter", self._put_parameter)
+        self.world.answers("ssm:DeleteParameter", self._delete)
+        self.world.answers("ssm:DeleteParameters", self._delete)
+
+    def add(
+        self, name: str, status: str = "CREATE_COMPLETE", *, tags: Mapping[str, str] | None = None
+    ) -> None:
+        self.creations += 1
+        part = name.removeprefix(f"{PREFIX}-")
+        outputs = [
+            {"OutputKey": output.logical_id, "OutputValue": OUTPUTS.value_of(output)}
+            for output in LabOutputs.all()
+            if output.stack == part and status.endswith("COMPLETE")
+        ]
+        tags = {"kmslab:prefix": PREFIX} if tags is None else tags
+        self.stacks[name] = {
+            "StackName": name,
+            "StackId": f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{name}/{self.creations}",
+            "StackStatus": status,
+            "Outputs": outputs,
+            "Tags": [{"Key": key, "Value": value} for key, value in tags.items()],
+        }
+
+    def add_all(self) -> None:
+        for stack in LabStack:
+            if stack is not LabStack.NETWORK:
+                self.add(f"{PREFIX}-{stack}")
+
+    def run(self, *arguments: str, log: Path, folder: Path | None = None, **_: Any) -> None:
+        self.commands.append([*arguments, *([f"in {folder.name}"] if folder else [])])
+        log.touch()
+        self.during(arguments[0])
+        if arguments[0] == "bootstrap":
+            self.add("CDKToolkit", tags={})
+        elif arguments[0] == "synth":
+            self.project.assembly.mkdir(parents=True)
+            template = {"type": "aws:cloudformation:stack", "properties": {"templateFile": "template.json"}}
+            names = [f"{PREFIX}-{stack}" for stack in LabStack if stack is not LabStack.NETWORK]
+            (self.project.assembly / "template.json").write_text('{"Resources": {}}')
+            (self.project.assembly / "manifest.json").write_text(
+                json.dumps({"artifacts": dict.fromkeys(names, template)})
+            )
+        elif arguments[0] == "deploy":
+            self.add_all()
+        elif arguments[0] == "destroy":
+            self.stacks = {name: stack for name, stack in self.stacks.items() if name == "CDKToolkit"}
+
+    def _describe_stacks(self, request: Request) -> dict[str, Any]:
+        wanted = request.get("StackName")
+        if wanted and wanted not in self.stacks:
+            raise Refusal("ValidationError", f"Stack with id {wanted} does not exist")
+        return {"Stacks": [self.stacks[wanted]] if wanted else list(self.stacks.values())}
+
+    def _describe_parameters(self, _: Request) -> dict[str, Any]:
+        return {"Parameters": [{"Name": name, "KeyId": key} for name, key in self.parameters.items()]}
+
+    def _put_parameter(self, request: Request) -> dict[str, Any]:
+        self.parameters[request["Name"]] = request["KeyId"]
+        return {"Version": 1}
+
+    def _delete(self, request: Request) -> dict[str, Any]:
+        for name in request.get("Names") or [request["Name"]]:
+            self.parameters.pop(name, None)
+        return {}
