@@ -95,6 +95,38 @@ def test_credentials_without_a_signature_are_refused(engine: Engine, query: str)
     assert status in (400, 403)
 
 
+FORGED = [
+    ("AWS4-HMAC-SHA256 Credential={}, SignedHeaders=host, Signature=00", ""),
+    ("AWS4-HMAC-SHA256 x", ""),
+    ("AWS4-ECDSA-P256-SHA256 Credential={}, SignedHeaders=host;x-amz-region-set, Signature=00", ""),
+    ("AWS {}:x", ""),
+    ("AWS garbage", ""),
+    ("", "x-amz-credential={}&x-amz-algorithm=AWS4-HMAC-SHA256&x-amz-signature=0"),
+    ("", "awsaccesskeyid={}"),
+    ("", "AWSAccessKeyId={}&Signature=0&Expires=99999999999"),
+    ("", "X-Amz-Security-Token=x"),
+    ("", "X-Amz-Credential="),
+    ("", "X-Amz-Algorithm=AWS4-HMAC-SHA256"),
+]
+
+
+@pytest.mark.parametrize(("authorization", "query"), FORGED)
+def test_no_forged_request_is_answered(engine: Engine, authorization: str, query: str) -> None:
+    for service, method, headers, body in (
+        ("kms", "POST", LIST_KEYS, b"{}"),
+        ("iam", "POST", {"Content-Type": "application/x-www-form-urlencoded"}, LIST_USERS),
+        ("s3", "GET", {}, b""),
+    ):
+        given = (
+            {**headers, "Authorization": authorization.format(credential(engine, service))}
+            if authorization
+            else headers
+        )
+        path = f"/?{query.format(credential(engine, service))}" if query else "/"
+        status, answer = ask(engine, method, path, given, body)
+        assert status in (400, 403), (service, answer)
+
+
 def test_an_anonymous_s3_request_needs_a_policy_for_everybody(engine: Engine) -> None:
     s3 = engine.client("s3")
     s3.create_bucket(Bucket="anonymous-test")
