@@ -183,6 +183,7 @@ def test_a_rolled_back_key_is_scheduled_for_deletion(engine: Engine, role: str) 
 def test_the_stack_keeps_its_role(engine: Engine, role: str) -> None:
     body = template({"Key": ref("Key")}, Key=key(user_of_the_key(engine, role)))
     name = create(engine, body, role=role)
+    assert engine.client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]["RoleARN"] == role
     body["Resources"]["Key"]["Properties"]["Description"] = "changed"
     assert update(engine, name, body) == "UPDATE_COMPLETE"
     assert delete(engine, name) == "DELETE_COMPLETE"

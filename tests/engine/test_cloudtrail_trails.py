@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.engine.conftest import policy, refused
+from tests.engine.conftest import allow, policy, refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -128,6 +128,25 @@ def test_an_update_is_checked_too(engine: Engine, create: Callable[..., Any], na
     with refused("InsufficientEncryptionPolicyException"):
         cloudtrail.update_trail(Name=name, KmsKeyId=engine.key(engine.account_statement()))
     assert cloudtrail.update_trail(Name=name, KmsKeyId=key)["KmsKeyId"] == key
+
+
+def test_who_stops_a_trail_is_recorded(engine: Engine, create: Callable[..., Any], name: str) -> None:
+    create()
+    cloudtrail, role = engine.client("cloudtrail"), engine.role(allow("cloudtrail:StopLogging"))
+    engine.client("cloudtrail", role).stop_logging(Name=name)
+    with refused("TrailNotFoundException"):
+        engine.client("cloudtrail", role).stop_logging(Name="no-such-trail")
+    wanted = [{"AttributeKey": "AccessKeyId", "AttributeValue": role.credentials.access_key_id}]
+    found = [
+        json.loads(e["CloudTrailEvent"]) for e in cloudtrail.lookup_events(LookupAttributes=wanted)["Events"]
+    ]
+    told = [
+        (e["eventName"], e["requestParameters"]["Name"], e.get("errorCode"), e["readOnly"]) for e in found
+    ]
+    assert told == [
+        ("StopLogging", "no-such-trail", "TrailNotFoundException", False),
+        ("StopLogging", name, None, False),
+    ]
 
 
 class Alarm:

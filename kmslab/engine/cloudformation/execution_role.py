@@ -78,6 +78,17 @@ def _execute_change_set(stock: Callable[[Any], Response], params: dict[str, Any]
     return response
 
 
+def _describe_stacks(stock: Callable[[Any], Response], params: dict[str, Any]) -> Response:
+    """Tell the role that a stack was given."""
+    status, headers, body = stock(params)
+    text = body.decode() if isinstance(body, bytes) else body
+    for stack in cloudformation._stacks.values():
+        if role := stack.get("RoleARN"):
+            known = f"<StackId>{stack['StackId']}</StackId>"
+            text = text.replace(known, f"{known}<RoleARN>{role}</RoleARN>")
+    return status, headers, text
+
+
 def _refusal(role_arn: str) -> Response | None:
     """Why CloudFormation will not take on a role: it does not exist, does not trust, may not be passed."""
     if not role_arn:
@@ -120,5 +131,6 @@ def install() -> None:
     """Take over the operations that work on stacks."""
     for operation in STACK_OPERATIONS:
         extend_entry(handlers, "_ACTION_HANDLERS", operation, "params")(_run)
+    extend_entry(handlers, "_ACTION_HANDLERS", "DescribeStacks", "params")(_describe_stacks)
     extend_entry(handlers, "_ACTION_HANDLERS", "CreateChangeSet", "params")(_create_change_set)
     extend_entry(handlers, "_ACTION_HANDLERS", "ExecuteChangeSet", "params")(_execute_change_set)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import time
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from ministack.core import iam_actions, iam_evaluator
@@ -163,6 +164,30 @@ def _record_event(
     )
 
 
+async def _own_request(
+    stock: Callable[..., Any],
+    method: str,
+    path: str,
+    headers: Mapping[str, str],
+    body_bytes: bytes,
+    query_params: Mapping[str, Any],
+) -> Any:
+    """Record CloudTrail's own operations, StopLogging above all, which MiniStack leaves out."""
+    response = await stock(method, path, headers, body_bytes, query_params)
+    name = headers.get("x-amz-target", "").rpartition(".")[2]
+    failed = json.loads(response[2]) if response[0] >= HTTPStatus.BAD_REQUEST else None
+    append(
+        "cloudtrail",
+        name,
+        user_identity(CALLER.get()),
+        parameters=json.loads(body_bytes or b"{}") or None,
+        resources=[],
+        read_only=cloudtrail._is_readonly(method, name) == "true" or name == "LookupEvents",
+        error=(failed["__type"], failed["message"]) if failed else None,
+    )
+    return response
+
+
 def _access_denied_response(
     stock: Callable[..., Any], service: str, action: str, principal_arn: str, request_id: str, **details: Any
 ) -> Any:
@@ -187,6 +212,9 @@ def _access_denied_response(
 
 def install() -> None:
     """Record what the rooms publish and what MiniStack notices."""
+    extend(cloudtrail, "handle_request", "method", "path", "headers", "body_bytes", "query_params")(
+        _own_request
+    )
     extend(iam_actions, "access_denied_response", "service", "action", "principal_arn", "request_id")(
         _access_denied_response
     )
