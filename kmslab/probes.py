@@ -19,7 +19,7 @@ from kmslab.checks import direct, keys, rotation
 from kmslab.checks.registry import Check, run
 from kmslab.checks.runner import new_run_id
 from kmslab.checks.samples import temporary_tags
-from kmslab.checks.sweep import sweep
+from kmslab.checks.sweep import retire
 from kmslab.checks.temporary import scratch_key, temporary_key
 from kmslab.lab import Inconclusive, Lab
 from kmslab.model.capability import ALL, Capability
@@ -52,7 +52,7 @@ def probe(access: Access, outputs: LabOutputs) -> dict[Capability, Verdict]:
         with ThreadPoolExecutor(WORKERS, thread_name_prefix="probe") as pool:
             return dict(zip(PROBES, pool.map(look, PROBES), strict=True))
     finally:
-        sweep(access, outputs)
+        retire(access, run_id)
 
 
 def enforced(verdicts: Mapping[Capability, Verdict]) -> frozenset[Capability]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from kmslab.checks.catalogue import catalogue
 from kmslab.checks.registry import run
-from kmslab.checks.sweep import sweep
+from kmslab.checks.sweep import retire, sweep
 from kmslab.lab import Lab
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def run_all(
         capabilities: what the target enforces; a check that needs more is UNPROVABLE.
         only: words as `catalogue` takes them; empty: every check.
         on_verdict: told each verdict as it comes, one at a time, in any order.
-        on_sweep: told what each of the two sweeps removed and could not.
+        on_sweep: told what was removed before and after the checks, and what could not be.
 
     Returns: every check with its verdict, in the order of the catalogue.
 
@@ -85,15 +85,14 @@ def run_all(
                 pool.shutdown(wait=True, cancel_futures=True)
                 raise
 
-    def tidy() -> None:
-        swept = sweep(access, outputs)
+    def told(swept: Swept) -> None:
         if on_sweep:
             on_sweep(swept)
 
-    tidy()
+    told(sweep(access, outputs))
     try:
         go((check for check in checks if not check.serial), WORKERS)
         go((check for check in checks if check.serial), 1)
     finally:
-        tidy()
+        told(retire(access, run_id))
     return [(check, verdicts[check.id]) for check in checks]

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from kmslab.checks.expectations import deployed_keys
 from kmslab.checks.samples import OBJECT_PREFIX
-from kmslab.checks.temporary import GRANT_NAME, SHORTEST_WINDOW_DAYS, STOPPED_TAG, restart
+from kmslab.checks.temporary import (
+    GRANT_NAME,
+    SHORTEST_WINDOW_DAYS,
+    STOPPED_TAG,
+    discard,
+    restart,
+    scratch_keys,
+)
 from kmslab.model.naming import PREFIX_TAG, TEMPORARY_TAG
 from kmslab.model.persona import Persona
 
@@ -55,6 +62,14 @@ def sweep(access: Access, outputs: LabOutputs) -> Swept:
     return swept
 
 
+def retire(access: Access, run_id: str) -> Swept:
+    """Schedule the deletion of the keys that the checks of a run shared; the checks removed the rest."""
+    swept = Swept()
+    for arn in scratch_keys(access, run_id):
+        _remove(f"key {arn}", partial(discard, access, arn), swept)
+    return swept
+
+
 def _part(
     part: Callable[[Access, LabOutputs], Iterator[Removal]], access: Access, outputs: LabOutputs, swept: Swept
 ) -> None:
@@ -64,15 +79,22 @@ def _part(
     what = part.__name__.strip("_").replace("_", " ")
     try:
         for name, remove in part(access, outputs):
-            try:
-                remove()
-            except ClientError as error:
-                if error.response["Error"].get("Code") not in GONE:
-                    swept.problems.append(f"{name} could not be removed: {error}")
-            else:
-                swept.removed.append(name)
+            _remove(name, remove, swept)
     except (BotoCoreError, ClientError) as error:
         swept.problems.append(f"could not look for leftover {what}: {error}")
+
+
+def _remove(name: str, remove: Callable[[], object], swept: Swept) -> None:
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        remove()
+    except (BotoCoreError, ClientError) as error:
+        code = error.response["Error"].get("Code") if isinstance(error, ClientError) else ""
+        if code not in GONE:
+            swept.problems.append(f"{name} could not be removed: {error}")
+    else:
+        swept.removed.append(name)
 
 
 def _tagged(access: Access, _: LabOutputs) -> Iterator[Removal]:

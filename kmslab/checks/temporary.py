@@ -34,7 +34,7 @@ def temporary_key(lab: Lab, description: str, **parameters: Any) -> str:
     Returns: its ARN. It is scheduled for deletion when the check ends.
     """
     arn = _create(lab, description, parameters)
-    lab.undo(lambda: discard(lab, arn))
+    lab.undo(lambda: discard(lab.access, arn))
     _wait_until_known(lab, arn)
     return arn
 
@@ -42,16 +42,22 @@ def temporary_key(lab: Lab, description: str, **parameters: Any) -> str:
 def scratch_key(lab: Lab, which: str = "first") -> str:
     """Return a symmetric key that the checks of one run share and whose state none of them changes.
 
-    Made at the first call, scheduled for deletion by the sweep at the end of the run: a run
-    leaves two keys pending deletion and not one per check.
+    Made at the first call, scheduled for deletion at the end of the run (`kmslab.checks.sweep.retire`):
+    a run leaves two keys pending deletion for all these checks together.
     """
 
     def make() -> str:
         arn = _create(lab, f"the checks of one run share it ({which})", {})
+        scratch_keys(lab.access, lab.run_id).append(arn)
         _wait_until_known(lab, arn)
         return arn
 
     return lab.access.once(("scratch key", lab.run_id, which), make)
+
+
+def scratch_keys(access: Access, run_id: str) -> list[str]:
+    """ARNs of the scratch keys that a run has made so far."""
+    return access.once(("scratch keys", run_id), list[str])
 
 
 def put_own_policy(lab: Lab, key: str = "") -> None:
@@ -100,9 +106,9 @@ def restart(access: Access, key: str) -> None:
     kms.untag_resource(KeyId=key, TagKeys=[STOPPED_TAG])
 
 
-def discard(lab: Lab, arn: str) -> None:
+def discard(access: Access, arn: str) -> None:
     """Schedule the deletion of a key unless that has been done."""
-    kms = lab.client(Persona.OPERATOR, "kms")
+    kms = access.client(Persona.OPERATOR, "kms")
     if kms.describe_key(KeyId=arn)["KeyMetadata"]["KeyState"] != "PendingDeletion":
         kms.schedule_key_deletion(KeyId=arn, PendingWindowInDays=SHORTEST_WINDOW_DAYS)
 

@@ -7,12 +7,13 @@ import pytest
 
 from kmslab.checks import runner
 from kmslab.checks.registry import Check
+from kmslab.checks.temporary import scratch_key
 from kmslab.lab import Failed
 from kmslab.model.capability import ALL
 from kmslab.model.verdict import Outcome
 from tests.checks.fakes import OUTPUTS, FakeAccess
 from tests.checks.lab_world import LabWorld, good_lab
-from tests.checks.test_sweep import nothing_left_behind
+from tests.checks.test_sweep import leave_key, nothing_left_behind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -117,16 +118,30 @@ def test_all_checks_of_a_run_share_one_run_id(monkeypatch: pytest.MonkeyPatch, w
     assert ids[0] == ids[1] != ids[2]
 
 
-def test_leftovers_are_swept_before_and_after(monkeypatch: pytest.MonkeyPatch, world: LabWorld) -> None:
+def test_leftovers_go_before_and_shared_keys_after(monkeypatch: pytest.MonkeyPatch, world: LabWorld) -> None:
     swept: list[Swept] = []
+    left = leave_key(world)
+    shared: list[str] = []
 
     def look(lab: Lab) -> str:
-        assert len(swept) == 1
+        assert swept[0].removed[-1] == f"key {left}"
+        shared.append(scratch_key(lab))
+        assert world.kms.keys[shared[0]].state == "Enabled"
         return "seen"
 
-    verdicts = run(monkeypatch, world, {"a": look}, on_sweep=swept.append)
-    assert verdicts[0][1].outcome is Outcome.PASS
-    assert len(swept) == 2
+    verdicts = run(monkeypatch, world, {"a": look, "b": look}, on_sweep=swept.append)
+    assert {verdict.outcome for _, verdict in verdicts} == {Outcome.PASS}
+    assert shared[0] == shared[1]
+    assert [one.removed for one in swept[1:]] == [[f"key {shared[0]}"]]
+    assert world.kms.keys[shared[0]].state == "PendingDeletion"
+
+
+def test_a_shared_key_that_stays_is_told(monkeypatch: pytest.MonkeyPatch, world: LabWorld) -> None:
+    swept: list[Swept] = []
+    world.refuses("kms:ScheduleKeyDeletion", code="KMSInternalException")
+    run(monkeypatch, world, {"a": scratch_key}, on_sweep=swept.append)
+    assert [len(one.problems) for one in swept] == [0, 1]
+    assert "could not be removed" in swept[1].problems[0]
 
 
 def test_ctrl_c_cleans_up_and_starts_nothing_more(monkeypatch: pytest.MonkeyPatch, world: LabWorld) -> None:
