@@ -318,4 +318,5 @@ for (const Dependent of [Storage, Volumes, Secrets, Audit]) {
   new Dependent(app).addStackDependency(identity);
 }
 cdk.Tags.of(app).add("kmslab:prefix", prefix);
+for (const stack of app.node.children) stack.addStackTag("kmslab:prefix", prefix);
 app.synth();

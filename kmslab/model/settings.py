@@ -119,7 +119,7 @@ class LabSettings(_Frozen):
         Strings,
         Field(description="a comma-separated list of 12-digit account ids"),
     ] = ()
-    """The only accounts that ``kmslab --target aws`` touches; empty: it asks."""
+    """The only accounts that ``kmslab --target aws`` touches; empty: none."""
 
     @model_validator(mode="after")
     def _instance_needs_network(self) -> LabSettings:
