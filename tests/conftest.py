@@ -75,7 +75,12 @@ def deployed_lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeployedL
         assert up.returncode == 0, up.stdout + up.stderr
         env = run_kmslab(home, "env")
         assert env.returncode == 0, env.stderr
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+        # COLUMNS too: pytest-xdist sets it in its workers, and what a guide shows depends on the width.
+        inherited = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith("AWS_") and name not in {"COLUMNS", "LINES"}
+        }
         path = os.pathsep.join((str(KMSLAB.parent), os.environ["PATH"]))
         environment = {**inherited, **exported(env.stdout), "KMSLAB_HOME": str(home), "PATH": path}
         yield DeployedLab(ROOT, home, environment, up.stdout + up.stderr)
@@ -83,6 +88,7 @@ def deployed_lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeployedL
         run_kmslab(home, "engine", "stop")
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep the tests of the deployed lab in one worker of `pytest -n 2 --dist loadgroup`: one deployment."""
     for item in items:

@@ -37,6 +37,14 @@ def home(tmp_path: Path) -> Iterator[Path]:
     run_kmslab(folder, "engine", "stop")
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Children hear Ctrl-C even where the suite itself was started deaf to it, as `command &` in a script is."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def one_line(result: subprocess.CompletedProcess[str], code: ExitCode) -> str:
     """The line after `error:`; a second one may say what to do, and no more."""
     assert result.returncode == code, result.stderr
@@ -172,6 +180,7 @@ def test_another_command_holds_the_lab(deployed_lab: DeployedLab) -> None:
     assert one_line(refused, ExitCode.DEPLOYMENT) == "Another kmslab command is working on this lab."
 
 
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("moment", ["engine: starting", "synthesis: app.py", "CDKToolkit: cdk bootstrap"])
 def test_ctrl_c_while_the_lab_comes_up(home: Path, moment: str) -> None:
     environment = {**os.environ, "KMSLAB_HOME": str(home), "PYTHONUNBUFFERED": "1"}
@@ -193,6 +202,7 @@ def test_ctrl_c_while_the_lab_comes_up(home: Path, moment: str) -> None:
     assert run_kmslab(home, "engine", "start").returncode == ExitCode.OK
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_while_the_lab_is_verified(deployed_lab: DeployedLab) -> None:
     environment = {**os.environ, "KMSLAB_HOME": str(deployed_lab.home)}
     with subprocess.Popen(  # noqa: S603  # our own script
