@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import secrets
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from kmslab.checks.policy import DENY, is_everyone, statements
+from kmslab.checks.buckets import (
+    all_buckets,
+    default_encryption,
+    denies_plain_http,
+    expect_labs_key,
+    expect_policy_refuses,
+)
+from kmslab.checks.policy import statements
 from kmslab.checks.registry import check
 from kmslab.checks.samples import read_if_any, refused_soon, sample_object, soon
 from kmslab.checks.temporary import stopped
@@ -13,7 +20,6 @@ from kmslab.model.capability import Capability
 from kmslab.model.persona import Persona
 
 if TYPE_CHECKING:
-    from kmslab.checks.policy import Statement
     from kmslab.lab import Lab
 
 GUIDE = "04-s3"
@@ -37,7 +43,7 @@ def objects_are_stored_under_the_labs_key(lab: Lab) -> str:
     sample = sample_object(lab)
     sample.put()
     found = sample.head()
-    _expect_labs_key(lab, found)
+    expect_labs_key(lab, found)
     lab.expect(found.get("BucketKeyEnabled") is True, "the object does not use the Bucket Key")
     return "stored as aws:kms under the lab's key, with the Bucket Key"
 
@@ -104,7 +110,7 @@ def another_key_is_refused(lab: Lab) -> str:
     Naming the lab's key works. Naming another key is refused by the bucket policy (s3:PutObject),
     before KMS is asked: nobody can move data out of the reach of the key's administrators.
     """
-    _policy_refuses(lab, ServerSideEncryption="aws:kms", SSEKMSKeyId=lab.outputs.key_app)
+    expect_policy_refuses(lab, ServerSideEncryption="aws:kms", SSEKMSKeyId=lab.outputs.key_app)
     return "an object under the lab's key is taken, one under another key refused"
 
 
@@ -115,7 +121,7 @@ def other_encryption_is_refused(lab: Lab) -> str:
     SSE-S3 (AES256) encrypts under a key of AWS that everybody with S3 permissions can use. The bucket
     policy refuses it, while the same put with aws:kms is taken.
     """
-    _policy_refuses(lab, ServerSideEncryption="AES256")
+    expect_policy_refuses(lab, ServerSideEncryption="AES256")
     return "aws:kms is taken, AES256 refused"
 
 
@@ -125,7 +131,7 @@ def managed_key_is_refused(lab: Lab) -> str:
 
     The bucket's default key is used when no encryption is asked for, not when the key is left out.
     """
-    _policy_refuses(lab, ServerSideEncryption="aws:kms")
+    expect_policy_refuses(lab, ServerSideEncryption="aws:kms")
     return "aws:kms with the lab's key is taken, without a key refused"
 
 
@@ -198,7 +204,7 @@ def copy_encrypts_anew(lab: Lab) -> str:
     source.put(Persona.STORAGE_OPERATOR)
     copy = sample_object(lab)
     lab.allowed(Persona.DATA_OWNER, "s3:CopyObject", CopySource=source.where, **copy.where)
-    _expect_labs_key(lab, copy.head())
+    expect_labs_key(lab, copy.head())
     lab.expect(copy.get() == source.body, "the copy holds something else than the original")
     lab.refused(
         Persona.STORAGE_OPERATOR,
@@ -227,7 +233,7 @@ def default_encryption_is_the_labs_key(lab: Lab) -> str:
     The Bucket Key lets S3 derive object keys from one data key for a while: far fewer, hence far
     cheaper, calls to KMS.
     """
-    rule = _default_encryption(lab, lab.outputs.data_bucket)
+    rule = default_encryption(lab, lab.outputs.data_bucket)
     default = rule["ApplyServerSideEncryptionByDefault"]
     lab.expect(default["SSEAlgorithm"] == "aws:kms", f"default encryption is {default['SSEAlgorithm']}")
     lab.expect(
@@ -245,7 +251,7 @@ def customer_provided_keys_are_blocked(lab: Lab) -> str:
     Since April 2026 new buckets block it by default in almost every Region; the lab says so itself
     instead of relying on the default.
     """
-    blocked = _default_encryption(lab, lab.outputs.data_bucket).get("BlockedEncryptionTypes", {})
+    blocked = default_encryption(lab, lab.outputs.data_bucket).get("BlockedEncryptionTypes", {})
     lab.expect("SSE-C" in blocked.get("EncryptionType", []), "the configuration does not block SSE-C")
     return "SSE-C is among the blocked encryption types"
 
@@ -267,7 +273,7 @@ def no_bucket_can_become_public(lab: Lab) -> str:
 
     Encryption does not make a public bucket private: for SSE-S3 AWS decrypts for whoever may read.
     """
-    buckets = _all_buckets(lab)
+    buckets = all_buckets(lab)
     for bucket in buckets:
         answer = read_if_any(
             lab, "s3:GetPublicAccessBlock", "NoSuchPublicAccessBlockConfiguration", Bucket=bucket
@@ -297,7 +303,7 @@ def access_is_logged(lab: Lab) -> str:
     found = lab.read("s3:GetBucketLogging", Bucket=lab.outputs.data_bucket).get("LoggingEnabled", {})
     target = found.get("TargetBucket", "nowhere")
     lab.expect(target == lab.outputs.access_log_bucket, f"access is logged to {target}")
-    rule = _default_encryption(lab, target)["ApplyServerSideEncryptionByDefault"]
+    rule = default_encryption(lab, target)["ApplyServerSideEncryptionByDefault"]
     lab.expect(rule["SSEAlgorithm"] == "AES256", f"the log bucket's encryption is {rule['SSEAlgorithm']}")
     return "access logs go to the log bucket, which is under SSE-S3"
 
@@ -313,11 +319,11 @@ def access_is_logged(lab: Lab) -> str:
 )
 def policies_demand_tls(lab: Lab) -> str:
     """Every bucket's policy denies everything to everybody without TLS (aws:SecureTransport)."""
-    buckets = _all_buckets(lab)
+    buckets = all_buckets(lab)
     for bucket in buckets:
         answer = read_if_any(lab, "s3:GetBucketPolicy", "NoSuchBucketPolicy", Bucket=bucket)
         policy = statements(answer.get("Policy", "{}"))
-        found = any(_denies_plain_http(statement, bucket) for statement in policy)
+        found = any(denies_plain_http(statement, bucket) for statement in policy)
         lab.expect(found, f"{bucket}'s policy does not deny access without TLS")
     return f"the policies of {len(buckets)} buckets deny everything without TLS"
 
@@ -361,7 +367,7 @@ def dual_layer_bucket_has_no_bucket_key(lab: Lab) -> str:
 
     Dual-layer encryption (aws:kms:dsse) is for those who must show two independent layers (CNSSP 15).
     """
-    rule = _default_encryption(lab, lab.outputs.dsse_bucket)
+    rule = default_encryption(lab, lab.outputs.dsse_bucket)
     algorithm = rule["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"]
     lab.expect(algorithm == "aws:kms:dsse", f"default encryption is {algorithm}")
     sample = sample_object(lab, lab.outputs.dsse_bucket)
@@ -371,51 +377,3 @@ def dual_layer_bucket_has_no_bucket_key(lab: Lab) -> str:
     lab.expect(kind == "aws:kms:dsse", f"the object is stored under {kind}")
     lab.expect(not found.get("BucketKeyEnabled"), "the object uses a Bucket Key")
     return "aws:kms:dsse without a Bucket Key"
-
-
-def _policy_refuses(lab: Lab, **headers: str) -> None:
-    """FAIL unless the bucket policy, not KMS, refuses the data owner's put with these headers.
-
-    The same put with the lab's key is taken before.
-    """
-    sample = sample_object(lab)
-    sample.put(ServerSideEncryption="aws:kms", SSEKMSKeyId=lab.outputs.key_s3)
-    request = {**sample.where, **headers}
-    said = lab.refused(Persona.DATA_OWNER, "s3:PutObject", Body=b"x", **request)
-    lab.expect("s3:PutObject" in said, "the bucket policy let it pass; only KMS refused")
-
-
-def _expect_labs_key(lab: Lab, head: Any) -> None:
-    """FAIL unless S3 describes an object under aws:kms and the lab's S3 key."""
-    kind, key = head.get("ServerSideEncryption", "nothing"), head.get("SSEKMSKeyId", "no key")
-    lab.expect(kind == "aws:kms", f"the object is stored under {kind}")
-    lab.expect(key == lab.outputs.key_s3, f"the object is stored under {key}")
-
-
-def _default_encryption(lab: Lab, bucket: str) -> Any:
-    found = lab.read("s3:GetBucketEncryption", Bucket=bucket)
-    return found["ServerSideEncryptionConfiguration"]["Rules"][0]
-
-
-def _all_buckets(lab: Lab) -> tuple[str, ...]:
-    out = lab.outputs
-    return (
-        out.data_bucket,
-        out.access_log_bucket,
-        out.sse_s3_bucket,
-        out.aws_managed_bucket,
-        out.dsse_bucket,
-        out.trail_bucket,
-    )
-
-
-def _denies_plain_http(statement: Statement, bucket: str) -> bool:
-    """Whether the statement denies everybody every S3 action on the bucket and its objects without TLS."""
-    named = {name.rpartition(":")[2] for name in statement.resources}
-    return (
-        statement.effect == DENY
-        and any(map(is_everyone, statement.principals))
-        and statement.actions == ("s3:*",)
-        and named >= {bucket, f"{bucket}/*"}
-        and dict(statement.conditions) == {("bool", "aws:securetransport"): ("false",)}
-    )

@@ -1,0 +1,63 @@
+"""Looking at the lab's buckets: what they encrypt with, and what their policies refuse."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from kmslab.checks.policy import DENY, is_everyone
+from kmslab.checks.samples import sample_object
+from kmslab.model.persona import Persona
+
+if TYPE_CHECKING:
+    from kmslab.checks.policy import Statement
+    from kmslab.lab import Lab
+
+
+def expect_policy_refuses(lab: Lab, **headers: str) -> None:
+    """FAIL unless the bucket policy, not KMS, refuses the data owner's put with these headers.
+
+    The same put with the lab's key is taken before.
+    """
+    sample = sample_object(lab)
+    sample.put(ServerSideEncryption="aws:kms", SSEKMSKeyId=lab.outputs.key_s3)
+    request = {**sample.where, **headers}
+    said = lab.refused(Persona.DATA_OWNER, "s3:PutObject", Body=b"x", **request)
+    lab.expect("s3:PutObject" in said, "the bucket policy let it pass; only KMS refused")
+
+
+def expect_labs_key(lab: Lab, head: Any) -> None:
+    """FAIL unless S3 describes an object under aws:kms and the lab's S3 key."""
+    kind, key = head.get("ServerSideEncryption", "nothing"), head.get("SSEKMSKeyId", "no key")
+    lab.expect(kind == "aws:kms", f"the object is stored under {kind}")
+    lab.expect(key == lab.outputs.key_s3, f"the object is stored under {key}")
+
+
+def default_encryption(lab: Lab, bucket: str) -> Any:
+    """The rule by which a bucket encrypts what is put without an encryption header."""
+    found = lab.read("s3:GetBucketEncryption", Bucket=bucket)
+    return found["ServerSideEncryptionConfiguration"]["Rules"][0]
+
+
+def all_buckets(lab: Lab) -> tuple[str, ...]:
+    """Names of every bucket that the lab makes."""
+    out = lab.outputs
+    return (
+        out.data_bucket,
+        out.access_log_bucket,
+        out.sse_s3_bucket,
+        out.aws_managed_bucket,
+        out.dsse_bucket,
+        out.trail_bucket,
+    )
+
+
+def denies_plain_http(statement: Statement, bucket: str) -> bool:
+    """Whether the statement denies everybody every S3 action on the bucket and its objects without TLS."""
+    named = {name.rpartition(":")[2] for name in statement.resources}
+    return (
+        statement.effect == DENY
+        and any(map(is_everyone, statement.principals))
+        and statement.actions == ("s3:*",)
+        and named >= {bucket, f"{bucket}/*"}
+        and dict(statement.conditions) == {("bool", "aws:securetransport"): ("false",)}
+    )
