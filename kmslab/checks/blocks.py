@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
+import time
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from kmslab.checks.samples import temporary_tags
-from kmslab.lab import DENIED, Failed
+from kmslab.checks.samples import settle_seconds, temporary_tags
+from kmslab.lab import Failed, Inconclusive
 from kmslab.model.persona import Persona
 from kmslab.model.target import TargetKind
+from kmslab.model.verdict import Call
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from kmslab.lab import Lab
 
 SAMPLE_TAG = "kmslab:sample"
@@ -22,8 +28,17 @@ BLOCK_BYTES = 524_288
 GIBIBYTE = 1
 READY_SECONDS = {TargetKind.AWS: 600.0, TargetKind.LOCAL: 10.0, TargetKind.ENDPOINT: 60.0}
 """How long a volume or snapshot may take: AWS copies blocks in the background."""
-KEY_NOT_USABLE = DENIED | {"InvalidKMSKey.InvalidState"}
-"""What EC2 says when the caller may not use the key, or nobody can."""
+KEY_NOT_USABLE = re.compile(
+    r"(?:InvalidKMSKey|KMS)(?!.*(?:Throttl|Internal|Unavailable|Limit))", re.IGNORECASE
+)
+"""How the codes begin with which EC2 says that a key cannot be used; it spells them in more than one way.
+A KMS that is busy or broken says nothing about the key."""
+ONE_AT_A_TIME = frozenset({"SnapshotCreationPerVolumeRateExceeded", "ConcurrentSnapshotLimitExceeded"})
+"""What EC2 says when a volume was snapshotted a moment ago, or has too many snapshots under way."""
+BETWEEN_SNAPSHOTS = {TargetKind.AWS: 15.0, TargetKind.LOCAL: 0.0, TargetKind.ENDPOINT: 1.0}
+"""Seconds between two snapshots of one volume (EC2 API Reference, "Error codes")."""
+ENDED = frozenset({"available", "completed", "error"})
+"""States in which nothing more comes of a request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +60,6 @@ class SampleBlocks:
     def _tags(self, mark: str = "") -> list[dict[str, str]]:
         attempt = [{"Key": f"{SAMPLE_TAG}-attempt", "Value": mark}] if mark else []
         return [*temporary_tags(self.lab), {"Key": SAMPLE_TAG, "Value": self.mark}, *attempt]
-
-    def snapshot_of_the_volume(self) -> Any:
-        """Snapshot the lab's volume as the data owner; returns its description once completed."""
-        made = self.lab.allowed(
-            Persona.DATA_OWNER,
-            "ec2:CreateSnapshot",
-            VolumeId=self.lab.outputs.data_volume,
-            TagSpecifications=self.tagged("snapshot"),
-        )
-        return self.completed(made["SnapshotId"])
 
     def copy_of(self, snapshot: Any, mark: str = "", **key: str) -> dict[str, Any]:
         """The request that copies a snapshot within the Region."""
@@ -81,7 +86,7 @@ class SampleBlocks:
 
     def completed(self, snapshot: str) -> Any:
         """Wait until the snapshot is complete and return its description."""
-        return self._ready("snapshot", "completed", snapshot)
+        return _ready(self.lab, "snapshot", "completed", snapshot)
 
     def new_volume(self) -> Any:
         """Make an empty volume under the lab's key as the data owner; returns its description once available."""
@@ -95,28 +100,12 @@ class SampleBlocks:
             KmsKeyId=self.lab.outputs.key_ebs,
             TagSpecifications=self.tagged("volume"),
         )
-        return self._ready("volume", "available", made["VolumeId"])
+        return _ready(self.lab, "volume", "available", made["VolumeId"])
 
     def volume_of(self, snapshot: Any) -> Any:
         """Make a volume of a snapshot as the data owner; returns its description once available."""
         made = self.lab.allowed(Persona.DATA_OWNER, "ec2:CreateVolume", **self.volume_from(snapshot))
-        return self._ready("volume", "available", made["VolumeId"])
-
-    def _ready(self, kind: str, state: str, made: str) -> Any:
-        ec2 = self.lab.client(Persona.AUDITOR, "ec2")
-        # A filter finds nothing where an id would be an error: EC2 may not yet know what it has just made.
-        mine = [{"Name": f"{kind}-id", "Values": [made]}]
-
-        def found() -> Any:
-            for one in _describe(ec2, kind, Filters=mine):
-                self.lab.expect(one["State"] != "error", f"the {kind} ended in the state error")
-                if one["State"] == state:
-                    return one
-            return None
-
-        return self.lab.wait_until(
-            found, f"a {state} {kind}", seconds=READY_SECONDS[self.lab.access.target.kind]
-        )
+        return _ready(self.lab, "volume", "available", made["VolumeId"])
 
     def gets_no_volume(self, persona: Persona, snapshot: Any) -> None:
         """FAIL if the persona gets a volume of the snapshot."""
@@ -137,22 +126,34 @@ class SampleBlocks:
         EC2 may accept a request whose key it cannot use and give up in the background.
         """
         try:
-            self.lab.refused(persona, action, codes=KEY_NOT_USABLE, **request)
+            self.lab.refused(persona, action, **request)
+        except Inconclusive as unclear:
+            if not KEY_NOT_USABLE.match(_code(unclear.__cause__)):
+                raise
         except Failed:
-            ec2 = self.lab.client(Persona.AUDITOR, "ec2")
-            mine = [{"Name": f"tag:{SAMPLE_TAG}-attempt", "Values": [attempt]}]
-
-            def settled() -> set[str]:
-                states = {one["State"] for one in _describe(ec2, kind, Filters=mine)} or {"gone"}
-                return states if states <= {"available", "completed", "error", "gone"} else set()
-
-            seconds = READY_SECONDS[self.lab.access.target.kind]
-            if self.lab.wait_until(settled, f"an end of the {kind}", seconds=seconds) & {
-                "available",
-                "completed",
-            }:
+            if self._ends(kind, attempt) & {"available", "completed"}:
                 raise
             self.lab.note(action, f"EC2 took {persona}'s request, then gave the {kind} up")
+
+    def _ends(self, kind: str, attempt: str) -> set[str]:
+        """Wait until nothing more comes of an attempt and return the states in which it ended."""
+        ec2 = self.lab.client(Persona.AUDITOR, "ec2")
+        mine = [{"Name": f"tag:{SAMPLE_TAG}-attempt", "Values": [attempt]}]
+        # EC2 may not yet describe what it has just made: until it had time to settle, absence means nothing.
+        settled = time.monotonic() + settle_seconds(self.lab)
+        seen = False
+
+        def states() -> set[str]:
+            nonlocal seen
+            found = {one["State"] for one in _describe(ec2, kind, Filters=mine)}
+            seen = seen or bool(found)
+            if not found and (seen or time.monotonic() >= settled):
+                return {"gone"}
+            return found if found <= ENDED else set()
+
+        seconds = READY_SECONDS[self.lab.access.target.kind]
+        ended: set[str] = self.lab.wait_until(states, f"an end of the {kind}", seconds=seconds)
+        return ended
 
     def start_request(self) -> dict[str, Any]:
         """The request that starts an empty snapshot of 1 GiB under the lab's key."""
@@ -193,6 +194,43 @@ class SampleBlocks:
         return {"SnapshotId": snapshot, "BlockIndex": 0, "BlockToken": blocks[0]["BlockToken"]}
 
 
+def shared_snapshot(lab: Lab) -> Any:
+    """Snapshot the lab's volume as the data owner: once for all checks of a run, which leave it as it is.
+
+    EC2 takes one snapshot of a volume every 15 seconds, so checks side by side cannot each have their own.
+
+    Returns: its description once it is completed. The sweep at the end of the run removes it.
+    """
+    known = len(lab.calls)
+    made = lab.access.once(("snapshot", lab.run_id), lambda: _snapshot_of_the_volume(lab))
+    if len(lab.calls) == known:
+        shared = "made once for several checks"
+        lab.calls.append(Call(Persona.DATA_OWNER, "ec2:CreateSnapshot", made, "ok", shared))
+    return _ready(lab, "snapshot", "completed", made)
+
+
+def _snapshot_of_the_volume(lab: Lab) -> str:
+    """Start a snapshot, when the volume's last one is long enough ago, and return its id."""
+    kind = lab.access.target.kind
+
+    def started() -> str:
+        try:
+            answer = lab.allowed(
+                Persona.DATA_OWNER,
+                "ec2:CreateSnapshot",
+                VolumeId=lab.outputs.data_volume,
+                TagSpecifications=[{"ResourceType": "snapshot", "Tags": temporary_tags(lab)}],
+            )
+        except Inconclusive as unclear:
+            if _code(unclear.__cause__) not in ONE_AT_A_TIME:
+                raise
+            lab.access.stopping.wait(BETWEEN_SNAPSHOTS[kind])
+            return ""
+        return str(answer["SnapshotId"])
+
+    return str(lab.wait_until(started, "a snapshot of the volume", seconds=READY_SECONDS[kind]))
+
+
 def sample_blocks(lab: Lab) -> SampleBlocks:
     """A mark for snapshots and volumes, and the promise to remove whatever carries it."""
     sample = SampleBlocks(lab, uuid4().hex)
@@ -204,9 +242,20 @@ def _remove(lab: Lab, sample: SampleBlocks) -> None:
     ec2 = lab.client(Persona.OPERATOR, "ec2")
     mine = [{"Name": f"tag:{SAMPLE_TAG}", "Values": [sample.mark]}]
     for volume in _describe(ec2, "volume", Filters=mine):
-        ec2.delete_volume(VolumeId=volume["VolumeId"])
+        _unless_gone("volume", partial(ec2.delete_volume, VolumeId=volume["VolumeId"]))
     for snapshot in _describe(ec2, "snapshot", Filters=mine):
-        ec2.delete_snapshot(SnapshotId=snapshot["SnapshotId"])
+        _unless_gone("snapshot", partial(ec2.delete_snapshot, SnapshotId=snapshot["SnapshotId"]))
+
+
+def _unless_gone(kind: str, delete: Callable[[], object]) -> None:
+    """Delete what EC2 described; it may have vanished since, or before."""
+    from botocore.exceptions import ClientError
+
+    try:
+        delete()
+    except ClientError as error:
+        if _code(error) != f"Invalid{kind.capitalize()}.NotFound":
+            raise
 
 
 def _describe(ec2: Any, kind: str, **which: Any) -> list[dict[str, Any]]:
@@ -217,6 +266,29 @@ def _describe(ec2: Any, kind: str, **which: Any) -> list[dict[str, Any]]:
         else ec2.describe_snapshots(OwnerIds=["self"], **which)["Snapshots"]
     )
     return found
+
+
+def _ready(lab: Lab, kind: str, state: str, made: str) -> Any:
+    """Wait until a volume or snapshot is in the state and return its description."""
+    ec2 = lab.client(Persona.AUDITOR, "ec2")
+    # A filter finds nothing where an id would be an error: EC2 may not yet know what it has just made.
+    mine = [{"Name": f"{kind}-id", "Values": [made]}]
+
+    def found() -> Any:
+        for one in _describe(ec2, kind, Filters=mine):
+            lab.expect(one["State"] != "error", f"the {kind} ended in the state error")
+            if one["State"] == state:
+                return one
+        return None
+
+    return lab.wait_until(found, f"a {state} {kind}", seconds=READY_SECONDS[lab.access.target.kind])
+
+
+def _code(error: BaseException | None) -> str:
+    """The code with which EC2 answered; empty if it did not."""
+    from botocore.exceptions import ClientError
+
+    return str(error.response["Error"].get("Code", "")) if isinstance(error, ClientError) else ""
 
 
 def checksum(block: bytes) -> str:

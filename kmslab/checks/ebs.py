@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING, Any
 
-from kmslab.checks.blocks import BLOCK_BYTES, checksum, sample_blocks
+from kmslab.checks.blocks import BLOCK_BYTES, checksum, sample_blocks, shared_snapshot
 from kmslab.checks.registry import check
 from kmslab.checks.samples import soon
 from kmslab.checks.temporary import stopped
@@ -42,9 +42,7 @@ def volume_is_under_the_labs_key(lab: Lab) -> str:
 @check(guide=GUIDE, needs=ENCRYPTION, controls=("prowler:ec2_ebs_snapshots_encrypted",))
 def snapshot_inherits_the_key(lab: Lab) -> str:
     """A snapshot of an encrypted volume is encrypted under the same key. It cannot be otherwise."""
-    sample = sample_blocks(lab)
-    found = sample.snapshot_of_the_volume()
-    _expect_key(lab, "the snapshot", found, lab.outputs.key_ebs)
+    _expect_key(lab, "the snapshot", shared_snapshot(lab), lab.outputs.key_ebs)
     return "the snapshot carries the volume's key"
 
 
@@ -57,7 +55,7 @@ def copy_changes_the_key(lab: Lab) -> str:
     the way out.
     """
     sample = sample_blocks(lab)
-    source = sample.snapshot_of_the_volume()
+    source = shared_snapshot(lab)
     made = lab.allowed(
         Persona.DATA_OWNER, "ec2:CopySnapshot", **sample.copy_of(source, KmsKeyId=lab.outputs.key_app)
     )
@@ -75,7 +73,7 @@ def volume_from_snapshot_needs_the_key(lab: Lab) -> str:
     permission there is and no key, does not get one.
     """
     sample = sample_blocks(lab)
-    snapshot = sample.snapshot_of_the_volume()
+    snapshot = shared_snapshot(lab)
     _expect_key(lab, "the new volume", sample.volume_of(snapshot), lab.outputs.key_ebs)
     sample.gets_no_volume(Persona.STORAGE_OPERATOR, snapshot)
     return "the data owner gets a volume under the same key, the storage operator none"
@@ -88,7 +86,7 @@ def copy_needs_the_key(lab: Lab) -> str:
     Otherwise the storage operator could copy the snapshot to a key of their own and read that.
     """
     sample = sample_blocks(lab)
-    source = sample.snapshot_of_the_volume()
+    source = shared_snapshot(lab)
     made = lab.allowed(
         Persona.DATA_OWNER, "ec2:CopySnapshot", **sample.copy_of(source, KmsKeyId=lab.outputs.key_app)
     )
@@ -153,7 +151,7 @@ def disabled_key_stops_new_volumes(lab: Lab) -> str:
     """
     key = lab.outputs.key_ebs
     sample = sample_blocks(lab)
-    snapshot = sample.snapshot_of_the_volume()
+    snapshot = shared_snapshot(lab)
     sample.volume_of(snapshot)
     with stopped(lab, key):
         soon(lab, lambda: sample.gets_no_volume(Persona.DATA_OWNER, snapshot))

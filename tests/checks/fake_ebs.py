@@ -11,6 +11,7 @@ import io
 import itertools
 from typing import TYPE_CHECKING, Any
 
+from kmslab.checks.blocks import SAMPLE_TAG
 from tests.checks.fakes import OUTPUTS, REGION, Refusal, Request, World
 
 if TYPE_CHECKING:
@@ -25,9 +26,11 @@ class FakeEbs:
         snapshots: by id.
         blocks: content of each snapshot's only block.
         disabled: ARNs of keys that cannot be used.
+        snapshotted: volumes of which EC2 takes no further snapshot for now.
     """
 
     def __init__(self, world: World) -> None:
+        self.snapshotted: set[str] = set()
         self.volumes: dict[str, dict[str, Any]] = {}
         self.snapshots: dict[str, dict[str, Any]] = {}
         self.blocks: dict[str, bytes] = {}
@@ -50,8 +53,12 @@ class FakeEbs:
 
     @property
     def left(self) -> set[str]:
-        """What there is beside the lab's own volume."""
-        return {*self.volumes, *self.snapshots} - {OUTPUTS.data_volume}
+        """What a check made for itself and did not remove."""
+        return {
+            name
+            for name, one in [*self.volumes.items(), *self.snapshots.items()]
+            if SAMPLE_TAG in {tag["Key"] for tag in one["Tags"]}
+        }
 
     def DisableKey(self, request: Request) -> Mapping[str, Any]:  # noqa: N802  # named as the operation, as all below
         self.disabled.add(request["KeyId"])
@@ -79,6 +86,9 @@ class FakeEbs:
         return self._keep(self.volumes, f"vol-{next(self._ids):017x}", key, _tags(request), State="available")
 
     def CreateSnapshot(self, request: Request) -> Mapping[str, Any]:  # noqa: N802
+        if request["VolumeId"] in self.snapshotted:
+            raise Refusal("SnapshotCreationPerVolumeRateExceeded", "The maximum per volume rate is exceeded")
+        self.snapshotted.add(request["VolumeId"])
         return self._snapshot(self.volumes[request["VolumeId"]]["KmsKeyId"], _tags(request), "completed")
 
     def CopySnapshot(self, request: Request) -> Mapping[str, Any]:  # noqa: N802
