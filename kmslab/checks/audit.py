@@ -4,33 +4,27 @@ from __future__ import annotations
 
 import base64
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from kmslab.checks.blocks import sample_blocks
+from kmslab.checks.history import context_of, event_of
 from kmslab.checks.policy import statements
 from kmslab.checks.registry import check
 from kmslab.checks.samples import sample_object, temporary_tags
 from kmslab.checks.temporary import temporary_key
-from kmslab.lab import Inconclusive
 from kmslab.model.capability import Capability
 from kmslab.model.naming import ENCRYPTION_CONTEXT, role_name
 from kmslab.model.persona import Persona
 from kmslab.model.target import TargetKind
-from kmslab.model.verdict import Call
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from kmslab.lab import Lab
 
 GUIDE = "06-asymmetric-and-envelope"
 TRAIL = frozenset({Capability.KMS_TRAIL})
-HISTORY_SECONDS = {TargetKind.AWS: 1200.0, TargetKind.LOCAL: 5.0, TargetKind.ENDPOINT: 60.0}
-"""How late an event may be: CloudTrail's event history typically lags by up to 15 minutes."""
 ALARM_SECONDS = {TargetKind.AWS: 600.0, TargetKind.LOCAL: 10.0, TargetKind.ENDPOINT: 60.0}
-CLOCK_SKEW = timedelta(minutes=2)
 DANGEROUS = frozenset({"DisableKey", "ScheduleKeyDeletion", "PutKeyPolicy", "DeleteImportedKeyMaterial"})
 """What the lab raises an alarm for: each makes data unreadable or changes who can read it."""
 SOME_SERVICE = "AWS Internal"
@@ -99,7 +93,7 @@ def direct_use_names_the_principal(lab: Lab) -> str:
         Plaintext=plaintext,
         EncryptionContext=context,
     )
-    event = _event(lab, "Encrypt", lambda one: _context(one) == context)
+    event = event_of(lab, "Encrypt", lambda one: context_of(one) == context, key=lab.outputs.key_app)
     _expect_principal(lab, event, Persona.DATA_OWNER)
     lab.expect(event["eventSource"] == "kms.amazonaws.com", f"the event's source is {event['eventSource']}")
     _expect_key(lab, event, lab.outputs.key_app)
@@ -124,7 +118,8 @@ def events_hold_no_plaintext(lab: Lab) -> str:
     lab.allowed(Persona.DATA_OWNER, "kms:Decrypt", CiphertextBlob=sealed, EncryptionContext=context)
     traces = [plaintext.decode(), *(base64.b64encode(each).decode() for each in (plaintext, sealed))]
     for name in ("Encrypt", "Decrypt"):
-        text = json.dumps(_event(lab, name, lambda one: _context(one) == context))
+        event = event_of(lab, name, lambda one: context_of(one) == context, key=lab.outputs.key_app)
+        text = json.dumps(event)
         lab.expect(not any(trace in text for trace in traces), f"the {name} event holds what was encrypted")
     return "the Encrypt and Decrypt events hold neither plaintext nor ciphertext"
 
@@ -141,7 +136,7 @@ def use_through_s3_names_both(lab: Lab) -> str:
     sample.put(ServerSideEncryption="aws:kms", SSEKMSKeyId=lab.outputs.key_s3, BucketKeyEnabled=False)
     sample.get()
     context = {"aws:s3:arn": f"arn:{lab.access.partition}:s3:::{sample.bucket}/{sample.key}"}
-    event = _event(lab, "Decrypt", lambda one: _context(one) == context)
+    event = event_of(lab, "Decrypt", lambda one: context_of(one) == context, key=lab.outputs.key_s3)
     by = _expect_use_through(lab, event, lab.outputs.key_s3, "s3")
     return f"the event names the data owner, the key, the object, and {by}"
 
@@ -154,8 +149,9 @@ def use_through_ebs_names_both(lab: Lab) -> str:
     encrypted (GenerateDataKeyWithoutPlaintext), with the volume's id as the encryption context.
     """
     context = {"aws:ebs:id": sample_blocks(lab).new_volume()["VolumeId"]}
-    event = _event(lab, "GenerateDataKeyWithoutPlaintext", lambda one: _context(one) == context)
-    by = _expect_use_through(lab, event, lab.outputs.key_ebs, "ec2", "ebs")
+    name, key = "GenerateDataKeyWithoutPlaintext", lab.outputs.key_ebs
+    event = event_of(lab, name, lambda one: context_of(one) == context, key=key)
+    by = _expect_use_through(lab, event, key, "ec2", "ebs")
     return f"the event names the data owner, the key, the volume, and {by}"
 
 
@@ -168,10 +164,11 @@ def use_through_secrets_manager_names_both(lab: Lab) -> str:
     """
     secret = lab.outputs.app_secret
     lab.allowed(Persona.DATA_OWNER, "secretsmanager:GetSecretValue", SecretId=secret)
-    event = _event(
+    event = event_of(
         lab,
         "Decrypt",
-        lambda one: _context(one).get("SecretARN") == secret and _is_by(lab, one, Persona.DATA_OWNER),
+        lambda one: context_of(one).get("SecretARN") == secret and _is_by(lab, one, Persona.DATA_OWNER),
+        key=lab.outputs.key_secrets,
     )
     by = _expect_use_through(lab, event, lab.outputs.key_secrets, "secretsmanager")
     return f"the event names the data owner, the key, the secret, and {by}"
@@ -188,8 +185,9 @@ def bucket_key_is_recorded_with_the_bucket(lab: Lab) -> str:
     sample.put()
     context = {"aws:s3:arn": f"arn:{lab.access.partition}:s3:::{sample.bucket}"}
     # S3 may still hold a Bucket Key that it fetched earlier: then the event is older than this put.
-    event = _event(lab, "GenerateDataKey", lambda one: _context(one) == context, reach=timedelta(hours=1))
-    _expect_key(lab, event, lab.outputs.key_s3)
+    key, earlier = lab.outputs.key_s3, timedelta(hours=1)
+    event = event_of(lab, "GenerateDataKey", lambda one: context_of(one) == context, key=key, reach=earlier)
+    _expect_key(lab, event, key)
     return "the data key for the bucket was asked for with the bucket's ARN as context"
 
 
@@ -208,7 +206,7 @@ def denied_call_is_recorded(lab: Lab) -> str:
     operation = "GenerateDataKeyWithoutPlaintext"
     lab.allowed(Persona.DATA_OWNER, f"kms:{operation}", **request)
     lab.refused(Persona.OUTSIDER, f"kms:{operation}", **request)
-    event = _event(lab, operation, lambda one: _is_by(lab, one, Persona.OUTSIDER))
+    event = event_of(lab, operation, lambda one: _is_by(lab, one, Persona.OUTSIDER), persona=Persona.OUTSIDER)
     error = event.get("errorCode", "no error")
     lab.expect(error.startswith("AccessDenied"), f"the refused call is recorded with {error}")
     return f"the outsider's attempt is recorded with {error}"
@@ -221,18 +219,12 @@ def alarm_watches_the_dangerous_calls(lab: Lab) -> str:
     Disabling a key, scheduling its deletion, rewriting its policy and deleting imported material: the
     rule is enabled, matches all four, and notifies the lab's topic.
     """
-    rule = lab.read("events:DescribeRule", Name=lab.outputs.alarm_rule)
-    lab.expect(rule.get("State") == "ENABLED", f"the rule is {rule.get('State')}")
-    pattern = json.loads(rule["EventPattern"])
+    pattern = _alarm_pattern(lab)
     lab.expect(pattern.get("source") == ["aws.kms"], f"the rule's source is {pattern.get('source')}")
     kind = pattern.get("detail-type")
     lab.expect(kind == ["AWS API Call via CloudTrail"], f"the rule matches {kind}")
     missing = DANGEROUS - set(pattern.get("detail", {}).get("eventName", []))
     lab.expect(not missing, f"the rule does not watch for {', '.join(sorted(missing))}")
-    targets = lab.read("events:ListTargetsByRule", Rule=lab.outputs.alarm_rule)["Targets"]
-    lab.expect(
-        lab.outputs.alarm_topic in {one["Arn"] for one in targets}, "the rule does not notify the topic"
-    )
     return f"the rule watches for {', '.join(sorted(DANGEROUS))} and notifies the topic"
 
 
@@ -260,20 +252,41 @@ def alarm_arrives(lab: Lab) -> str:
     """Disabling a key raises the alarm, through every encrypted step of its way.
 
     A key made for the occasion is disabled. CloudTrail records it, EventBridge matches it and hands it
-    to the encrypted topic, and a queue that listens to the topic receives it.
+    to the encrypted topic, and a queue that listens to the topic receives it: which key, and by whom.
+
+    The alarm is real: every run of this check also reaches whoever subscribed to the topic, and so do
+    the keys that other checks disable or delete. An alarm that is late may still be on its way, which
+    is no answer (ERROR); one that cannot come, since the rule is off, or that names somebody else is
+    a FAIL.
     """
+    _alarm_pattern(lab)
     queue = _listen(lab)
     key = temporary_key(lab, "disabled to raise the alarm")
     lab.allowed(Persona.OPERATOR, "kms:DisableKey", KeyId=key)
     sqs = lab.client(Persona.OPERATOR, "sqs")
 
-    def arrived() -> bool:
+    def arrived() -> str | None:
         answer = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10, WaitTimeSeconds=1)
         texts = [message["Body"] for message in answer.get("Messages", [])]
-        return any("DisableKey" in text and key.rpartition("/")[2] in text for text in texts)
+        ours = (text for text in texts if "DisableKey" in text and key.rpartition("/")[2] in text)
+        return next(ours, None)
 
-    lab.wait_until(arrived, "the alarm", seconds=ALARM_SECONDS[lab.access.target.kind])
-    return "disabling a key raised an alarm that names it"
+    alarm = lab.wait_until(arrived, "the alarm", seconds=ALARM_SECONDS[lab.access.target.kind])
+    who = json.loads(json.loads(alarm)["Message"])["detail"]["userIdentity"].get("arn", "nobody")
+    lab.expect(who == lab.access.caller["Arn"], f"the alarm names {who}, who did not disable the key")
+    return "disabling a key raised an alarm that names the key and who did it"
+
+
+def _alarm_pattern(lab: Lab) -> dict[str, Any]:
+    """FAIL unless the rule is on and notifies the lab's topic; returns what it watches for."""
+    rule = lab.read("events:DescribeRule", Name=lab.outputs.alarm_rule)
+    lab.expect(rule.get("State") == "ENABLED", f"the rule is {rule.get('State')}")
+    targets = lab.read("events:ListTargetsByRule", Rule=lab.outputs.alarm_rule)["Targets"]
+    lab.expect(
+        lab.outputs.alarm_topic in {one["Arn"] for one in targets}, "the rule does not notify the topic"
+    )
+    pattern: dict[str, Any] = json.loads(rule["EventPattern"])
+    return pattern
 
 
 def _listen(lab: Lab) -> str:
@@ -299,63 +312,6 @@ def _listen(lab: Lab) -> str:
 
 def _trail(lab: Lab) -> Any:
     return lab.read("cloudtrail:GetTrail", Name=lab.outputs.trail)["Trail"]
-
-
-def _event(
-    lab: Lab, name: str, wanted: Callable[[Any], bool], *, reach: timedelta = timedelta(0)
-) -> dict[str, Any]:
-    """Wait for a KMS event in the event history and return it.
-
-    Args:
-        lab: the check's lab.
-        name: the event's name, which is the operation's.
-        wanted: whether an event of that name is the one.
-        reach: how far back it may lie; the run itself unless told otherwise.
-
-    Raises:
-        Inconclusive: it did not appear in time.
-    """
-    from botocore.exceptions import ClientError
-
-    start = datetime.now(UTC) - CLOCK_SKEW - reach
-    history = lab.client(Persona.AUDITOR, "cloudtrail").get_paginator("lookup_events")
-    attribute = {"AttributeKey": "EventName", "AttributeValue": name}
-
-    def found() -> dict[str, Any] | None:
-        try:
-            for page in history.paginate(LookupAttributes=[attribute], StartTime=start):
-                for one in page["Events"]:
-                    event: dict[str, Any] = json.loads(one["CloudTrailEvent"])
-                    if wanted(event):
-                        return event
-        except ClientError as error:
-            # Two calls a second per account and Region: checks that wait side by side meet that.
-            if (code := error.response["Error"]["Code"]) != "ThrottlingException":
-                raise Inconclusive(f"the auditor could not look into the event history: {code}") from error
-        return None
-
-    seconds = HISTORY_SECONDS[lab.access.target.kind]
-    event: dict[str, Any] = lab.wait_until(found, f"the {name} event in the event history", seconds=seconds)
-    lab.calls.append(Call(Persona.AUDITOR, "cloudtrail:LookupEvents", name, "ok", _in_short(event)))
-    return event
-
-
-def _in_short(event: dict[str, Any]) -> str:
-    """Who, through which service, with which context: an event as one line of evidence."""
-    who = event["userIdentity"]
-    parts = (
-        who.get("arn", "?"),
-        f"via {who['invokedBy']}" if "invokedBy" in who else "directly",
-        event.get("errorCode"),
-        json.dumps(_context(event)),
-    )
-    return " ".join(filter(None, parts))
-
-
-def _context(event: dict[str, Any]) -> dict[str, str]:
-    """The encryption context of the recorded request; KMS records no parameters of a refused one."""
-    context: dict[str, str] = (event.get("requestParameters") or {}).get("encryptionContext") or {}
-    return context
 
 
 def _is_by(lab: Lab, event: dict[str, Any], persona: Persona) -> bool:
