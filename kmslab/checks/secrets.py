@@ -18,8 +18,11 @@ if TYPE_CHECKING:
     from kmslab.lab import Lab
 
 GUIDE = "06-asymmetric-and-envelope"
-KEY_NOT_USABLE = frozenset({"DecryptionFailure", "DecryptionFailureException", "InvalidRequestException"})
-"""What Secrets Manager says when KMS says that the key is disabled."""
+KEY_NOT_USABLE = frozenset(
+    {"DecryptionFailure", "DecryptionFailureException", "InvalidRequestException", "AccessDeniedException"}
+)
+"""What Secrets Manager says when KMS says that the key is disabled. The last, "Access to KMS is not allowed",
+is what it says of a missing permission too: only a success before and one after tell them apart."""
 EXCEPTION = ("arnnotequals", "aws:principalarn")
 EXECUTION_ROLE = re.compile(r"arn:[\w-]+:iam::\d{12}:role/cdk-\w+-cfn-exec-role-\d{12}-[\w-]+")
 """CloudFormation's, from the standard ``cdk bootstrap``."""
