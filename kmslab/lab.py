@@ -7,13 +7,14 @@ import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
+from kmslab import sessions
 from kmslab.model.naming import role_name
 from kmslab.model.persona import Persona
 from kmslab.model.target import Credentials, Target, TargetKind
 from kmslab.model.verdict import Call
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable
+    from collections.abc import Callable, Hashable, Mapping
     from types import TracebackType
 
     from kmslab.model.capability import Capability
@@ -125,15 +126,10 @@ class Access:
         from botocore.config import Config
 
         target = self.target
-        where = region or target.region
-        endpoint = target.endpoint_url
-        if plain_http:
-            endpoint = target.plain_http_url
-            if (
-                not endpoint and target.kind is not TargetKind.AWS
-            ):  # never AWS's with an emulator's credentials
-                raise Inconclusive("this target has no plain HTTP endpoint")
-            endpoint = endpoint or f"http://{service}.{where}.amazonaws.com"
+        if plain_http and not target.plain_http_url and target.kind is not TargetKind.AWS:
+            raise Inconclusive(
+                "this target has no plain HTTP endpoint"
+            )  # and AWS's is not for its credentials
         config = Config(
             retries={"mode": "standard", "total_max_attempts": 4},
             connect_timeout=5,
@@ -142,42 +138,40 @@ class Access:
             user_agent="kmslab",  # botocore's own is put together anew for every request
             s3={"addressing_style": "path"} if target.endpoint_url else {},
         )
-        verify = str(target.ca_bundle) if target.ca_bundle else None
-        session = self.once(("session", persona), lambda: self.session_with(self.credentials(persona)))
+        session = self.once(("session", persona), lambda: self._session(persona))
         # A boto3 session is not thread-safe while it makes a client, and one loader reads each model once.
         with self.once("making clients", threading.Lock):
             return session.client(
-                service, region_name=where, endpoint_url=endpoint, verify=verify, config=config
+                service,
+                region_name=region or target.region,
+                endpoint_url=target.plain_http_url if plain_http else target.endpoint_url,
+                use_ssl=not plain_http,  # for AWS's own endpoints; any other URL says it itself
+                verify=str(target.ca_bundle) if target.ca_bundle else None,
+                config=config,
             )
 
-    def session_with(self, credentials: Credentials | None) -> Any:
-        """Return a boto3 session; all sessions share one loader, so a service model is parsed once."""
-        import boto3
-        import botocore.session
+    def _session(self, persona: Persona) -> Any:
         from botocore.loaders import create_loader
 
-        core = botocore.session.get_session()
-        core.register_component("data_loader", self.once("loader", create_loader))
-        if credentials is None:
-            return boto3.Session(botocore_session=core, region_name=self.target.region)
-        return boto3.Session(
-            credentials.access_key_id,
-            credentials.secret_access_key,
-            credentials.session_token,
-            region_name=self.target.region,
-            botocore_session=core,
-        )
+        loader, region = self.once("loader", create_loader), self.target.region
+        if persona is Persona.OPERATOR:
+            return sessions.as_operator(loader, region, self.target.credentials)
+        return sessions.as_role(loader, region, lambda: self._assume(persona))
 
     def credentials(self, persona: Persona) -> Credentials | None:
         """Return a persona's credentials for one hour; None: boto3's default chain, which is the operator's."""
         if persona is Persona.OPERATOR:
             return self.target.credentials
-        answer = self.client(Persona.OPERATOR, "sts").assume_role(
+        given = self._assume(persona)
+        return Credentials(given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"])
+
+    def _assume(self, persona: Persona) -> Mapping[str, Any]:
+        answer: Mapping[str, Any] = self.client(Persona.OPERATOR, "sts").assume_role(
             RoleArn=f"arn:{self.partition}:iam::{self.account}:role/{role_name(self.prefix, persona)}",
             RoleSessionName=f"kmslab-{persona}",
             DurationSeconds=3600,
         )["Credentials"]
-        return Credentials(answer["AccessKeyId"], answer["SecretAccessKey"], answer["SessionToken"])
+        return answer
 
 
 class Lab:

@@ -2,16 +2,17 @@ from __future__ import annotations
 
 import threading
 import time
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-from kmslab.lab import Access, Failed, Inconclusive
+from kmslab.lab import Access, Failed, Inconclusive, Lab
 from kmslab.model.persona import Persona
 from kmslab.model.target import Credentials, Target, TargetKind
 from kmslab.model.verdict import Call
-from tests.checks.fakes import FakeAccess, Request, World, open_lab
+from tests.checks.fakes import OUTPUTS, FakeAccess, Request, World, open_lab
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -208,24 +209,66 @@ def test_what_could_not_be_made_is_tried_again() -> None:
     assert access.once("thing", lambda: "thing") == "thing"
 
 
-def test_a_persona_is_assumed_once_and_acts_with_its_own_credentials() -> None:
-    class Assuming(FakeAccess):
-        def _make(self, persona: Persona, service: str, **named: Any) -> Any:
-            if persona is Persona.OPERATOR:
-                return super()._make(persona, service, **named)
-            return Access._make(self, persona, service, **named)  # the real one is under test
+class AssumingAccess(FakeAccess):
+    """Personas' clients are the real ones; the world answers what they ask as well."""
+
+    def _make(self, persona: Persona, service: str, **named: Any) -> Any:
+        if persona is Persona.OPERATOR:
+            return super()._make(persona, service, **named)
+        return Access._make(self, persona, service, **named)
+
+
+def assuming(*lifetimes: timedelta) -> World:
+    """A world in which a role's credentials last as long as told, one time after another."""
+    left = list(lifetimes)
 
     def assume(request: Request) -> Mapping[str, Any]:
         name = request["RoleArn"].rpartition("/")[2]
-        given = {"AccessKeyId": f"ASIA-{name}", "SecretAccessKey": "s", "SessionToken": "t"}
-        return {"Credentials": {**given, "Expiration": "2026-11-22"}}
+        lifetime = left.pop(0)
+        given = {"AccessKeyId": f"ASIA-{name}-{len(left)}", "SecretAccessKey": "s", "SessionToken": "t"}
+        return {"Credentials": {**given, "Expiration": datetime.now(UTC) + lifetime}}
 
-    world = World().answers("sts:AssumeRole", assume)
-    access = Assuming(world)
+    return World().answers("sts:AssumeRole", assume)
+
+
+def key_used_by(client: Any) -> str:
+    """The access key that signs the client's next request."""
+    credentials = client._request_signer._credentials  # where botocore keeps them
+    return str(credentials.get_frozen_credentials().access_key)
+
+
+def test_a_persona_is_assumed_once_and_acts_with_its_own_credentials() -> None:
+    world = assuming(timedelta(hours=1))
+    access = AssumingAccess(world)
     for service in ("kms", "s3"):
-        signer = access.client(OWNER, service)._request_signer  # how botocore keeps them
-        assert signer._credentials.access_key == "ASIA-kms-lab-data-owner"
+        assert key_used_by(access.client(OWNER, service)) == "ASIA-kms-lab-data-owner-0"
     assert len(world.asked("sts:AssumeRole")) == 1
+
+
+def test_credentials_about_to_expire_are_renewed() -> None:
+    access = AssumingAccess(assuming(timedelta(minutes=9), timedelta(hours=1)))
+    client = access.client(OWNER, "kms")
+    assert [key_used_by(client) for _ in range(2)] == ["ASIA-kms-lab-data-owner-0"] * 2
+
+
+def test_credentials_that_cannot_be_renewed_are_no_refusal() -> None:
+    world = assuming(timedelta(minutes=9))
+    access = AssumingAccess(world)
+    access.client(OUTSIDER, "kms")
+    world.refuses("sts:AssumeRole", code="AccessDenied")
+    lab = Lab(access, OUTPUTS, frozenset(), "run")
+    with pytest.raises(Inconclusive, match="outsider could not call kms:ListKeys: CredentialRetrievalError"):
+        lab.refused(OUTSIDER, "kms:ListKeys", unproven_is_fine=True)
+
+
+@pytest.mark.parametrize(
+    ("region", "host"),
+    [("eu-central-1", "s3.eu-central-1.amazonaws.com"), ("cn-north-1", "s3.cn-north-1.amazonaws.com.cn")],
+)
+def test_aws_without_tls_is_the_same_endpoint(region: str, host: str) -> None:
+    access = Access(Target(TargetKind.AWS, region, credentials=Credentials("AKIA", "s")), "kms-lab")
+    assert access.client(Persona.OPERATOR, "s3", plain_http=True).meta.endpoint_url == f"http://{host}"
+    assert access.client(Persona.OPERATOR, "s3").meta.endpoint_url == f"https://{host}"
 
 
 def test_credentials_do_not_show() -> None:

@@ -22,7 +22,9 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from botocore.exceptions import EndpointConnectionError
+from botocore.loaders import create_loader
 
+from kmslab import sessions
 from kmslab.checks import REGISTRY, run
 from kmslab.lab import Access, Lab
 from kmslab.model.capability import ALL, Capability
@@ -231,12 +233,7 @@ class FakeAccess(Access):
         return client
 
 
-def _session() -> Any:
-    fake = Access(Target(TargetKind.LOCAL, REGION), PREFIX)
-    return fake.session_with(Credentials("AKIAFAKE", "fake", "fake"))
-
-
-_SESSION = _session()
+_SESSION = sessions.as_operator(create_loader(), REGION, Credentials("AKIAFAKE", "fake", "fake"))
 
 
 def open_lab(
