@@ -6,7 +6,7 @@ import base64
 import hashlib
 import re
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -20,7 +20,7 @@ from kmslab.model.verdict import Call
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from kmslab.lab import Lab
+    from kmslab.lab import Access, Lab
 
 SAMPLE_TAG = "kmslab:sample"
 BLOCK_BYTES = 524_288
@@ -48,10 +48,12 @@ class SampleBlocks:
     Attributes:
         lab: the check's lab.
         mark: value of the sample tag; nothing else carries it.
+        made: kind and id of what is known to be made: EC2 may be asked to remove it before it describes it.
     """
 
     lab: Lab
     mark: str
+    made: list[tuple[str, str]] = field(default_factory=list)
 
     def tagged(self, kind: str, mark: str = "") -> list[dict[str, Any]]:
         """The ``TagSpecifications`` of a request that makes a ``snapshot`` or a ``volume``."""
@@ -100,12 +102,21 @@ class SampleBlocks:
             KmsKeyId=self.lab.outputs.key_ebs,
             TagSpecifications=self.tagged("volume"),
         )
+        self.made.append(("volume", made["VolumeId"]))
         return _ready(self.lab, "volume", "available", made["VolumeId"])
 
     def volume_of(self, snapshot: Any) -> Any:
         """Make a volume of a snapshot as the data owner; returns its description once available."""
         made = self.lab.allowed(Persona.DATA_OWNER, "ec2:CreateVolume", **self.volume_from(snapshot))
+        self.made.append(("volume", made["VolumeId"]))
         return _ready(self.lab, "volume", "available", made["VolumeId"])
+
+    def copy(self, snapshot: Any, key: str) -> Any:
+        """Copy a snapshot under a key as the data owner; returns its description once completed."""
+        request = self.copy_of(snapshot, KmsKeyId=key)
+        made = self.lab.allowed(Persona.DATA_OWNER, "ec2:CopySnapshot", **request)
+        self.made.append(("snapshot", made["SnapshotId"]))
+        return self.completed(made["SnapshotId"])
 
     def gets_no_volume(self, persona: Persona, snapshot: Any) -> None:
         """FAIL if the persona gets a volume of the snapshot."""
@@ -167,6 +178,7 @@ class SampleBlocks:
     def start(self, persona: Persona) -> str:
         """Start an empty snapshot under the lab's key and return its id."""
         answer = self.lab.allowed(persona, "ebs:StartSnapshot", **self.start_request())
+        self.made.append(("snapshot", answer["SnapshotId"]))
         return str(answer["SnapshotId"])
 
     def write(self, block: bytes) -> str:
@@ -199,7 +211,8 @@ def shared_snapshot(lab: Lab) -> Any:
 
     EC2 takes one snapshot of a volume every 15 seconds, so checks side by side cannot each have their own.
 
-    Returns: its description once it is completed. The sweep at the end of the run removes it.
+    Returns: its description once it is completed. It is removed at the end of the run
+    (`kmslab.checks.sweep.retire`).
     """
     known = len(lab.calls)
     made = lab.access.once(("snapshot", lab.run_id), lambda: _snapshot_of_the_volume(lab))
@@ -207,6 +220,11 @@ def shared_snapshot(lab: Lab) -> Any:
         shared = "made once for several checks"
         lab.calls.append(Call(Persona.DATA_OWNER, "ec2:CreateSnapshot", made, "ok", shared))
     return _ready(lab, "snapshot", "completed", made)
+
+
+def shared_snapshots(access: Access, run_id: str) -> list[str]:
+    """Ids of the snapshots of the volume that a run has taken so far."""
+    return access.once(("shared snapshots", run_id), list[str])
 
 
 def _snapshot_of_the_volume(lab: Lab) -> str:
@@ -226,7 +244,9 @@ def _snapshot_of_the_volume(lab: Lab) -> str:
                 raise
             lab.access.stopping.wait(BETWEEN_SNAPSHOTS[kind])
             return ""
-        return str(answer["SnapshotId"])
+        made = str(answer["SnapshotId"])
+        shared_snapshots(lab.access, lab.run_id).append(made)
+        return made
 
     return str(lab.wait_until(started, "a snapshot of the volume", seconds=READY_SECONDS[kind]))
 
@@ -241,14 +261,15 @@ def sample_blocks(lab: Lab) -> SampleBlocks:
 def _remove(lab: Lab, sample: SampleBlocks) -> None:
     ec2 = lab.client(Persona.OPERATOR, "ec2")
     mine = [{"Name": f"tag:{SAMPLE_TAG}", "Values": [sample.mark]}]
-    for volume in _describe(ec2, "volume", Filters=mine):
-        _unless_gone("volume", partial(ec2.delete_volume, VolumeId=volume["VolumeId"]))
-    for snapshot in _describe(ec2, "snapshot", Filters=mine):
-        _unless_gone("snapshot", partial(ec2.delete_snapshot, SnapshotId=snapshot["SnapshotId"]))
+    for kind, delete in (("volume", ec2.delete_volume), ("snapshot", ec2.delete_snapshot)):
+        name = f"{kind.capitalize()}Id"
+        described = [one[name] for one in _describe(ec2, kind, Filters=mine)]
+        for one in {*described, *(known for which, known in sample.made if which == kind)}:
+            _unless_gone(kind, partial(delete, **{name: one}))
 
 
 def _unless_gone(kind: str, delete: Callable[[], object]) -> None:
-    """Delete what EC2 described; it may have vanished since, or before."""
+    """Delete what EC2 described or made; it may have vanished since, or before."""
     from botocore.exceptions import ClientError
 
     try:

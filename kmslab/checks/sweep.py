@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from kmslab.checks.blocks import shared_snapshots
 from kmslab.checks.expectations import deployed_keys
 from kmslab.checks.samples import OBJECT_PREFIX
 from kmslab.checks.temporary import (
@@ -63,10 +64,13 @@ def sweep(access: Access, outputs: LabOutputs) -> Swept:
 
 
 def retire(access: Access, run_id: str) -> Swept:
-    """Schedule the deletion of the keys that the checks of a run shared; the checks removed the rest."""
+    """Remove the keys and the snapshot that the checks of a run shared; the checks removed the rest."""
     swept = Swept()
     for arn in scratch_keys(access, run_id):
         _remove(f"key {arn}", partial(discard, access, arn), swept)
+    for snapshot in shared_snapshots(access, run_id):
+        ec2 = access.client(Persona.OPERATOR, "ec2")
+        _remove(f"snapshot {snapshot}", partial(ec2.delete_snapshot, SnapshotId=snapshot), swept)
     return swept
 
 

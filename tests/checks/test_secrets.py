@@ -32,12 +32,14 @@ class GoodWorld(World):
 
     Attributes:
         disabled: whether the key for secrets is disabled.
+        says_of_a_disabled_key: the code and message of Secrets Manager.
         parameters: SecureStrings by name.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.disabled = False
+        self.says_of_a_disabled_key = ("DecryptionFailure", "the key is disabled")
         self.parameters: dict[str, str] = {}
         self.answers("kms:DisableKey", lambda _: self.switch(disabled=True))
         self.answers("kms:EnableKey", lambda _: self.switch(disabled=False))
@@ -64,7 +66,7 @@ class GoodWorld(World):
 
     def value(self, _: Request) -> dict[str, Any]:
         if self.disabled:
-            raise Refusal("DecryptionFailure", "the key is disabled")
+            raise Refusal(*self.says_of_a_disabled_key)
         return {"SecretString": VALUE}
 
     def put(self, request: Request) -> dict[str, Any]:
@@ -234,3 +236,25 @@ def test_the_parameter_is_under_the_labs_key_and_marked() -> None:
     (put,) = world.asked("ssm:PutParameter")
     assert (put["Type"], put["KeyId"]) == ("SecureString", OUTPUTS.key_secrets)
     assert {"Key": TEMPORARY_TAG, "Value": RUN} in put["Tags"]
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("DecryptionFailure", "Secrets Manager can't decrypt the protected secret text."),
+        ("InvalidRequestException", "the KMS key is disabled"),
+        ("AccessDeniedException", "Access to KMS is not allowed"),
+    ],
+)
+def test_secrets_manager_has_many_words_for_a_disabled_key(code: str, message: str) -> None:
+    world = GoodWorld()
+    world.says_of_a_disabled_key = (code, message)
+    assert judge("secrets.disabled-key-locks-the-secret", world).outcome is Outcome.PASS
+
+
+def test_a_value_that_stays_denied_is_not_what_the_disabled_key_did() -> None:
+    world = GoodWorld()
+    world.refuses("secretsmanager:GetSecretValue", OWNER, when=lambda _: bool(world.asked("kms:DisableKey")))
+    verdict = judge("secrets.disabled-key-locks-the-secret", world)
+    assert verdict.outcome is Outcome.FAIL
+    assert "data-owner is refused secretsmanager:GetSecretValue" in verdict.summary
