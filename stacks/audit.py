@@ -58,15 +58,18 @@ def log_delivery(bucket_arn: str, trail_arn: Json) -> list[Json]:
     ]
 
 
-def topic_policy(topic_arn: str, rule_arn: str) -> list[Json]:
-    """Statements that let this rule, and no other, publish, and nobody without TLS."""
+def topic_policy(topic_arn: str) -> list[Json]:
+    """Statements that let EventBridge publish to this topic, and nobody without TLS.
+
+    The Allow has no condition on the rule: EventBridge does not support Condition blocks in topic
+    policies (EventBridge User Guide, "Using resource-based policies", "Amazon SNS permissions").
+    """
     return [
         allow(
             "LetTheRulePublish",
             ("sns:Publish",),
             principal={"Service": "events.amazonaws.com"},
             resources=topic_arn,
-            when={"ArnEquals": {"aws:SourceArn": rule_arn}},
         ),
         deny(
             "RefusePlainHttp",
@@ -209,7 +212,7 @@ class AuditStack(Stack):
             self,
             "AlarmsPolicy",
             topics=[topic.ref],
-            policy_document=document(topic_policy(topic.ref, rule.attr_arn)),
+            policy_document=document(topic_policy(topic.ref)),
         )
         output(self, LabOutputs.alarm_rule, Fn.select(1, Fn.split("rule/", rule.attr_arn)))
         output(self, LabOutputs.alarm_topic, topic.ref)
