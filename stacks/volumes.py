@@ -184,11 +184,11 @@ class VolumesStack(Stack):
                     ),
                 )
             ],
+            # A VolumeAttachment would be deleted before the instance, while the volume is still mounted:
+            # it would stay busy. Attached by the instance itself, it goes free when the instance ends.
+            volumes=[ec2.CfnInstance.VolumeProperty(device="/dev/sdf", volume_id=volume.ref)],
             user_data=Fn.base64(Fn.sub(MOUNT_SCRIPT, {"Volume": volume.ref})),
             tags=[CfnTag(key="Name", value=f"{settings.prefix}-mount")],
-        )
-        ec2.CfnVolumeAttachment(
-            self, "MountAttachment", device="/dev/sdf", instance_id=instance.ref, volume_id=volume.ref
         )
         acknowledge(
             instance,
