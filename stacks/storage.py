@@ -39,6 +39,8 @@ def only_this_key(bucket_objects: str, key_arn: str) -> list[Json]:
 
     A put without encryption headers is not refused: default encryption puts it under this key. Each
     ``Null: false`` guard is there for that, since ``StringNotEquals`` is also true for a missing header.
+    What is stored must stay there: UpdateObjectEncryption would move it under another key past all
+    that is said about puts.
     """
     return [
         deny(
@@ -70,6 +72,12 @@ def only_this_key(bucket_objects: str, key_arn: str) -> list[Json]:
             resources=bucket_objects,
             when={"Null": {CUSTOMER_KEY: "false"}},
         ),
+        deny(
+            "RefuseToChangeTheEncryption",
+            ("s3:UpdateObjectEncryption",),
+            principal=EVERYONE,
+            resources=bucket_objects,
+        ),
     ]
 
 
@@ -86,7 +94,6 @@ def data_owner(buckets: Sequence[str], objects: Sequence[str]) -> list[Json]:
                 "s3:DeleteObjectVersion",
                 "s3:ListMultipartUploadParts",
                 "s3:PutObject",
-                "s3:UpdateObjectEncryption",
             ),
             resources=objects,
         ),

@@ -117,7 +117,7 @@ def _emptying(bucket: str) -> Json:
 
 
 def test_data_bucket_policy(lab: Assembly) -> None:
-    """Puts alone are refused, by their headers: neither log delivery nor the emptying is touched."""
+    """Puts are refused by their headers, and changing the encryption later: the emptying is not touched."""
     objects = {"Fn::Join": ["", [{"Fn::GetAtt": [DATA, "Arn"]}, "/*"]]}
 
     def refuse(sid: str, **condition: Any) -> Json:
@@ -140,7 +140,33 @@ def test_data_bucket_policy(lab: Assembly) -> None:
             "RefuseCustomerProvidedKeys",
             Null={"s3:x-amz-server-side-encryption-customer-algorithm": "false"},
         ),
+        {
+            "Sid": "RefuseToChangeTheEncryption",
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "s3:UpdateObjectEncryption",
+            "Resource": objects,
+        },
     ]
+
+
+def test_the_data_owner_writes_but_does_not_change_the_encryption(lab: Assembly) -> None:
+    """On no bucket of the lab: its key grants nobody what UpdateObjectEncryption needs of KMS."""
+    policy = lab.properties("storage", "DataOwnerPolicy")["PolicyDocument"]["Statement"]
+    assert {statement["Sid"]: statement["Action"] for statement in policy} == {
+        "ListObjects": ["s3:ListBucket", "s3:ListBucketVersions"],
+        "WriteAndReadObjects": [
+            "s3:GetObject",
+            "s3:GetObjectAttributes",
+            "s3:GetObjectVersion",
+            "s3:GetObjectVersionAttributes",
+            "s3:AbortMultipartUpload",
+            "s3:DeleteObject",
+            "s3:DeleteObjectVersion",
+            "s3:ListMultipartUploadParts",
+            "s3:PutObject",
+        ],
+    }
 
 
 @pytest.mark.parametrize("bucket", [SSE_S3, MANAGED, DSSE])
