@@ -29,6 +29,13 @@ if TYPE_CHECKING:
 SESSION_SECONDS = 3600
 PASSWORD_LENGTH = 24
 """Of all four character classes, so that a strict account password policy takes it too."""
+NOT_IN_PASSWORDS = '"\\{}:,./;<>?`~'
+"""JSON and dynamic references read the first five in their own way.
+
+A password policy that requires symbols does not count the others, nor three of the five: IAM counts
+``! @ # $ % ^ & * ( ) _ + - = [ ] { } | '`` (its UpdateAccountPasswordPolicy), Secrets Manager's
+generator knows all of ASCII's.
+"""
 SELF_SERVICE = (
     "iam:ChangePassword",
     "iam:CreateVirtualMFADevice",
@@ -106,11 +113,17 @@ def mfa(settings: LabSettings) -> list[Json]:
     """Statements that leave a session without MFA only what it takes to set MFA up, for itself.
 
     Changing the password is left too: the first sign-in demands it, before a device can be enrolled.
+    GetSessionToken is how a session with MFA begins on the command line.
     """
     return [
         deny(
             "WithoutMfaOnlySetItUp",
-            all_actions_but=(*SELF_SERVICE, "iam:GetAccountPasswordPolicy", "iam:ListVirtualMFADevices"),
+            all_actions_but=(
+                *SELF_SERVICE,
+                "iam:GetAccountPasswordPolicy",
+                "iam:ListVirtualMFADevices",
+                "sts:GetSessionToken",
+            ),
             when=WITHOUT_MFA,
         ),
         deny(
@@ -200,8 +213,7 @@ class IdentityStack(Stack):
                 generate_string_key="password",
                 password_length=PASSWORD_LENGTH,
                 require_each_included_type=True,
-                # JSON and dynamic references read these in their own way.
-                exclude_characters='"\\{}:',
+                exclude_characters=NOT_IN_PASSWORDS,
             ),
         )
         acknowledge(

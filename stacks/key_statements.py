@@ -44,6 +44,20 @@ READ = (
     "kms:ListResourceTags",
 )
 READ_ROTATION = ("kms:GetKeyRotationStatus", "kms:ListKeyRotations")
+ADMINISTER = (
+    *READ,
+    *READ_ROTATION,
+    "kms:EnableKey",
+    "kms:DisableKey",
+    "kms:UpdateKeyDescription",
+    "kms:TagResource",
+    "kms:UntagResource",
+    "kms:ScheduleKeyDeletion",
+    "kms:CancelKeyDeletion",
+)
+"""The key administrator's task on every key."""
+AUDIT = (*READ, *READ_ROTATION, "kms:GetKeyLastUsage")
+"""What the auditor reads of every key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,24 +126,13 @@ def administration(who: Principals, *, more: Iterable[str] = ()) -> list[Json]:
         ),
         allow(
             "AdministerTheKey",
-            (
-                *READ,
-                *READ_ROTATION,
-                "kms:EnableKey",
-                "kms:DisableKey",
-                "kms:UpdateKeyDescription",
-                "kms:TagResource",
-                "kms:UntagResource",
-                "kms:ScheduleKeyDeletion",
-                "kms:CancelKeyDeletion",
-                *more,
-            ),
+            (*ADMINISTER, *more),
             principal=THE_ACCOUNT,
             when=only(who.persona(Persona.KEY_ADMINISTRATOR)),
         ),
         allow(
             "ReadTheConfiguration",
-            (*READ, *READ_ROTATION, "kms:GetKeyLastUsage"),
+            AUDIT,
             principal=THE_ACCOUNT,
             when=only(who.persona(Persona.AUDITOR)),
         ),

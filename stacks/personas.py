@@ -1,9 +1,9 @@
 """What each persona's identity allows on the lab's keys, and how other stacks add what is theirs.
 
 An identity policy here says *which keys* a persona may touch and with what; the key policy says *how*:
-through which service, with which encryption context. Both must allow. The conditions are not repeated
-on this side, so that it is the key policy alone that decides them, and a learner who changes it sees
-the difference.
+through which service, with which encryption context. Both must allow, so where both list a whole task
+(administering, auditing) they share the list. The conditions are not repeated on this side, so that it
+is the key policy alone that decides them, and a learner who changes it sees the difference.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from aws_cdk import aws_iam as iam
 
 from kmslab.model.naming import role_name
 from kmslab.model.persona import Persona
+from stacks.key_policies import IMPORT, ROTATE
+from stacks.key_statements import ADMINISTER, AUDIT
 from stacks.nag import acknowledge
 from stacks.policies import allow, document
 
@@ -100,34 +102,11 @@ def _administer(keys: Mapping[str, str]) -> list[Json]:
     return [
         allow(
             "AdministerKeys",
-            (
-                "kms:DescribeKey",
-                "kms:GetKeyPolicy",
-                "kms:GetKeyRotationStatus",
-                "kms:ListGrants",
-                "kms:ListKeyPolicies",
-                "kms:ListKeyRotations",
-                "kms:ListResourceTags",
-                "kms:EnableKey",
-                "kms:DisableKey",
-                "kms:UpdateKeyDescription",
-                "kms:TagResource",
-                "kms:UntagResource",
-                "kms:ScheduleKeyDeletion",
-                "kms:CancelKeyDeletion",
-            ),
+            ADMINISTER,
             resources=list(keys.values()),
         ),
-        allow(
-            "RotateKeys",
-            ("kms:EnableKeyRotation", "kms:DisableKeyRotation", "kms:RotateKeyOnDemand"),
-            resources=rotating,
-        ),
-        allow(
-            "ImportKeyMaterial",
-            ("kms:GetParametersForImport", "kms:ImportKeyMaterial", "kms:DeleteImportedKeyMaterial"),
-            resources=keys["imported"],
-        ),
+        allow("RotateKeys", ROTATE, resources=rotating),
+        allow("ImportKeyMaterial", IMPORT, resources=keys["imported"]),
         allow("ListKeys", ("kms:ListKeys", "kms:ListAliases")),
     ]
 
@@ -182,16 +161,7 @@ def _audit(keys: Mapping[str, str]) -> list[Json]:
     return [
         allow(
             "ReadKeys",
-            (
-                "kms:DescribeKey",
-                "kms:GetKeyPolicy",
-                "kms:GetKeyRotationStatus",
-                "kms:GetKeyLastUsage",
-                "kms:ListGrants",
-                "kms:ListKeyPolicies",
-                "kms:ListKeyRotations",
-                "kms:ListResourceTags",
-            ),
+            AUDIT,
             resources=list(keys.values()),
         ),
         allow("ListKeys", ("kms:ListKeys", "kms:ListAliases")),

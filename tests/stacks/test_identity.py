@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import string
 from typing import TYPE_CHECKING
 
 import pytest
@@ -89,6 +90,7 @@ def test_mfa(lab: Assembly) -> None:
                     *SELF_SERVICE,
                     "iam:GetAccountPasswordPolicy",
                     "iam:ListVirtualMFADevices",
+                    "sts:GetSessionToken",
                 ],
                 "Resource": "*",
                 "Condition": WITHOUT_MFA,
@@ -145,6 +147,15 @@ def test_password_is_generated_under_the_labs_key(lab: Assembly) -> None:
     assert generated["GenerateStringKey"] == "password"
     assert generated["PasswordLength"] == 24
     assert generated["RequireEachIncludedType"] is True
+
+
+def test_a_strict_password_policy_takes_the_password(lab: Assembly) -> None:
+    """Every symbol left is one that IAM counts (its UpdateAccountPasswordPolicy, RequireSymbols)."""
+    counted = set("!@#$%^&*()_+-=[]{}|'")
+    generated = lab.only("AWS::SecretsManager::Secret", "identity")["GenerateSecretString"]
+    left = set(string.punctuation) - set(generated["ExcludeCharacters"])
+    assert left == counted - set("{}"), "braces end a dynamic reference"
+    assert "ExcludePunctuation" not in generated
 
 
 def test_nobody_gets_an_access_key(every_option: Assembly) -> None:
