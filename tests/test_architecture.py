@@ -18,7 +18,6 @@ MAY_IMPORT = {
     "kmslab.sessions": ("kmslab.model",),
     "kmslab.lab": ("kmslab.sessions", "kmslab.model"),
     "kmslab.checks": ("kmslab.checks", "kmslab.lab", "kmslab.model"),
-    "kmslab.faults": ("kmslab.faults", "kmslab.lab", "kmslab.model"),
     "kmslab.engine": ("kmslab.engine", "kmslab.lab", "kmslab.model"),
     "kmslab.guides": ("kmslab.guides", "kmslab.model"),
 }
