@@ -26,15 +26,22 @@ ESCAPES = (
     "iam:DeleteUserPermissionsBoundary",
 )
 """What a user could do to change their own permissions boundary or to take it off."""
-BEYOND_MFA = (
-    "iam:AttachUserPolicy",
-    "iam:CreateAccessKey",
-    "iam:DeactivateMFADevice",
-    "kms:Decrypt",
-    "s3:GetObject",
-    "sts:AssumeRole",
+SETTING_MFA_UP = frozenset(
+    {
+        "iam:ChangePassword",  # the first sign-in demands it, before a device can be enrolled
+        "iam:CreateVirtualMFADevice",
+        "iam:EnableMFADevice",
+        "iam:GetAccountPasswordPolicy",
+        "iam:GetMFADevice",
+        "iam:GetUser",
+        "iam:ListMFADevices",
+        "iam:ListVirtualMFADevices",
+        "iam:ResyncMFADevice",
+    }
 )
-"""What a session without MFA must not be able to do; a sample across services."""
+"""What a session without MFA must be left, and all that it may be left but `PROVING_MFA`."""
+PROVING_MFA = frozenset({"sts:GetSessionToken"})
+"""May be left too: it is the call that takes the MFA code, and a session without one is denied like any other."""
 
 
 @check(guide=GUIDE, controls=("prowler:iam_user_no_setup_initial_access_key",))
@@ -134,16 +141,18 @@ def nothing_without_mfa(lab: Lab) -> str:
     """
     denials = [s for s in _group_statements(lab) if s.effect == DENY and _without_mfa(s)]
     lab.expect(denials, "no policy of the admin user's groups denies requests without MFA")
-    for action in BEYOND_MFA:
+    sweeping = [s for s in denials if s.not_actions and s.resources == ("*",)]
+    lab.expect(sweeping, "what is denied without MFA is a list: everything else is allowed")
+    for statement in sweeping:
+        left = {action.lower() for action in statement.not_actions}
+        more = left - {action.lower() for action in SETTING_MFA_UP | PROVING_MFA}
+        lab.expect(not more, f"without MFA the user is not denied {', '.join(sorted(more))}")
+    for action in sorted(SETTING_MFA_UP):
         lab.expect(
-            any(s.covers(action) and s.resources == ("*",) for s in denials),
-            f"without MFA {action} is not denied",
+            not any(s.covers(action) and "*" in s.resources for s in denials),
+            f"without MFA the user cannot even set MFA up: {action} is denied",
         )
-    lab.expect(
-        not any(s.covers("iam:EnableMFADevice") and "*" in s.resources for s in denials),
-        "without MFA the user cannot even set MFA up",
-    )
-    return "denied without MFA: everything but setting MFA up (BoolIfExists)"
+    return f"denied without MFA: everything but {len(SETTING_MFA_UP)} actions that set MFA up (BoolIfExists)"
 
 
 def _without_mfa(statement: Statement) -> bool:
@@ -155,15 +164,16 @@ def iam_says_no_without_mfa(lab: Lab) -> str:
     """IAM's own policy simulator allows the admin user's requests with MFA and denies them without.
 
     This judges the policies together, as a request would: the group's rights, the boundary and
-    the denial.
+    the denial. A request signed with an access key does not say whether there was MFA: it is denied too.
     """
     actions = ["kms:ListKeys", "s3:ListAllMyBuckets", "ec2:DescribeVolumes"]
-    for present, wanted in ((True, "allowed"), (False, "explicitDeny")):
+    for present, said, wanted in (
+        (True, "with MFA", "allowed"),
+        (False, "without MFA", "explicitDeny"),
+        (None, "without a word on MFA", "explicitDeny"),
+    ):
         for action, decision in _simulate(lab, actions, mfa=present).items():
-            lab.expect(
-                decision == wanted,
-                f"{action} {'with' if present else 'without'} MFA: {decision}, not {wanted}",
-            )
+            lab.expect(decision == wanted, f"{action} {said}: {decision}, not {wanted}")
     return "allowed with MFA, explicitDeny without: " + ", ".join(actions)
 
 
@@ -191,10 +201,13 @@ def iam_says_the_boundary_stays(lab: Lab) -> str:
 def the_first_password_is_temporary(lab: Lab) -> str:
     """The admin user's first password must be changed at the first sign-in.
 
-    Nobody chose it and nobody typed it: Secrets Manager generated it, under the lab's key.
+    Nobody chose it and nobody typed it: Secrets Manager generated it, under the lab's key. Once the
+    user has signed in and changed it, IAM demands no further change.
     """
-    profile = lab.read("iam:GetLoginProfile", UserName=lab.outputs.admin_user)["LoginProfile"]
-    lab.expect(profile.get("PasswordResetRequired"), "the first password may be kept")
+    name = lab.outputs.admin_user
+    temporary = lab.read("iam:GetLoginProfile", UserName=name)["LoginProfile"].get("PasswordResetRequired")
+    signed_in = lab.read("iam:GetUser", UserName=name)["User"].get("PasswordLastUsed")
+    lab.expect(temporary or signed_in, "the first password may be kept")
     secret = lab.read(
         "secretsmanager:DescribeSecret", persona=Persona.OPERATOR, SecretId=lab.outputs.admin_password_secret
     )
@@ -202,7 +215,8 @@ def the_first_password_is_temporary(lab: Lab) -> str:
     lab.expect(
         found == lab.outputs.key_secrets, f"the password is kept under {found}, not under the lab's key"
     )
-    return "to be changed at first use; kept in Secrets Manager under the lab's key"
+    when = "to be changed at first use" if temporary else "already changed: the user has signed in"
+    return f"{when}; kept in Secrets Manager under the lab's key"
 
 
 @check(guide=GUIDE)
@@ -242,8 +256,14 @@ def no_persona_becomes_another(lab: Lab) -> str:
 def the_outsider_can_do_nothing(lab: Lab) -> str:
     """A principal of the account without permissions sees nothing.
 
-    Belonging to the account is no permission. The operator makes each call first.
+    Belonging to the account is no permission. The outsider's role has no policy. The operator makes
+    each call first.
     """
+    role = role_name(lab.prefix, Persona.OUTSIDER)
+    attached = lab.read("iam:ListAttachedRolePolicies", RoleName=role)["AttachedPolicies"]
+    given = [policy["PolicyName"] for policy in attached]
+    given += lab.read("iam:ListRolePolicies", RoleName=role)["PolicyNames"]
+    lab.expect(not given, f"the outsider has policies: {', '.join(given)}")
     calls: dict[str, dict[str, Any]] = {
         "kms:ListKeys": {},
         "s3:ListBuckets": {},
@@ -283,7 +303,7 @@ def no_persona_has_all_keys(lab: Lab) -> str:
     for persona in ROLES:
         for statement in _role_statements(lab, role_name(lab.prefix, persona)):
             count += 1
-            if statement.effect != ALLOW or "*" not in statement.resources:
+            if statement.effect != ALLOW or not _every_key(statement):
                 continue
             for action in ("kms:Decrypt", "kms:ReEncryptFrom", "kms:PutKeyPolicy"):
                 lab.expect(
@@ -291,6 +311,13 @@ def no_persona_has_all_keys(lab: Lab) -> str:
                 )
     lab.expect(count, "the personas have no policies at all")
     return f"{count} statements of {len(ROLES)} personas: none gives decryption with every key"
+
+
+def _every_key(statement: Statement) -> bool:
+    """Whether a statement is about all keys: by ``*``, by ``key/*``, or by naming only exceptions."""
+    return not statement.resources or any(
+        resource == "*" or resource.endswith(":key/*") for resource in statement.resources
+    )
 
 
 def _groups(lab: Lab) -> list[dict[str, Any]]:
@@ -323,15 +350,21 @@ def _role_statements(lab: Lab, role: str) -> Iterator[Statement]:
         yield from statements(inline["PolicyDocument"])
 
 
-def _simulate(lab: Lab, actions: list[str], *, mfa: bool, resource: str = "*") -> dict[str, str]:
-    """Ask IAM's policy simulator about the admin user; returns the decision of each action."""
+def _simulate(lab: Lab, actions: list[str], *, mfa: bool | None, resource: str = "*") -> dict[str, str]:
+    """Ask IAM's policy simulator about the admin user; returns the decision of each action.
+
+    Args:
+        lab: the check's lab.
+        actions: that the user would take.
+        mfa: whether the session had MFA; None: the request does not say.
+        resource: what they would be done to.
+    """
+    entry = {"ContextKeyName": MFA, "ContextKeyValues": [str(mfa).lower()], "ContextKeyType": "boolean"}
     answer = lab.read(
         "iam:SimulatePrincipalPolicy",
         PolicySourceArn=f"arn:{lab.access.partition}:iam::{lab.account}:user/{lab.outputs.admin_user}",
         ActionNames=actions,
         ResourceArns=[resource],
-        ContextEntries=[
-            {"ContextKeyName": MFA, "ContextKeyValues": [str(mfa).lower()], "ContextKeyType": "boolean"}
-        ],
+        ContextEntries=[] if mfa is None else [entry],
     )
     return {result["EvalActionName"]: result["EvalDecision"] for result in answer["EvaluationResults"]}

@@ -197,7 +197,17 @@ BOUNDARY: list[Statement] = [
 ]
 NO_MFA: Statement = {
     "Effect": "Deny",
-    "NotAction": ["iam:EnableMFADevice", "iam:ListMFADevices"],
+    "NotAction": [
+        "iam:ChangePassword",
+        "iam:CreateVirtualMFADevice",
+        "iam:EnableMFADevice",
+        "iam:GetAccountPasswordPolicy",
+        "iam:GetMFADevice",
+        "iam:GetUser",
+        "iam:ListMFADevices",
+        "iam:ListVirtualMFADevices",
+        "iam:ResyncMFADevice",
+    ],
     "Resource": "*",
     "Condition": {"BoolIfExists": {"aws:MultiFactorAuthPresent": "false"}},
 }
@@ -218,6 +228,11 @@ def policies(world: World, **documents: list[Statement]) -> World:
 
 def _is_policy(arn: str, request: Request) -> bool:
     return bool(request["PolicyArn"] == arn)
+
+
+def is_outsider(request: Request) -> bool:
+    """Whether a request is about the outsider's role."""
+    return bool(request["RoleName"] == f"{PREFIX}-outsider")
 
 
 def _identities(world: LabWorld) -> None:
@@ -250,6 +265,7 @@ def _identities(world: LabWorld) -> None:
     world.answers("iam:GetRole", {"Role": {"AssumeRolePolicyDocument": policy_document(TRUST)}})
     persona = [{"PolicyName": "persona", "PolicyArn": PERSONA_POLICY}]
     world.answers("iam:ListAttachedRolePolicies", {"AttachedPolicies": persona})
+    world.answers("iam:ListAttachedRolePolicies", {"AttachedPolicies": []}, when=is_outsider)
     world.answers("iam:ListRolePolicies", {"PolicyNames": []})
     world.answers("iam:SimulatePrincipalPolicy", simulate)
     world.answers(
@@ -263,7 +279,7 @@ def _identities(world: LabWorld) -> None:
 
 def simulate(request: Request) -> Mapping[str, Any]:
     """IAM's simulator: all is allowed with MFA, but not to touch the boundary."""
-    mfa = request["ContextEntries"][0]["ContextKeyValues"] == ["true"]
+    mfa = [entry["ContextKeyValues"] for entry in request["ContextEntries"]] == [["true"]]
     about_boundary = request["ResourceArns"] != ["*"]
     decision = "allowed" if mfa and not about_boundary else "explicitDeny"
     return {

@@ -1,12 +1,18 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from kmslab.model.persona import Persona
+from kmslab.model.verdict import Outcome
 from tests.checks import verdicts
-from tests.checks.fakes import ACCOUNT, OUTPUTS, policy_document
-from tests.checks.lab_world import BOUNDARY, NO_MFA, TRUST, policies
+from tests.checks.fakes import ACCOUNT, OUTPUTS, Request, World, judge, key_arn, policy_document
+from tests.checks.lab_world import BOUNDARY, NO_MFA, TRUST, good_lab, is_outsider, policies
 from tests.checks.table import Broken, checks_of, never_red
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def without(action: str) -> list[dict[str, object]]:
@@ -22,8 +28,27 @@ def allowed(*actions: str, resource: str = "*") -> dict[str, object]:
     return {"Sid": "Wide", "Effect": "Allow", "Action": list(actions), "Resource": resource}
 
 
+NOT_THE_APP_KEY = {"Sid": "But", "Effect": "Allow", "NotResource": key_arn("app")}
 USER = {"Path": "/", "UserName": "kenya-one", "UserId": "AIDA", "CreateDate": "2026-11-21"}
-DECISION = "EvalActionName", "EvalDecision"
+
+
+def simulated(world: World, decide: Callable[[list[str]], str]) -> None:
+    """Let IAM's simulator decide by what it is told about MFA alone; an empty list: nothing."""
+
+    def simulate(request: Request) -> dict[str, object]:
+        mfa = [value for entry in request["ContextEntries"] for value in entry["ContextKeyValues"]]
+        results = [{"EvalActionName": name, "EvalDecision": decide(mfa)} for name in request["ActionNames"]]
+        return {"EvaluationResults": results}
+
+    world.answers("iam:SimulatePrincipalPolicy", simulate)
+
+
+def signed_in(world: World) -> World:
+    """The user has signed in once and changed the first password."""
+    user = {**USER, "Arn": f"arn:aws:iam::{ACCOUNT}:user/kenya-one", "PasswordLastUsed": "2026-11-21"}
+    world.answers("iam:GetLoginProfile", {"LoginProfile": {"PasswordResetRequired": False}})
+    return world.answers("iam:GetUser", {"User": user})
+
 
 BROKEN = [
     Broken(
@@ -59,7 +84,7 @@ BROKEN = [
     *(
         Broken(
             "identity.the-boundary-protects-itself",
-            lambda w, action=action: policies(w, boundary=without(action)),  # type: ignore[misc]
+            lambda w, action=action: policies(w, boundary=without(action)),  # type: ignore[misc]  # mypy sees no default of a lambda
             f"does not deny {action}",
         )
         for action in ("iam:CreatePolicyVersion", "iam:DeleteUserPermissionsBoundary")
@@ -81,38 +106,42 @@ BROKEN = [
         ),
         "no policy of the admin user's groups denies",
     ),
-    Broken(
-        "identity.nothing-without-mfa",
-        lambda w: policies(w, mfa=[{**NO_MFA, "NotAction": ["iam:*"]}]),
-        "without MFA iam:AttachUserPolicy is not denied",
+    *(
+        Broken(
+            "identity.nothing-without-mfa",
+            lambda w, more=more: policies(w, mfa=[{**NO_MFA, "NotAction": [*NO_MFA["NotAction"], more]}]),  # type: ignore[misc]  # mypy sees no default of a lambda
+            f"without MFA the user is not denied {more.lower()}",
+        )
+        for more in ("ec2:*", "iam:*", "kms:Decrypt", "iam:DeactivateMFADevice")
+    ),
+    *(
+        Broken(
+            "identity.nothing-without-mfa",
+            lambda w, less=less: policies(  # type: ignore[misc]  # mypy sees no default of a lambda
+                w, mfa=[{**NO_MFA, "NotAction": [a for a in NO_MFA["NotAction"] if a != less]}]
+            ),
+            f"cannot even set MFA up: {less} is denied",
+        )
+        for less in ("iam:EnableMFADevice", "iam:ChangePassword")
     ),
     Broken(
         "identity.nothing-without-mfa",
-        lambda w: policies(w, mfa=[{**NO_MFA, "NotAction": ["iam:ListMFADevices"]}]),
-        "cannot even set MFA up",
+        lambda w: policies(
+            w, mfa=[{"Sid": "List", **NO_MFA, "NotAction": [], "Action": ["ec2:*", "kms:*", "s3:*"]}]
+        ),
+        "without MFA is a list",
+    ),
+    Broken(
+        "identity.iam-says-no-without-mfa", lambda w: simulated(w, lambda _: "allowed"), "without MFA: al"
     ),
     Broken(
         "identity.iam-says-no-without-mfa",
-        lambda w: w.answers(
-            "iam:SimulatePrincipalPolicy",
-            lambda r: {
-                "EvaluationResults": [
-                    dict(zip(DECISION, (a, "allowed"), strict=True)) for a in r["ActionNames"]
-                ]
-            },
-        ),
-        "without MFA: allowed, not explicitDeny",
+        lambda w: simulated(w, lambda mfa: "explicitDeny" if mfa == ["false"] else "allowed"),
+        "kms:ListKeys without a word on MFA: allowed, not explicitDeny",
     ),
     Broken(
         "identity.iam-says-the-boundary-stays",
-        lambda w: w.answers(
-            "iam:SimulatePrincipalPolicy",
-            lambda r: {
-                "EvaluationResults": [
-                    dict(zip(DECISION, (a, "allowed"), strict=True)) for a in r["ActionNames"]
-                ]
-            },
-        ),
+        lambda w: simulated(w, lambda _: "allowed"),
         "iam:CreatePolicyVersion: allowed, not explicitDeny",
     ),
     Broken(
@@ -144,13 +173,25 @@ BROKEN = [
     ),
     Broken(
         "identity.the-outsider-can-do-nothing",
+        lambda w: w.answers(
+            "iam:ListAttachedRolePolicies", {"AttachedPolicies": [{"PolicyName": "all-of-s3"}]}
+        ),
+        "the outsider has policies: all-of-s3",
+    ),
+    Broken(
+        "identity.the-outsider-can-do-nothing",
+        lambda w: w.answers("iam:ListRolePolicies", {"PolicyNames": ["kms"]}, when=is_outsider),
+        "the outsider has policies: kms",
+    ),
+    Broken(
+        "identity.the-outsider-can-do-nothing",
         lambda w: w.answers("iam:ListUsers", {}, Persona.OUTSIDER),
         "outsider could call iam:ListUsers",
     ),
     *(
         Broken(
             "identity.roles-trust-this-account-only",
-            lambda w, principal=principal: w.answers(  # type: ignore[misc]
+            lambda w, principal=principal: w.answers(  # type: ignore[misc]  # mypy sees no default of a lambda
                 "iam:GetRole",
                 {"Role": {"AssumeRolePolicyDocument": policy_document({**TRUST, "Principal": principal})}},
             ),
@@ -165,12 +206,33 @@ BROKEN = [
     *(
         Broken(
             "identity.no-persona-has-all-keys",
-            lambda w, action=action: policies(w, persona=[allowed(action)]),  # type: ignore[misc]
+            lambda w, action=action: policies(w, persona=[allowed(action)]),  # type: ignore[misc]  # mypy sees no default of a lambda
             "with every key (Wide)",
         )
         for action in ("kms:*", "kms:Decr*", "*")
     ),
+    Broken(
+        "identity.no-persona-has-all-keys",
+        lambda w: policies(w, persona=[allowed("kms:Decrypt", resource="arn:aws:kms:*:*:key/*")]),
+        "with every key (Wide)",
+    ),
+    Broken(
+        "identity.no-persona-has-all-keys",
+        lambda w: policies(w, persona=[{**NOT_THE_APP_KEY, "Action": "kms:Decrypt"}]),
+        "with every key (But)",
+    ),
 ]
+
+
+def test_a_first_password_that_was_changed_is_fine() -> None:
+    verdict = judge("identity.the-first-password-is-temporary", signed_in(good_lab()))
+    assert (verdict.outcome, "already changed" in verdict.summary) == (Outcome.PASS, True)
+
+
+def test_the_call_that_takes_the_mfa_code_may_be_open() -> None:
+    left = [*NO_MFA["NotAction"], "sts:GetSessionToken"]
+    world = policies(good_lab(), mfa=[{**NO_MFA, "NotAction": left}])
+    assert judge("identity.nothing-without-mfa", world).outcome is Outcome.PASS
 
 
 @pytest.mark.parametrize("check", checks_of("identity"))
