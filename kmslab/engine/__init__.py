@@ -26,6 +26,7 @@ ROOMS = (
     "ssm",
     "cloudformation",
     "state",
+    "snapshot",
 )
 """Each has ``install() -> None``. The order matters: later rooms use what earlier ones registered."""
 

@@ -17,12 +17,13 @@ if TYPE_CHECKING:
 
     from kmslab.engine.identity import Identity
     from kmslab.engine.server import Sockets
+    from kmslab.engine.snapshot import State
 
 DESCRIPTION = """\
 The local KMS engine: MiniStack with AWS KMS semantics, on 127.0.0.1 only.
 
 It speaks the AWS APIs over TLS, with a certificate of a CA made for this lab, and over plain HTTP on a
-second port. Its account, keys, objects and stacks are kept under the lab's folder and saved on SIGTERM.
+second port. Its account, keys, objects and stacks are kept under the lab's folder: saved soon after each change, and on SIGTERM.
 """
 LOCK = "engine.lock"
 READY = "ready.json"
@@ -83,11 +84,31 @@ def _run(options: argparse.Namespace) -> None:
         )
         ready_file = folder / READY
         ready_file.unlink(missing_ok=True)
+        services = _saved(folder)
         app = server.application()
         try:
-            server.serve(app, sockets, files, lambda: _announce(options.ready_fd, ready_file, sockets, who))
+            server.serve(
+                app,
+                sockets,
+                files,
+                lambda: _announce(options.ready_fd, ready_file, sockets, who),
+                folder=folder / server.STATE,
+                services=services,
+            )
         finally:
             ready_file.unlink(missing_ok=True)
+
+
+def _saved(folder: Path) -> State:
+    """The state that was saved last, with S3's content brought in line and a word about what had to go."""
+    from kmslab.engine import server, snapshot
+    from kmslab.engine.s3 import recovery
+
+    services = snapshot.read(folder / server.STATE)
+    saved = snapshot.saved_at(folder / server.STATE)
+    for name in recovery.reconcile(folder / server.OBJECTS, services, saved):
+        print(f"kmslab.engine: removed, newer than what was saved: {name}", file=sys.stderr)  # noqa: T201  # the engine's log is its stderr
+    return services
 
 
 def _announce(ready_fd: int, ready_file: Path, sockets: Sockets, who: Identity) -> None:

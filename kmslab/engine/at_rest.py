@@ -15,6 +15,8 @@ from kmslab.engine.kms import envelope, records
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+MARK = b"KLS3"
+"""What a sealed file begins with; the length of the wrapped data key (2 bytes) and the key follow."""
 _NONCE = 12
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from kmslab.engine.certificates import Certificates
     from kmslab.engine.identity import Identity
+    from kmslab.engine.snapshot import State
 
     Scope = MutableMapping[str, Any]
     Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -51,6 +52,9 @@ SERVICES = (
 )
 """What a lab needs, and CDK's bootstrap and auto-delete-objects function; each is imported at first use."""
 
+STATE = "state"
+OBJECTS = "s3"
+"""Folders beneath the engine's own: what is saved, and S3's content."""
 _HEALTH = "/_ministack/health"
 _CALLBACKS = ("/_ministack/cfn-response/", "/_ministack/cfn-signal/")
 """Where custom resources answer: each path ends in a token that cannot be guessed."""
@@ -132,7 +136,7 @@ def prepare_environment(
         os.environ.pop(name, None)
     for name in [name for name in os.environ if name.startswith(("MINISTACK_", "AWS_"))]:
         del os.environ[name]
-    state, objects = folder / "state", folder / "s3"
+    state, objects = folder / STATE, folder / OBJECTS
     for part in (state, objects):
         part.mkdir(parents=True, exist_ok=True, mode=0o700)
     os.environ.update(
@@ -151,7 +155,8 @@ def prepare_environment(
             "MINISTACK_HOST": "localhost",
             "MINISTACK_REGION": identity.region,
             "MINISTACK_WORKER_THREADS": "16",
-            "PERSIST_STATE": "1",
+            # Saved by ourselves: MiniStack would wait for a clean stop, which a killed engine never has.
+            "PERSIST_STATE": "0",
             "S3_DATA_DIR": str(objects),
             "S3_PERSIST": "1",
             "SERVICES": ",".join(SERVICES),
@@ -254,14 +259,24 @@ async def _forbid(send: Send, reason: str) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
-def serve(app: Application, sockets: Sockets, certificates: Certificates, ready: Callable[[], None]) -> None:
-    """Serve until SIGTERM or SIGINT; state is saved on the way out.
+def serve(
+    app: Application,
+    sockets: Sockets,
+    certificates: Certificates,
+    ready: Callable[[], None],
+    *,
+    folder: Path,
+    services: State,
+) -> None:
+    """Serve until SIGTERM or SIGINT; state is saved after changes, and on the way out.
 
     Args:
         app: what `application` returned.
         sockets: both listening; they are closed when this returns.
         certificates: for the TLS socket.
         ready: called once the engine answers.
+        folder: where the state is saved.
+        services: the state to begin with.
     """
     from hypercorn.asyncio import serve as hypercorn_serve
     from hypercorn.config import Config
@@ -282,8 +297,12 @@ def serve(app: Application, sockets: Sockets, certificates: Certificates, ready:
     asyncio.constants.SSL_SHUTDOWN_TIMEOUT = _GRACE_SECONDS  # type: ignore[attr-defined]  # not in typeshed
 
     async def run() -> None:
+        from kmslab.engine import snapshot
         from kmslab.engine.administrator import ensure_role
+        from kmslab.engine.saving import Saver
 
+        snapshot.restore(services)
+        saver = Saver(folder)
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(_quiet_about_cut_connections)
@@ -294,15 +313,19 @@ def serve(app: Application, sockets: Sockets, certificates: Certificates, ready:
             await _answers(sockets.plain_port)
             await ensure_role()
             ready()
+            saver.changed()
 
-        announcing = asyncio.create_task(announce())
-        announcing.add_done_callback(
-            lambda task: stop.set() if not task.cancelled() and task.exception() else None
-        )
-        await hypercorn_serve(app, config, shutdown_trigger=stop.wait)  # type: ignore[arg-type]  # its own Protocol types
-        if announcing.done():
-            announcing.result()
-        announcing.cancel()
+        tasks = [asyncio.create_task(announce()), asyncio.create_task(saver.run())]
+        for one in tasks:
+            one.add_done_callback(
+                lambda task: stop.set() if not task.cancelled() and task.exception() else None
+            )
+        await hypercorn_serve(saver.watching(app), config, shutdown_trigger=stop.wait)  # type: ignore[arg-type]  # its own Protocol types
+        for one in tasks:
+            if one.done():
+                one.result()
+            one.cancel()
+        await saver.finish()
 
     asyncio.run(run())
 

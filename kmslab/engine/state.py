@@ -1,4 +1,4 @@
-"""State of our own that MiniStack saves, restores and resets with its services.
+"""State of our own that is saved, restored and reset with MiniStack's services.
 
 A room that keeps something registers it once: ``state.keep("ebs", store)``. Stores are MiniStack's
 ``AccountRegionScopedDict`` or ``AccountScopedDict``, or plain dictionaries of JSON values and bytes.
@@ -14,12 +14,12 @@ _stores: dict[str, Any] = {}
 
 
 def keep(name: str, store: Any) -> None:
-    """Have a store saved under ``name`` on a clean stop and restored at the next start."""
+    """Have a store saved under ``name`` and restored at the next start."""
     _stores[name] = store
 
 
 def get_state() -> dict[str, Any]:
-    """Everything kept, for MiniStack's persistence."""
+    """Everything kept, to be copied and saved."""
     return dict(_stores)
 
 

@@ -158,12 +158,20 @@ def everything(engine: Engine, suffix: str) -> dict[str, Any]:
                     },
                 }
             ],
+            Volumes=[{"Device": "/dev/sdg", "VolumeId": ref("Further")}],
             Tags=TAGS,
+        ),
+        "Further": resource("AWS::EC2::Volume", AvailabilityZone=ZONE, Size=1),
+        "Other": resource(
+            "AWS::EC2::Instance",
+            AvailabilityZone=ZONE,
+            ImageId="ami-0123456789abcdef0",
+            InstanceType="t3.nano",
         ),
         "Attachment": resource(
             "AWS::EC2::VolumeAttachment",
             Device="/dev/sdf",
-            InstanceId=ref("Instance"),
+            InstanceId=ref("Other"),
             VolumeId=ref("Volume"),
         ),
         "Boundary": resource(

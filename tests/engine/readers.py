@@ -90,6 +90,8 @@ def _instance(engine: Engine, instance_id: str) -> Properties:
     mapping = shown["BlockDeviceMappings"][0]
     root = ec2.describe_volumes(VolumeIds=[mapping["Ebs"]["VolumeId"]])["Volumes"][0]
     volume = {n: root[n] for n in ("Encrypted", "KmsKeyId", "VolumeType") if n in root}
+    by_instance = [{"Name": "attachment.instance-id", "Values": [instance_id]}]
+    attached = ec2.describe_volumes(Filters=by_instance)["Volumes"]
     return {
         **{n: shown[n] for n in ("ImageId", "InstanceType", "SubnetId", "EbsOptimized")},
         "AvailabilityZone": shown["Placement"]["AvailabilityZone"],
@@ -100,6 +102,12 @@ def _instance(engine: Engine, instance_id: str) -> Properties:
                 "DeviceName": mapping["DeviceName"],
                 "Ebs": {**volume, "VolumeSize": root["Size"], **_only(mapping["Ebs"], "DeleteOnTermination")},
             }
+        ],
+        "Volumes": [
+            _only(attachment, "Device", "VolumeId")
+            for further in attached
+            for attachment in further["Attachments"]
+            if further["VolumeId"] != root["VolumeId"]
         ],
         "Tags": _own_tags(shown.get("Tags", [])),
     }

@@ -135,6 +135,8 @@ def test_an_update_changes_resources_in_place(engine: Engine, role: str, suffix:
                 "LoggingConfiguration": {"DestinationBucketName": ref("Logs"), "LogFilePrefix": "other/"},
             },
             "Volume": {"Size": 3, "Tags": []},
+            "Further": {"Size": 2},
+            "Instance": {"Volumes": [{"Device": "/dev/sdh", "VolumeId": ref("Further")}]},
             "Group": {"Policies": [], "ManagedPolicyArns": [ref("Boundary")]},
             "Role": {"Description": "another", "Policies": []},
             "Secret": {"Description": "another", "Tags": [{"Key": "new", "Value": "tag"}]},

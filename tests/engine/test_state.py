@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kmslab.engine import state
+from kmslab.engine import snapshot, state
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from kmslab.engine.identity import Identity
 
 
@@ -34,26 +36,22 @@ def test_a_store_that_was_never_saved_stays_empty(kept: dict[str, bytes]) -> Non
     assert kept == {}
 
 
-def test_stores_go_through_ministacks_files(
-    kept: dict[str, bytes], inside: Identity, monkeypatch: pytest.MonkeyPatch, tmp_path: object
+def test_stores_go_through_the_saved_file(
+    kept: dict[str, bytes], inside: Identity, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     from ministack import app
-    from ministack.core import persistence
-    from ministack.core.responses import AccountRegionScopedDict
+    from ministack.core.responses import AccountRegionScopedDict, request_scope
 
     scoped = AccountRegionScopedDict()
     state.keep("scoped", scoped)
     scoped["b"] = {"bytes": b"2"}
-    # Another account's view: the dictionary is falsy here, and must be restored all the same.
-    monkeypatch.setattr(persistence, "STATE_DIR", str(tmp_path))
     kept["a"] = b"1"
     assert app._build_persistence_save_dict()["kmslab"] is state.get_state
-    persistence.save_all({"kmslab": state.get_state})
+    snapshot.write(tmp_path, snapshot.freeze())
     state.reset()
-    from ministack.core.responses import request_scope
-
+    # Another account's view: the dictionary is falsy here, and must be restored all the same.
     with request_scope("922222222222", "eu-west-1"):
-        state.load_persisted_state(persistence.load_state("kmslab"))
+        state.load_persisted_state(snapshot.read(tmp_path)["kmslab"])
     assert kept == {"a": b"1"}
     assert scoped["b"] == {"bytes": b"2"}
     assert inside.account_id

@@ -89,8 +89,13 @@ class Instance:
         return instance_id, _instance_attributes(instance_id)
 
     def update(self, physical_id: str, old: Properties, new: Properties) -> Provisioned:
-        """Tags and instance type; the instance stays."""
+        """Tags, instance type and further volumes; the instance stays."""
         ec2._instances[physical_id]["InstanceType"] = new.get("InstanceType", "m1.small")
+        before, after = old.get("Volumes") or [], new.get("Volumes") or []
+        for volume in (one for one in before if one not in after):
+            _ec2("DetachVolume", {"VolumeId": volume["VolumeId"]}, missing_is_fine=True)
+        for volume in (one for one in after if one not in before):
+            _ec2("AttachVolume", {"InstanceId": physical_id, **volume})
         provisioners._ec2_apply_tags(physical_id, new, old)
         return physical_id, _instance_attributes(physical_id)
 

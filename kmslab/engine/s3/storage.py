@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from ministack.services import s3
 
-from kmslab.engine.at_rest import DataKey
+from kmslab.engine.at_rest import MARK, DataKey
 from kmslab.engine.hooks import extend
 from kmslab.engine.s3.encryption import BUCKET_KEY, KEY, KMS_KINDS, SSE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-MARK = b"KLS3"
 _HEAD = len(MARK) + 2
 
 
