@@ -2,11 +2,13 @@
 
 ``cdk.json`` holds the defaults under ``context.kmslab``. ``-c kmslab.<key>=<value>`` overrides one of
 them, and ``-c kmslab='{"prefix": "class-7"}'`` several; the CDK CLI passes both as context strings.
+``docs/settings.md`` describes them for users; a test compares it with this module.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
@@ -26,6 +28,16 @@ PENDING_WINDOW_RANGE = (7, 30)
 """Days that KMS can keep a key before deleting it; botocore's shape says 1 to 365, KMS refuses that."""
 
 
+def _number(value: object) -> object:
+    """Read a ``-c`` value such as ``30``; what is no whole number stays as it is, to be refused."""
+    return int(value) if isinstance(value, str) and re.fullmatch("[0-9]{1,9}", value) else value
+
+
+def _switch(value: object) -> object:
+    """Read a ``-c`` value ``true`` or ``false``; anything else stays as it is."""
+    return {"true": True, "false": False}.get(value, value) if isinstance(value, str) else value
+
+
 def _listed(value: object) -> object:
     """Split a ``-c`` value such as ``111122223333,444455556666``; a list from ``cdk.json`` stays."""
     if isinstance(value, str):
@@ -33,11 +45,14 @@ def _listed(value: object) -> object:
     return value
 
 
+# Strict, because by itself pydantic reads 7.0 and true as numbers, and 1, "on" and "yes" as true.
+Number = Annotated[int, Field(strict=True), BeforeValidator(_number)]
+Switch = Annotated[bool, Field(strict=True), BeforeValidator(_switch)]
+Strings = BeforeValidator(_listed)
 RotationDays = Annotated[
-    int,
+    Number,
     Field(ge=ROTATION_RANGE[0], le=ROTATION_RANGE[1], description="a whole number of days from 90 to 2560"),
 ]
-Strings = BeforeValidator(_listed)
 
 
 class _Frozen(BaseModel):
@@ -68,7 +83,7 @@ class LabSettings(_Frozen):
         Field(
             # Parameter Store refuses names that begin with aws or ssm, KMS the alias alias/aws/...;
             # bucket names begin with the prefix, and S3 reserves sthree- and amzn-s3-demo-.
-            pattern=r"^(?!aws|ssm|sthree-|amzn-s3-demo-)[a-z](?:[a-z0-9]|-(?=[a-z0-9])){1,19}$",
+            pattern=r"^(?!aws|ssm|sthree-|amzn-s3-demo-)[a-z](?:[a-z0-9]|-(?=[a-z0-9])){1,19}\Z",
             description="2 to 20 lower-case letters, digits and single hyphens, beginning with a letter "
             "and not with aws or ssm",
         ),
@@ -76,25 +91,30 @@ class LabSettings(_Frozen):
     admin_user: Annotated[
         str,
         Field(
-            pattern=r"^(?!(?i:root)$)[A-Za-z0-9+=,.@_-]{1,64}$",
+            pattern=r"^(?!(?i:root)\Z)[A-Za-z0-9+=,.@_-]{1,64}\Z",
             description="an IAM user name of 1 to 64 letters, digits and +=,.@_-, and not root",
         ),
     ] = "kenya-one"
     operators: Annotated[
         tuple[
             Annotated[
-                str, Field(pattern=r"^arn:aws[a-z-]*:(?:iam|sts)::(?:\d{12}|\*):[A-Za-z0-9+=,.@_/*?:-]+$")
+                # What is compared is aws:PrincipalArn: of a session it is the role's ARN, never one of sts.
+                str,
+                Field(
+                    pattern=r"^arn:aws[a-z-]*:iam::(?:[0-9]{12}|\*):(?:user|role)/[A-Za-z0-9+=,.@_/*?-]+\Z"
+                ),
             ],
             ...,
         ],
         Strings,
         Field(
-            description="a comma-separated list of IAM ARN patterns such as arn:aws:iam::111122223333:role/class-*"
+            description="a comma-separated list of ARN patterns of IAM users or roles, such as "
+            "arn:aws:iam::111122223333:role/class-*, and not of sessions (sts) or root"
         ),
     ] = ()
     """Who may assume the personas beside the admin user; empty: whoever IAM in the account allows."""
     pending_window_days: Annotated[
-        int,
+        Number,
         Field(
             ge=PENDING_WINDOW_RANGE[0],
             le=PENDING_WINDOW_RANGE[1],
@@ -104,18 +124,18 @@ class LabSettings(_Frozen):
     rotation_days: Annotated[Rotation, Field(description='an object of days by key, such as {"s3": 180}')] = (
         Rotation()
     )
-    volume_count: Annotated[int, Field(ge=1, le=4, description="a whole number from 1 to 4")] = 1
+    volume_count: Annotated[Number, Field(ge=1, le=4, description="a whole number from 1 to 4")] = 1
     volume_size_gib: Annotated[
-        int, Field(ge=1, le=100, description="a whole number of GiB from 1 to 100")
+        Number, Field(ge=1, le=100, description="a whole number of GiB from 1 to 100")
     ] = 1
-    network: Annotated[bool, Field(description="true or false")] = False
+    network: Annotated[Switch, Field(description="true or false")] = False
     """A VPC without internet and the KMS and S3 endpoints; costs about 0.01 USD an hour."""
-    instance: Annotated[bool, Field(description="true or false, and true only with network=true")] = False
+    instance: Annotated[Switch, Field(description="true or false, and true only with network=true")] = False
     """A small instance in that VPC that mounts the first volume."""
-    global_key: Annotated[bool, Field(description="true or false")] = False
+    global_key: Annotated[Switch, Field(description="true or false")] = False
     """A multi-Region primary key."""
     sandbox_accounts: Annotated[
-        tuple[Annotated[str, Field(pattern=r"^\d{12}$")], ...],
+        tuple[Annotated[str, Field(pattern=r"^[0-9]{12}\Z")], ...],
         Strings,
         Field(description="a comma-separated list of 12-digit account ids"),
     ] = ()
@@ -212,7 +232,7 @@ def _in_one_line(error: ValidationError) -> LabError:
         known = ", ".join(model.model_fields)
         return LabError(
             f"{CONTEXT}.{'.'.join(path)} is no setting of the lab; the settings are {known}",
-            hint="see the settings in README.md",
+            hint="see docs/settings.md",
         )
     value = True if finding["type"] == "value_error" else finding["input"]
     return LabError(

@@ -88,6 +88,10 @@ def test_settings_are_frozen() -> None:
 
 
 DAYS = "a whole number of days from 90 to 2560"
+OPERATORS = (
+    "a comma-separated list of ARN patterns of IAM users or roles, such as "
+    "arn:aws:iam::111122223333:role/class-*, and not of sessions (sts) or root"
+)
 PREFIX = (
     "2 to 20 lower-case letters, digits and single hyphens, beginning with a letter and not with aws or ssm"
 )
@@ -97,38 +101,85 @@ PREFIX = (
     ("key", "value", "allowed"),
     [
         *(("prefix", prefix, PREFIX) for prefix in ("", "x", "Class", "7th", "a--b", "a-", "a_b", "a" * 21)),
+        ("prefix", "class-7\n", PREFIX),
         *(("prefix", prefix, PREFIX) for prefix in ("aws-lab", "ssmlab", "sthree-a", "amzn-s3-demo-a")),
         *(
             ("admin_user", user, "an IAM user name of 1 to 64 letters, digits and +=,.@_-, and not root")
-            for user in ("", "root", "Root", "a b", "a" * 65)
+            for user in ("", "root", "Root", "a b", "a" * 65, "kenya-one\n", "root\n")
         ),
         *(
             ("pending_window_days", days, "a whole number of days from 7 to 30")
-            for days in ("6", "31", "week", "7.5", "")
+            for days in ("6", "31", "week", "7.5", "", "7.0", 7.0, True, None, " 7", "\u0667", "9" * 5000)
         ),
         *(
             (f"rotation_days.{key}", days, DAYS)
             for key in ("s3", "ebs", "secrets", "trail", "app", "multi_region")
-            for days in ("89", "2561")
+            for days in ("89", "2561", 90.0, True)
         ),
         ("rotation_days", "180", 'an object of days by key, such as {"s3": 180}'),
-        *(("volume_count", count, "a whole number from 1 to 4") for count in ("0", "5", "x")),
-        *(("volume_size_gib", size, "a whole number of GiB from 1 to 100") for size in ("0", "101", "1.5")),
-        ("network", "maybe", "true or false"),
-        ("global_key", "2", "true or false"),
-        ("instance", "perhaps", "true or false, and true only with network=true"),
+        *(("volume_count", count, "a whole number from 1 to 4") for count in ("0", "5", "x", True, 1.0)),
+        *(
+            ("volume_size_gib", size, "a whole number of GiB from 1 to 100")
+            for size in ("0", "101", "1.5", True, 1.0)
+        ),
+        *(
+            (key, value, "true or false")
+            for key in ("network", "global_key")
+            for value in ("maybe", "2", "1", "yes", "on", "True", "true\n", "", 1, 0, 1.0, None)
+        ),
+        *(("instance", v, "true or false, and true only with network=true") for v in ("perhaps", 1, "yes")),
         ("sandbox_accounts", "1234", "a comma-separated list of 12-digit account ids"),
-        (
-            "operators",
-            "alice",
-            "a comma-separated list of IAM ARN patterns such as arn:aws:iam::111122223333:role/class-*",
+        *(
+            ("operators", arn, OPERATORS)
+            for arn in (
+                "alice",
+                "arn:aws:sts::111122223333:assumed-role/class/me",
+                "arn:aws:iam::111122223333:root",
+                "arn:aws:iam::111122223333:group/class",
+            )
         ),
     ],
 )
-def test_a_wrong_value_names_key_value_and_what_is_allowed(key: str, value: str, allowed: str) -> None:
+def test_a_wrong_value_names_key_value_and_what_is_allowed(key: str, value: object, allowed: str) -> None:
     error = refusal({f"kmslab.{key}": value})
     assert error.message == f"kmslab.{key} is {json.dumps(value)}, but must be {allowed}"
     assert error.hint == f"change it in cdk.json or with -c kmslab.{key}=<value>"
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("sandbox_accounts", "111122223333\n"),
+        ("sandbox_accounts", "\u0661" * 12),
+        ("operators", "arn:aws:iam::111122223333:role/class-*\n"),
+    ],
+)
+def test_one_wrong_item_of_a_list_is_named(key: str, value: str) -> None:
+    """A list of ``cdk.json`` comes as it is; only what ``-c`` passes is split and stripped."""
+    message = refusal({"kmslab": {key: [value]}}).message
+    assert message.startswith(f"kmslab.{key} is {json.dumps(value)}, but must be a comma-separated list of ")
+
+
+@pytest.mark.parametrize(
+    "arn",
+    [
+        "arn:aws:iam::111122223333:user/alice",
+        "arn:aws:iam::*:role/class-*",
+        "arn:aws:iam::111122223333:role/aws-reserved/sso.amazonaws.com/*/AWSReservedSSO_Class_?",
+    ],
+)
+def test_operators_are_users_and_roles(arn: str) -> None:
+    assert LabSettings.from_context({"kmslab.operators": arn}).operators == (arn,)
+
+
+@pytest.mark.parametrize(("value", "read"), [("true", True), ("false", False), (True, True), (False, False)])
+def test_true_and_false_come_from_the_cli_and_from_json(value: object, read: object) -> None:
+    assert LabSettings.from_context({"kmslab.network": value}).network is read
+
+
+def test_an_unknown_setting_says_where_they_are_described() -> None:
+    assert refusal({"kmslab.prefx": "a"}).hint == "see docs/settings.md"
+    assert (PROJECT / "docs" / "settings.md").is_file()
 
 
 def test_the_instance_needs_the_network() -> None:
