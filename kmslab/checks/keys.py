@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from kmslab.checks.expectations import deployed_keys
 from kmslab.checks.registry import check
-from kmslab.checks.samples import refused_soon, settle_seconds
+from kmslab.checks.samples import refused_soon, settle_seconds, soon
 from kmslab.checks.shared import read_once
 from kmslab.checks.temporary import SHORTEST_WINDOW_DAYS, scratch_key, temporary_key
 from kmslab.model.capability import Capability
@@ -51,7 +51,7 @@ def every_key_has_its_spec_and_usage(lab: Lab) -> str:
     return f"{len(keys)} keys: " + ", ".join(f"{expected.name} {expected.spec}" for expected, _ in keys)
 
 
-@check(guide=GUIDE, controls=("prowler:kms_cmk_not_multi_region",))
+@check(guide=GUIDE)
 def every_key_is_customer_managed(lab: Lab) -> str:
     """Every key is managed by the customer, and stays in one Region unless it was made to travel.
 
@@ -183,7 +183,7 @@ def a_disabled_key_stops(lab: Lab) -> str:
     refused_soon(lab, Persona.OPERATOR, "kms:Encrypt", codes=UNUSABLE, KeyId=key, Plaintext=b"x")
     lab.allowed(Persona.OPERATOR, "kms:EnableKey", KeyId=key)
     _wait_for_state(lab, key, "Enabled")
-    lab.allowed(Persona.OPERATOR, "kms:Decrypt", CiphertextBlob=blob, KeyId=key)
+    soon(lab, lambda: lab.allowed(Persona.OPERATOR, "kms:Decrypt", CiphertextBlob=blob, KeyId=key))
     return "disabled: DisabledException; enabled: the same ciphertext opens"
 
 
@@ -227,7 +227,7 @@ def imported_material_can_be_taken_back(lab: Lab) -> str:
     key = temporary_key(lab, "imported material", Origin="EXTERNAL")
     material = secrets.token_bytes(32)
     _import(lab, key, material)
-    blob = _encrypt(lab, key)
+    blob = soon(lab, lambda: _encrypt(lab, key))
     lab.allowed(Persona.OPERATOR, "kms:Decrypt", CiphertextBlob=blob, KeyId=key)
     lab.allowed(Persona.OPERATOR, "kms:DeleteImportedKeyMaterial", KeyId=key)
     refused_soon(lab, Persona.OPERATOR, "kms:Decrypt", codes=UNUSABLE, CiphertextBlob=blob, KeyId=key)
@@ -236,7 +236,7 @@ def imported_material_can_be_taken_back(lab: Lab) -> str:
         Persona.OPERATOR, "kms:ImportKeyMaterial", codes={"IncorrectKeyMaterialException"}, **parameters
     )
     _import(lab, key, material)
-    lab.allowed(Persona.OPERATOR, "kms:Decrypt", CiphertextBlob=blob, KeyId=key)
+    soon(lab, lambda: lab.allowed(Persona.OPERATOR, "kms:Decrypt", CiphertextBlob=blob, KeyId=key))
     fingerprint = hashlib.sha256(material).hexdigest()[:8]
     return f"deleting the material stopped the key, the same material (SHA-256 {fingerprint}...) restored it"
 

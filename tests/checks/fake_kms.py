@@ -132,6 +132,23 @@ class FakeKms:
         blob = request["CiphertextBlob"]
         return self.find(blob[2 : 2 + int.from_bytes(blob[:2], "big")].decode().partition("|")[0])
 
+    def settles_late(self, world: World, change: str, *operations: str, code: str) -> None:
+        """Let some operations answer once more, after a change, as if it had not been made yet."""
+        late: list[str] = []
+        real = getattr(self, change)
+
+        def changes(request: Request) -> Any:
+            answer = real(request)
+            late.append(request.action)
+            return answer
+
+        def not_yet(request: Request) -> bool:
+            return bool(late and late.pop())
+
+        world.answers(f"kms:{change}", changes)
+        for operation in operations:
+            world.refuses(f"kms:{operation}", code=code, when=not_yet)
+
     def CreateKey(self, request: Request) -> dict[str, Any]:  # noqa: N802  # named as the operation, as all below
         origin = request.get("Origin", "AWS_KMS")
         key = self.add(

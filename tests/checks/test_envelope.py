@@ -55,7 +55,7 @@ BROKEN = [
     *(
         Broken(
             "envelope.the-envelope-alone-is-worthless",
-            lambda w, who=who: w.answers("kms:Decrypt", kms_of(w).Decrypt, who),  # type: ignore[misc]
+            lambda w, who=who: w.answers("kms:Decrypt", kms_of(w).Decrypt, who),  # type: ignore[misc]  # mypy sees no default of a lambda
             f"{who} could call kms:Decrypt",
         )
         for who in (Persona.STORAGE_OPERATOR, Persona.OUTSIDER)

@@ -4,9 +4,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from kmslab.lab import SETTLE_SECONDS
+from kmslab.model.target import TargetKind
+from kmslab.model.verdict import Outcome
 from tests.checks import verdicts
-from tests.checks.fakes import Refusal, Request, World, key_arn
-from tests.checks.lab_world import LabWorld, key
+from tests.checks.fakes import Refusal, Request, World, judge, key_arn
+from tests.checks.lab_world import LabWorld, good_lab, key
 from tests.checks.table import Broken, checks_of, never_red
 
 if TYPE_CHECKING:
@@ -32,7 +35,7 @@ def changed(name: str, **attributes: object) -> Callable[[World], object]:
 def ignores_state(world: World) -> None:
     """A KMS that decrypts whatever state a key is in."""
     assert isinstance(world, LabWorld)
-    world.kms.usable = world.kms.find  # type: ignore[method-assign]
+    world.kms.usable = world.kms.find  # type: ignore[method-assign]  # that is the break
 
 
 def takes_any_material(world: World) -> None:
@@ -103,6 +106,30 @@ BROKEN = [
         "keys.imported-material-can-be-taken-back", takes_any_material, "could call kms:ImportKeyMaterial"
     ),
 ]
+
+
+@pytest.mark.parametrize(
+    ("check", "change", "operations", "code"),
+    [
+        ("a-disabled-key-stops", "EnableKey", ["Decrypt"], "DisabledException"),
+        (
+            "imported-material-can-be-taken-back",
+            "ImportKeyMaterial",
+            ["Encrypt", "Decrypt"],
+            "KMSInvalidStateException",
+        ),
+    ],
+)
+def test_a_key_may_return_to_service_late(
+    monkeypatch: pytest.MonkeyPatch, check: str, change: str, operations: list[str], code: str
+) -> None:
+    monkeypatch.setitem(SETTLE_SECONDS, TargetKind.LOCAL, 30.0)
+    world = good_lab()
+    world.kms.settles_late(world, change, *operations, code=code)
+    verdict = judge(f"keys.{check}", world)
+    assert verdict.outcome is Outcome.PASS, verdict
+    said = [call.result for call in verdict.evidence if call.action == "kms:Decrypt"]
+    assert said == ["ok", code, code, "ok"]
 
 
 @pytest.mark.parametrize("check", checks_of("keys"))

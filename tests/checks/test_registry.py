@@ -29,7 +29,7 @@ CONTROL = re.compile(r"[A-Za-z0-9]+\.\d+|(prowler|config|cdk-nag):[A-Za-z0-9_.-]
 
 
 def outcome_of(function: object, *, needs: frozenset[Capability] = frozenset()) -> Outcome:
-    one = Check("t.x", "", "", "", function, needs)  # type: ignore[arg-type]
+    one = Check("t.x", "", "", "", function, needs)  # type: ignore[arg-type]  # also what no check should be
     return run(one, open_lab(World(), capabilities=frozenset())).outcome
 
 

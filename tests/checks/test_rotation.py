@@ -1,15 +1,22 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from kmslab.lab import SETTLE_SECONDS
+from kmslab.model.target import TargetKind
 from kmslab.model.verdict import Outcome
 from tests.checks import verdicts
-from tests.checks.lab_world import LabWorld
+from tests.checks.fakes import judge
+from tests.checks.lab_world import LabWorld, good_lab
 from tests.checks.table import Broken, checks_of, never_red
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tests.checks.fake_kms import FakeKey
     from tests.checks.fakes import Request, World
 
 
@@ -50,6 +57,21 @@ BROKEN = [
         "could call kms:EnableKeyRotation",
     ),
 ]
+
+
+def test_new_material_may_come_into_use_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(SETTLE_SECONDS, TargetKind.LOCAL, 30.0)
+    world = good_lab()
+    real, late = world.kms.seal, [True]
+
+    def seal(key: FakeKey, plaintext: bytes, context: Mapping[str, str]) -> bytes:
+        if key.rotations and late and late.pop():
+            key = replace(key, material=dict(list(key.material.items())[:1]))
+        return real(key, plaintext, context)
+
+    monkeypatch.setattr(world.kms, "seal", seal)
+    verdict = judge(ON_DEMAND, world)
+    assert (verdict.outcome, late) == (Outcome.PASS, []), verdict
 
 
 @pytest.mark.parametrize("check", checks_of("rotation"))

@@ -40,7 +40,7 @@ def run(
     """Run functions as checks; those in `serial` alone."""
     checks = [Check(name, name, "", "", look, serial=name in serial) for name, look in looks.items()]
     monkeypatch.setattr(runner, "catalogue", lambda only: [c for c in checks if not only or c.id in only])
-    return runner.run_all(FakeAccess(world), OUTPUTS, ALL, **named)  # type: ignore[arg-type]
+    return runner.run_all(FakeAccess(world), OUTPUTS, ALL, **named)  # type: ignore[arg-type]  # keywords of a table
 
 
 def test_verdicts_come_in_the_order_of_the_catalogue(

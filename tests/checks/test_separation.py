@@ -4,7 +4,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from kmslab.lab import SETTLE_SECONDS
 from kmslab.model.persona import Persona
+from kmslab.model.target import TargetKind
 from kmslab.model.verdict import Outcome
 from tests.checks import verdicts
 from tests.checks.fakes import World, judge
@@ -88,6 +90,15 @@ def test_a_permitted_dry_run_is_no_refusal() -> None:
     verdict = judge("separation.the-administrator-cannot-create-a-grant", world)
     assert verdict.outcome is Outcome.FAIL
     assert "key-administrator could call kms:CreateGrant" in verdict.summary
+
+
+def test_a_key_may_return_to_service_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(SETTLE_SECONDS, TargetKind.LOCAL, 30.0)
+    world = good_lab()
+    world.kms.settles_late(world, "EnableKey", "Decrypt", code="DisabledException")
+    verdict = judge("separation.the-administrator-stops-and-restarts-a-key", world)
+    assert verdict.outcome is Outcome.PASS, verdict
+    assert [call.result for call in verdict.evidence].count("DisabledException") == 2
 
 
 @pytest.mark.parametrize("check", checks_of("separation"))
