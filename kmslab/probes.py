@@ -8,12 +8,10 @@ somebody without permissions, and otherwise make what they look at.
 
 from __future__ import annotations
 
-import json
 import secrets
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 from kmslab.checks import direct, keys, rotation
 from kmslab.checks.registry import Check, run
@@ -25,6 +23,7 @@ from kmslab.lab import Inconclusive, Lab
 from kmslab.model.capability import ALL, Capability
 from kmslab.model.persona import Persona
 from kmslab.model.verdict import Outcome
+from kmslab.probe_things import empty_bucket, key_that_denies, policy_of, queue_of_events, small_volume
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -68,14 +67,14 @@ def _iam(lab: Lab) -> str:
 
 def _key_policies(lab: Lab) -> str:
     lab.allowed(OPERATOR, "kms:Encrypt", KeyId=scratch_key(lab), Plaintext=SAMPLE)
-    closed = _key_that_denies(lab, "kms:Encrypt")
+    closed = key_that_denies(lab, "kms:Encrypt")
     lab.refused(OPERATOR, "kms:Encrypt", KeyId=closed, Plaintext=SAMPLE)
     return "a key policy refuses the operator, who has every right in IAM"
 
 
 def _condition_keys(lab: Lab) -> str:
     unless = {"StringNotEquals": {"kms:EncryptionContext:probe": "yes"}}
-    key = _key_that_denies(lab, "kms:Encrypt", unless)
+    key = key_that_denies(lab, "kms:Encrypt", unless)
     request: dict[str, Any] = {"KeyId": key, "Plaintext": SAMPLE}
     lab.allowed(OPERATOR, "kms:Encrypt", EncryptionContext={"probe": "yes"}, **request)
     lab.refused(OPERATOR, "kms:Encrypt", EncryptionContext={"probe": "no"}, **request)
@@ -146,8 +145,8 @@ def _signing(key: str, algorithm: str) -> dict[str, Any]:
 
 
 def _on_behalf_of_caller(lab: Lab) -> str:
-    bucket = _bucket(lab)
-    for name, key in (("open", scratch_key(lab)), ("closed", _key_that_denies(lab, "kms:Decrypt"))):
+    bucket = empty_bucket(lab)
+    for name, key in (("open", scratch_key(lab)), ("closed", key_that_denies(lab, "kms:Decrypt"))):
         lab.allowed(
             OPERATOR,
             "s3:PutObject",
@@ -163,7 +162,7 @@ def _on_behalf_of_caller(lab: Lab) -> str:
 
 
 def _sse_c_blocking(lab: Lab) -> str:
-    bucket = _bucket(lab)
+    bucket = empty_bucket(lab)
     request: dict[str, Any] = {
         "Bucket": bucket,
         "Key": "probe",
@@ -198,7 +197,7 @@ def _plain_http(lab: Lab) -> str:
 
 
 def _tls(lab: Lab) -> str:
-    bucket = _bucket(lab)
+    bucket = empty_bucket(lab)
     without_tls = {
         "Effect": "Deny",
         "Principal": "*",
@@ -208,7 +207,7 @@ def _tls(lab: Lab) -> str:
     }
     lab.allowed(OPERATOR, "s3:PutObject", Bucket=bucket, Key="probe", Body=SAMPLE)
     lab.allowed(OPERATOR, "s3:GetObject", plain_http=True, Bucket=bucket, Key="probe")
-    lab.allowed(OPERATOR, "s3:PutBucketPolicy", Bucket=bucket, Policy=_policy(without_tls))
+    lab.allowed(OPERATOR, "s3:PutBucketPolicy", Bucket=bucket, Policy=policy_of(without_tls))
     lab.allowed(OPERATOR, "s3:GetObject", Bucket=bucket, Key="probe")
     lab.refused(OPERATOR, "s3:GetObject", plain_http=True, Bucket=bucket, Key="probe")
     return "aws:SecureTransport is true over TLS and false without"
@@ -217,20 +216,10 @@ def _tls(lab: Lab) -> str:
 def _ebs_encryption(lab: Lab) -> str:
     key = scratch_key(lab)
     zone = lab.allowed(OPERATOR, "ec2:DescribeAvailabilityZones")["AvailabilityZones"][0]["ZoneName"]
-    plain, sealed = _volume(lab, zone), _volume(lab, zone, Encrypted=True, KmsKeyId=key)
+    plain, sealed = small_volume(lab, zone), small_volume(lab, zone, Encrypted=True, KmsKeyId=key)
     lab.expect(sealed.get("KmsKeyId") == key, f"the encrypted volume is under {sealed.get('KmsKeyId')}")
     lab.expect(not plain.get("KmsKeyId"), "a volume that is not to be encrypted has a key")
     return "an encrypted volume keeps its key, another one has none"
-
-
-def _volume(lab: Lab, zone: str, **parameters: Any) -> dict[str, Any]:
-    tags = [{"ResourceType": "volume", "Tags": temporary_tags(lab)}]
-    made = lab.allowed(
-        OPERATOR, "ec2:CreateVolume", AvailabilityZone=zone, Size=1, TagSpecifications=tags, **parameters
-    )["VolumeId"]
-    lab.undo(lambda: lab.client(OPERATOR, "ec2").delete_volume(VolumeId=made))
-    found: dict[str, Any] = lab.read("ec2:DescribeVolumes", persona=OPERATOR, VolumeIds=[made])["Volumes"][0]
-    return found
 
 
 def _ebs_direct(lab: Lab) -> str:
@@ -286,7 +275,7 @@ def _trail(lab: Lab) -> str:
 
 
 def _simulation(lab: Lab) -> str:
-    policy = _policy(
+    policy = policy_of(
         {"Effect": "Allow", "Action": "kms:ListKeys", "Resource": "*"},
         {
             "Effect": "Deny",
@@ -314,25 +303,7 @@ def _simulation(lab: Lab) -> str:
 
 
 def _alarms(lab: Lab) -> str:
-    events, sqs = lab.client(OPERATOR, "events"), lab.client(OPERATOR, "sqs")
-    name = f"{lab.prefix}-probe-{uuid4().hex[:12]}"
-    arn = f"arn:{lab.access.partition}:sqs:{lab.region}:{lab.account}:{name}"
-    rule_arn = f"arn:{lab.access.partition}:events:{lab.region}:{lab.account}:rule/{name}"
-    allow = {
-        "Effect": "Allow",
-        "Principal": {"Service": "events.amazonaws.com"},
-        "Action": "sqs:SendMessage",
-        "Resource": arn,
-        "Condition": {"ArnEquals": {"aws:SourceArn": rule_arn}},
-    }
-    tags = {tag["Key"]: tag["Value"] for tag in temporary_tags(lab)}
-    queue = sqs.create_queue(QueueName=name, Attributes={"Policy": _policy(allow)}, tags=tags)["QueueUrl"]
-    lab.undo(lambda: sqs.delete_queue(QueueUrl=queue))
-    pattern = {"source": ["aws.kms"], "detail": {"eventName": ["DisableKey"]}}
-    events.put_rule(Name=name, EventPattern=json.dumps(pattern))
-    lab.undo(lambda: events.delete_rule(Name=name))
-    events.put_targets(Rule=name, Targets=[{"Id": "queue", "Arn": arn}])
-    lab.undo(lambda: events.remove_targets(Rule=name, Ids=["queue"]))
+    sqs, queue = lab.client(OPERATOR, "sqs"), queue_of_events(lab, "DisableKey")
     key = temporary_key(lab, "probe of the alarm")
     lab.allowed(OPERATOR, "kms:DisableKey", KeyId=key)
     lab.allowed(OPERATOR, "kms:EnableKey", KeyId=key)
@@ -346,37 +317,6 @@ def _alarms(lab: Lab) -> str:
     lab.wait_until(arrived, "the event's delivery", seconds=EVENT_SECONDS)
     lab.expect(not any("EnableKey" in text for text in texts), "an event that the rule does not name arrived")
     return "an event that the rule names arrives, another one does not"
-
-
-def _key_that_denies(lab: Lab, action: str, unless: Mapping[str, Any] | None = None) -> str:
-    """A temporary key whose policy allows the account everything and denies everyone one action."""
-    account = {"AWS": f"arn:{lab.access.partition}:iam::{lab.account}:root"}
-    deny: dict[str, Any] = {"Effect": "Deny", "Principal": {"AWS": "*"}, "Action": action, "Resource": "*"}
-    if unless:
-        deny["Condition"] = unless
-    allow = {"Effect": "Allow", "Principal": account, "Action": "kms:*", "Resource": "*"}
-    return temporary_key(lab, f"probe: denies {action}", Policy=_policy(allow, deny))
-
-
-def _bucket(lab: Lab) -> str:
-    """A bucket of the operator's, removed with what is in it."""
-    s3 = lab.client(OPERATOR, "s3")
-    name = f"kmslab-probe-{uuid4().hex}"
-    # The original Region is the one that may not be named.
-    where = {} if lab.region == "us-east-1" else {"LocationConstraint": lab.region}
-    s3.create_bucket(Bucket=name, **({"CreateBucketConfiguration": where} if where else {}))
-
-    def remove() -> None:
-        for item in s3.list_objects_v2(Bucket=name).get("Contents", []):
-            s3.delete_object(Bucket=name, Key=item["Key"])
-        s3.delete_bucket(Bucket=name)
-
-    lab.undo(remove)
-    return name
-
-
-def _policy(*statements: Mapping[str, Any]) -> str:
-    return json.dumps({"Version": "2012-10-17", "Statement": statements})
 
 
 PROBES: dict[Capability, Callable[[Lab], str]] = {

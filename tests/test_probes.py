@@ -8,6 +8,7 @@ import pytest
 from kmslab import probes
 from kmslab.lab import Access, Inconclusive
 from kmslab.model.capability import ALL, Capability
+from kmslab.model.naming import PREFIX_TAG, TEMPORARY_TAG
 from kmslab.model.persona import Persona
 from kmslab.model.target import Target, TargetKind
 from kmslab.model.verdict import Outcome
@@ -109,6 +110,15 @@ def test_nothing_is_left() -> None:
     assert world.kms.grants == {}
     assert len(world.asked("s3:DeleteBucket")) == len(world.asked("s3:CreateBucket")) > 0
     assert len(world.asked("sqs:DeleteQueue")) == len(world.asked("sqs:CreateQueue")) == 1
+
+
+def test_what_a_killed_probe_would_leave_can_be_found() -> None:
+    world = agreeable()
+    probed(world)
+    made = {request["Bucket"]: request["Tagging"]["TagSet"] for request in world.asked("s3:PutBucketTagging")}
+    assert {request["Bucket"] for request in world.asked("s3:CreateBucket")} == set(made)
+    for tags in [*made.values(), *(request["Tags"] for request in world.asked("events:PutRule"))]:
+        assert [tag["Key"] for tag in tags] == [TEMPORARY_TAG, PREFIX_TAG]
 
 
 def test_another_emulators_credentials_never_go_to_aws_in_the_clear() -> None:

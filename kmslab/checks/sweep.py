@@ -29,8 +29,21 @@ if TYPE_CHECKING:
 
 Removal: TypeAlias = "tuple[str, Callable[[], object]]"
 """What was found, in a word and its id, and what removes it or puts it back."""
-GONE = frozenset({"NotFoundException", "InvalidVolume.NotFound", "InvalidSnapshot.NotFound"})
-"""What a service says of a thing that is no longer there: nothing is left to do."""
+GONE = frozenset(
+    {
+        "AWS.SimpleQueueService.NonExistentQueue",
+        "InvalidSnapshot.NotFound",
+        "InvalidVolume.NotFound",
+        "NoSuchBucket",
+        "NotFound",  # SNS
+        "NotFoundException",  # KMS
+        "ParameterNotFound",
+        "QueueDoesNotExist",
+        "ResourceNotFoundException",  # EventBridge
+    }
+)
+"""What a service says of a thing that is no longer there, which the tagging service lists for a while:
+nothing is left to do."""
 RECENT_RUNS = 3
 """Keys pending deletion stay for a week, run after run. Every run looks after the ones before it, so those
 of earlier runs are known to be on their way out; run ids sort by time."""
@@ -101,20 +114,39 @@ def _remove(name: str, remove: Callable[[], object], swept: Swept) -> None:
         swept.removed.append(name)
 
 
+def _each(thing: str, found: Iterator[Removal]) -> Iterator[Removal]:
+    """What was found about one of many things.
+
+    One that cannot be looked at is told as one that cannot be removed; the next has its turn.
+    """
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        yield from found
+    except (BotoCoreError, ClientError) as error:
+        yield thing, partial(_raise, error)
+
+
+def _raise(error: Exception) -> None:
+    raise error
+
+
 def _tagged(access: Access, _: LabOutputs) -> Iterator[Removal]:
-    """What the tagging service knows of: keys and queues."""
+    """What the tagging service knows of: keys, and the queues, rules and buckets of checks and probes."""
     pages = access.client(Persona.OPERATOR, "resourcegroupstaggingapi").get_paginator("get_resources")
     found: dict[str, list[str]] = {}
     for page in pages.paginate(
         TagFilters=[{"Key": TEMPORARY_TAG}, {"Key": PREFIX_TAG, "Values": [access.prefix]}],
-        ResourceTypeFilters=["kms:key", "sqs"],
+        ResourceTypeFilters=list(TAGGED),
     ):
         for resource in page["ResourceTagMappingList"]:
             run_id = next(tag["Value"] for tag in resource["Tags"] if tag["Key"] == TEMPORARY_TAG)
             found.setdefault(run_id, []).append(resource["ResourceARN"])
     for run_id in sorted(found)[-RECENT_RUNS:]:
         for arn in found[run_id]:
-            yield from _key(access, arn) if arn.split(":")[2] == "kms" else _queue(access, arn)
+            for kind, find in TAGGED.items():
+                if kind.partition(":")[0] == arn.split(":")[2]:
+                    yield from _each(f"{kind} {arn}", find(access, arn))
 
 
 def _key(access: Access, arn: str) -> Iterator[Removal]:
@@ -139,12 +171,43 @@ def _queue(access: Access, arn: str) -> Iterator[Removal]:
     yield f"queue {arn}", partial(sqs.delete_queue, QueueUrl=url)
 
 
+def _rule(access: Access, arn: str) -> Iterator[Removal]:
+    """A rule of EventBridge's default bus, which cannot be deleted before its targets."""
+    events, name = access.client(Persona.OPERATOR, "events"), arn.rpartition("/")[2]
+    targets = [target["Id"] for target in events.list_targets_by_rule(Rule=name)["Targets"]]
+    if targets:
+        yield f"targets of {arn}", partial(events.remove_targets, Rule=name, Ids=targets)
+    yield f"rule {arn}", partial(events.delete_rule, Name=name)
+
+
+def _bucket(access: Access, arn: str) -> Iterator[Removal]:
+    """A probe's bucket, never versioned, with what is in it."""
+    s3, name = access.client(Persona.OPERATOR, "s3"), arn.rpartition(":")[2]
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=name):
+        for item in page.get("Contents", []):
+            yield f"object {name}/{item['Key']}", partial(s3.delete_object, Bucket=name, Key=item["Key"])
+    yield f"bucket {name}", partial(s3.delete_bucket, Bucket=name)
+
+
+TAGGED: dict[str, Callable[[Access, str], Iterator[Removal]]] = {
+    "kms:key": _key,
+    "sqs": _queue,
+    "events:rule": _rule,
+    "s3": _bucket,
+}
+"""How the tagging service calls what checks and probes tag, and what removes one of them."""
+
+
 def _stopped_keys(access: Access, outputs: LabOutputs) -> Iterator[Removal]:
     """Keys of the lab that a check disabled and could not enable again."""
-    kms = access.client(Persona.AUDITOR, "kms")
     for _, arn in deployed_keys(outputs):
-        if any(tag["TagKey"] == STOPPED_TAG for tag in kms.list_resource_tags(KeyId=arn)["Tags"]):
-            yield f"stop of {arn}", partial(restart, access, arn)
+        yield from _each(f"stop of {arn}", _stop(access, arn))
+
+
+def _stop(access: Access, arn: str) -> Iterator[Removal]:
+    kms = access.client(Persona.AUDITOR, "kms")
+    if any(tag["TagKey"] == STOPPED_TAG for tag in kms.list_resource_tags(KeyId=arn)["Tags"]):
+        yield f"stop of {arn}", partial(restart, access, arn)
 
 
 def _volumes_and_snapshots(access: Access, _: LabOutputs) -> Iterator[Removal]:
@@ -179,17 +242,21 @@ def _grants(access: Access, outputs: LabOutputs) -> Iterator[Removal]:
 
 def _objects(access: Access, outputs: LabOutputs) -> Iterator[Removal]:
     """Objects under the checks' own prefix in the lab's own buckets."""
-    s3 = access.client(Persona.OPERATOR, "s3")
     for bucket in (
         outputs.data_bucket,
         outputs.sse_s3_bucket,
         outputs.aws_managed_bucket,
         outputs.dsse_bucket,
     ):
-        for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=OBJECT_PREFIX):
-            for version in page.get("Versions", []) + page.get("DeleteMarkers", []):
-                key, version_id = version["Key"], version["VersionId"]
-                yield (
-                    f"object {bucket}/{key}",
-                    partial(s3.delete_object, Bucket=bucket, Key=key, VersionId=version_id),
-                )
+        yield from _each(f"objects of {bucket}", _versions(access, bucket))
+
+
+def _versions(access: Access, bucket: str) -> Iterator[Removal]:
+    s3 = access.client(Persona.OPERATOR, "s3")
+    for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=OBJECT_PREFIX):
+        for version in page.get("Versions", []) + page.get("DeleteMarkers", []):
+            key, version_id = version["Key"], version["VersionId"]
+            yield (
+                f"object {bucket}/{key}",
+                partial(s3.delete_object, Bucket=bucket, Key=key, VersionId=version_id),
+            )

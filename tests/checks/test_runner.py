@@ -136,6 +136,22 @@ def test_leftovers_go_before_and_shared_keys_after(monkeypatch: pytest.MonkeyPat
     assert world.kms.keys[shared[0]].state == "PendingDeletion"
 
 
+def test_shared_keys_are_retired_also_after_a_check_that_failed(
+    monkeypatch: pytest.MonkeyPatch, world: LabWorld
+) -> None:
+    def fails(lab: Lab) -> str:
+        raise Failed(scratch_key(lab))
+
+    def breaks(lab: Lab) -> str:
+        raise ValueError(scratch_key(lab, "second"))
+
+    swept: list[Swept] = []
+    run(monkeypatch, world, {"a": fails, "b": breaks}, on_sweep=swept.append)
+    made = [arn for arn, one in world.kms.keys.items() if "share it" in one.description]
+    assert sorted(swept[1].removed) == sorted(f"key {arn}" for arn in made)
+    assert [world.kms.keys[arn].state for arn in made] == ["PendingDeletion"] * 2
+
+
 def test_a_shared_key_that_stays_is_told(monkeypatch: pytest.MonkeyPatch, world: LabWorld) -> None:
     swept: list[Swept] = []
     world.refuses("kms:ScheduleKeyDeletion", code="KMSInternalException")
@@ -147,10 +163,12 @@ def test_a_shared_key_that_stays_is_told(monkeypatch: pytest.MonkeyPatch, world:
 def test_ctrl_c_cleans_up_and_starts_nothing_more(monkeypatch: pytest.MonkeyPatch, world: LabWorld) -> None:
     undone = threading.Event()
     waiting = threading.Event()
+    shared: list[str] = []
     started: list[str] = []
 
     def waits(lab: Lab) -> str:
         lab.undo(undone.set)
+        shared.append(scratch_key(lab))
         waiting.set()
         lab.wait_until(lambda: False, "anything", seconds=60)
         return "never"
@@ -172,4 +190,4 @@ def test_ctrl_c_cleans_up_and_starts_nothing_more(monkeypatch: pytest.MonkeyPatc
         run(monkeypatch, world, looks, "late", on_verdict=ctrl_c, on_sweep=swept.append)
     assert undone.is_set()
     assert started == []
-    assert len(swept) == 2
+    assert [one.removed for one in swept] == [[], [f"key {shared[0]}"]]

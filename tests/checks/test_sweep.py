@@ -159,6 +159,64 @@ def test_what_is_gone_already_is_no_problem(world: LabWorld) -> None:
     assert (swept.removed, swept.problems) == ([], [])
 
 
+def listed(world: LabWorld, *arns: str) -> None:
+    """Let the tagging service list things of one run."""
+    tags = [{"Key": TEMPORARY_TAG, "Value": "run-0"}, {"Key": PREFIX_TAG, "Value": PREFIX}]
+    answer = {"ResourceTagMappingList": [{"ResourceARN": arn, "Tags": tags} for arn in arns]}
+    world.answers("resourcegroupstaggingapi:GetResources", answer)
+
+
+@pytest.mark.parametrize("code", ["AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"])
+def test_what_is_listed_and_gone_is_no_problem_and_the_next_has_its_turn(world: LabWorld, code: str) -> None:
+    left = leave_key(world)
+    listed(world, key_arn("gone"), QUEUE, left)
+    world.answers("sns:ListSubscriptions", {"Subscriptions": []}).refuses("sqs:GetQueueUrl", code=code)
+    swept = sweep(FakeAccess(world), OUTPUTS)
+    assert swept.problems == []
+    assert swept.removed[-1] == f"key {left}"
+
+
+def test_what_cannot_be_looked_at_is_told_and_the_next_has_its_turn(world: LabWorld) -> None:
+    first, second = leave_key(world, run="run-1"), leave_key(world, run="run-2")
+    listed(world, first, second)
+    world.refuses("kms:DescribeKey", when=lambda request: request["KeyId"] == first)
+    stop = {"TagKey": "kmslab:stopped", "TagValue": "run-0"}
+    for name in ("app", "s3"):
+        key(world, name).tags.append(stop)
+    world.refuses("kms:ListResourceTags", when=lambda request: request["KeyId"] == key_arn("app"))
+    bucket = OUTPUTS.data_bucket
+    world.objects = {(OUTPUTS.sse_s3_bucket, f"{OBJECT_PREFIX}run-0/x"): b""}
+    world.refuses("s3:ListObjectVersions", when=lambda request: request["Bucket"] == bucket)
+    swept = sweep(FakeAccess(world), OUTPUTS)
+    assert {f"key {second}", f"stop of {key_arn('s3')}"} <= set(swept.removed)
+    assert world.objects == {}
+    assert sorted(problem.partition(" could not")[0] for problem in swept.problems) == [
+        f"kms:key {first}",
+        f"objects of {bucket}",
+        f"stop of {key_arn('app')}",
+    ]
+
+
+def test_what_a_probe_left_is_removed_from_the_inside_out(world: LabWorld) -> None:
+    rule, bucket = f"arn:aws:events:{REGION}:{ACCOUNT}:rule/kms-lab-probe-1", "arn:aws:s3:::kmslab-probe-1"
+    listed(world, rule, bucket)
+    world.answers("events:ListTargetsByRule", {"Targets": [{"Id": "queue", "Arn": QUEUE}]})
+    world.answers("events:RemoveTargets", {}).answers("events:DeleteRule", {})
+    world.objects = {("kmslab-probe-1", "open"): b""}
+    world.answers("s3:ListObjectsV2", {"Contents": [{"Key": "open"}]}).answers("s3:DeleteBucket", {})
+    swept = sweep(FakeAccess(world), OUTPUTS)
+    assert swept.removed == [
+        f"targets of {rule}",
+        f"rule {rule}",
+        "object kmslab-probe-1/open",
+        "bucket kmslab-probe-1",
+    ]
+    assert world.asked("events:RemoveTargets")[0].parameters == {"Rule": "kms-lab-probe-1", "Ids": ["queue"]}
+    assert world.asked("s3:DeleteBucket")[0]["Bucket"] == "kmslab-probe-1"
+    wanted = world.asked("resourcegroupstaggingapi:GetResources")[0]["ResourceTypeFilters"]
+    assert wanted == ["kms:key", "sqs", "events:rule", "s3"]
+
+
 def test_a_problem_is_told_and_the_rest_is_swept(world: LabWorld) -> None:
     world.refuses("resourcegroupstaggingapi:GetResources")
     world.answers("ec2:DescribeVolumes", {"Volumes": [{"VolumeId": "vol-1"}]})
