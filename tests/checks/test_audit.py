@@ -142,8 +142,8 @@ class GoodWorld(World):
         self.record(request.persona, name, {"aws:s3:arn": arn}, OUTPUTS.key_s3, via="fas.s3.amazonaws.com")
 
     def _disable(self, request: Request) -> Mapping[str, Any]:
-        for key in ("somebody's other key", request["KeyId"]):
-            detail = {"eventName": "DisableKey", "userIdentity": {"arn": self.alarmed}, "keyId": key}
+        for key, who in (("another key", "somebody else"), (request["KeyId"], self.alarmed)):
+            detail = {"eventName": "DisableKey", "userIdentity": {"arn": who}, "keyId": key}
             self.queue.append(json.dumps({"Message": json.dumps({"detail": detail})}))
         return self.kms.DisableKey(request)
 
