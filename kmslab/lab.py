@@ -141,7 +141,7 @@ class Access:
         session = self.once(("session", persona), lambda: self._session(persona))
         # A boto3 session is not thread-safe while it makes a client, and one loader reads each model once.
         with self.once("making clients", threading.Lock):
-            return session.client(
+            client = session.client(
                 service,
                 region_name=region or target.region,
                 endpoint_url=target.plain_http_url if plain_http else target.endpoint_url,
@@ -149,6 +149,10 @@ class Access:
                 verify=str(target.ca_bundle) if target.ca_bundle else None,
                 config=config,
             )
+            if target.endpoint_url:  # one host for all: they share connections, each costs a TLS handshake
+                endpoint = client._endpoint  # botocore has no parameter for it
+                endpoint.http_session = self.once("connections", lambda: endpoint.http_session)
+            return client
 
     def _session(self, persona: Persona) -> Any:
         from botocore.loaders import create_loader
@@ -256,7 +260,7 @@ class Lab:
         Returns: the response.
 
         Raises:
-            Failed: access was denied, also after the target had time to settle.
+            Failed: access was denied, also after the target had time to settle (decision 0017).
             Inconclusive: anything else went wrong.
         """
         from botocore.exceptions import BotoCoreError, ClientError

@@ -271,6 +271,14 @@ def test_aws_without_tls_is_the_same_endpoint(region: str, host: str) -> None:
     assert access.client(Persona.OPERATOR, "s3").meta.endpoint_url == f"https://{host}"
 
 
+@pytest.mark.parametrize(("endpoint", "pools"), [("https://127.0.0.1:1", 1), (None, 3)])
+def test_clients_of_one_host_share_its_connections(endpoint: str | None, pools: int) -> None:
+    target = Target(TargetKind.LOCAL, "eu-central-1", endpoint, credentials=Credentials("AKIA", "s"))
+    access = Access(target, "kms-lab")
+    clients = [access.client(Persona.OPERATOR, service) for service in ("kms", "s3", "sts")]
+    assert len({id(client._endpoint.http_session) for client in clients}) == pools
+
+
 def test_credentials_do_not_show() -> None:
     credentials = Credentials("AKIA", "the-secret", "the-token")
     target = Target(TargetKind.LOCAL, "eu-central-1", credentials=credentials)

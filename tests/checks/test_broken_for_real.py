@@ -263,6 +263,10 @@ BROKEN: dict[str, tuple[Callable[[Saboteur], Undo], tuple[str, ...]]] = {
         lambda who: who.role_policy(Persona.OUTSIDER, "s3:ListAllMyBuckets"),
         ("identity.the-outsider-can-do-nothing",),
     ),
+    "the outsider has a policy for all keys": (
+        lambda who: who.role_policy(Persona.OUTSIDER, "kms:Decrypt"),
+        ("identity.the-outsider-can-do-nothing",),
+    ),
     "everyone can become the signer": (
         lambda who: who.trust(Persona.SIGNER, {"AWS": "*"}),
         ("identity.roles-trust-this-account-only",),

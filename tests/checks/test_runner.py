@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import threading
 from typing import TYPE_CHECKING
 
@@ -150,6 +151,18 @@ def test_shared_keys_are_retired_also_after_a_check_that_failed(
     made = [arn for arn, one in world.kms.keys.items() if "share it" in one.description]
     assert sorted(swept[1].removed) == sorted(f"key {arn}" for arn in made)
     assert [world.kms.keys[arn].state for arn in made] == ["PendingDeletion"] * 2
+
+
+def test_garbage_is_collected_as_usual_after_a_run(monkeypatch: pytest.MonkeyPatch, world: LabWorld) -> None:
+    usual, during = gc.get_threshold(), []
+
+    def look(lab: Lab) -> str:
+        during.append(gc.get_threshold()[0])
+        return "seen"
+
+    run(monkeypatch, world, {"a": look})
+    assert during == [runner.OBJECTS_BETWEEN_COLLECTIONS]
+    assert gc.get_threshold() == usual
 
 
 def test_a_shared_key_that_stays_is_told(monkeypatch: pytest.MonkeyPatch, world: LabWorld) -> None:
