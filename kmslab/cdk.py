@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from kmslab.model.errors import ExitCode, LabError
+from kmslab.project import private
 from kmslab.toolchain import cdk_script, require_node
 
 if TYPE_CHECKING:
@@ -136,7 +137,7 @@ class CdkCli:
         """
         command = [str(self._node.executable), str(self._script), *arguments, "--no-notices"]
         lines: list[str] = []
-        with log.open("a", encoding="utf-8") as kept:
+        with open(log, "a", encoding="utf-8", opener=private) as kept:
             kept.write(f"$ cdk {' '.join(arguments)}\n")
             with subprocess.Popen(  # noqa: S603  # our own command, no shell
                 command,

@@ -62,6 +62,19 @@ def find_project(start: Path | None = None) -> Project:
     )
 
 
+def private(path: str, flags: int) -> int:
+    """Open a file that nobody else may read: an ``opener`` for `open`."""
+    descriptor = os.open(path, flags, 0o600)
+    os.fchmod(descriptor, 0o600)  # also one that an older release made
+    return descriptor
+
+
+def write_private(file: Path, text: str) -> None:
+    """Write a text file that nobody else may read."""
+    with open(file, "w", encoding="utf-8", opener=private) as opened:
+        opened.write(text)
+
+
 def unwritable(path: Path, error: OSError) -> LabError:
     """Say that a file or folder cannot be written."""
     return LabError(

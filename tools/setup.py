@@ -304,7 +304,8 @@ class Setup:
 
         try:
             self.home.mkdir(mode=0o700, exist_ok=True)
-            self.log.touch()
+            self.log.touch(mode=0o600)
+            self.log.chmod(0o600)  # also one that an older release made
         except OSError as error:
             raise LabError(
                 f"Cannot write in {self.root}: {(error.strerror or str(error)).lower()}.",

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import sys
 import time
 from pathlib import Path
@@ -110,6 +111,13 @@ def test_the_cli_runs_in_the_project_without_calling_home(fake_cdk: Path, projec
     assert environment["CDK_DISABLE_CLI_TELEMETRY"] == "true"
     assert environment["CDK_DISABLE_VERSION_CHECK"] == "1"
     assert environment["PATH"].startswith(str(Path(sys.executable).parent))
+
+
+def test_nobody_else_may_read_its_log(fake_cdk: Path, project: Project) -> None:
+    log = project.home / "log"
+    log.touch(mode=0o644)
+    seen(fake_cdk, project, LOCAL)
+    assert stat.S_IMODE(log.stat().st_mode) == 0o600
 
 
 def test_on_the_local_lab_it_has_its_own_caches_and_the_labs_variables(

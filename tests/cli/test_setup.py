@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -181,7 +182,9 @@ def test_any_other_failure_shows_the_last_line_and_names_the_log(root: Path, too
         "Could not install the CDK CLI from package-lock.json (Node.js 24.1.0): npm error the lock file is out of step"
     )
     assert str(root / ".kmslab" / "setup.log") in caught.value.hint
-    assert "EUSAGE" in (root / ".kmslab" / "setup.log").read_text()
+    log = root / ".kmslab" / "setup.log"
+    assert "EUSAGE" in log.read_text()
+    assert stat.S_IMODE(log.stat().st_mode) == 0o600
 
 
 def test_a_python_without_venv_gets_its_own_hint(root: Path, tools: Tools) -> None:
