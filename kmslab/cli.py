@@ -18,7 +18,7 @@ from kmslab.model.target import TargetKind
 if TYPE_CHECKING:
     from types import FrameType
 
-EXIT_CODES = """[bold]Exit codes[/]  0 done, nothing failed · 1 a check answered FAIL or ERROR · 2 wrong option, setting or file · 3 Node.js, CDK CLI or virtual environment missing, or no network to bring them · 4 local engine did not start, died, or its port is taken · 5 credentials missing or expired, or account or stack not ours to touch · 6 deployment or destruction did not finish · 130 Ctrl-C"""
+EXIT_CODES = """[bold]Exit codes[/]  0 done, nothing failed · 1 a check answered FAIL or ERROR · 2 wrong option, setting or file · 3 Node.js, CDK CLI or virtual environment missing, or no network to bring them · 4 local engine did not start, died, or its port is taken · 5 credentials missing or expired, or account or stack not ours to touch · 6 deployment or destruction did not finish · 70 a fault of kmslab itself · 130 Ctrl-C"""
 
 FIRST_STEPS = """Without an AWS account, everything happens on this machine:
 
@@ -43,10 +43,17 @@ class LabGroup(TyperGroup):
             show_error(error)
             raise typer.Exit(error.exit_code) from error
         except KeyboardInterrupt as interrupt:
-            from kmslab.terminal import err
-
-            err.print("\nInterrupted; the lab is usable. Run the command again to go on.", style="yellow")
+            _show_interrupt()
             raise typer.Exit(ExitCode.INTERRUPTED) from interrupt
+
+
+def _show_interrupt() -> None:
+    from kmslab.commands.engine import runs
+    from kmslab.terminal import err
+
+    err.print("\nInterrupted; the lab is usable. Run the command again to go on.", style="yellow")
+    if runs():
+        err.print("  The engine keeps running; `kmslab engine stop` stops it.", style="dim", highlight=False)
 
 
 app = typer.Typer(
@@ -87,12 +94,16 @@ TargetOption = Annotated[
     Where, typer.Option("--target", help="local: the engine on this machine; aws: your own credentials.")
 ]
 EndpointOption = Annotated[
-    str, typer.Option("--endpoint-url", metavar="URL", help="Another emulator instead of --target.")
+    str,
+    typer.Option("--endpoint-url", metavar="URL", help="Another emulator instead of --target; never AWS."),
 ]
 ContextOption = Annotated[
     list[str] | None,
     typer.Option(
-        "--context", "-c", metavar="KEY=VALUE", help="A setting, as for cdk: -c kmslab.prefix=class-7."
+        "--context",
+        "-c",
+        metavar="KEY=VALUE",
+        help="A setting of the lab, as for cdk: -c kmslab.prefix=class-7. Can be repeated.",
     ),
 ]
 PortOption = Annotated[
@@ -145,6 +156,7 @@ def up(
 @app.command()
 def down(
     target: TargetOption = Where.LOCAL,
+    context: ContextOption = None,
     keep_engine: Annotated[
         bool, typer.Option("--keep-engine", help="Leave the local engine running.")
     ] = False,
@@ -155,10 +167,14 @@ def down(
         ),
     ] = False,
 ) -> None:
-    """Destroy the lab: every stack goes, the keys wait out their deletion window."""
+    """Destroy the lab: every stack goes, the keys wait out their deletion window.
+
+    MFA devices of the admin user go first: IAM deletes no user who has one. With --target aws the
+    account must be named in the setting sandbox_accounts.
+    """
     from kmslab.commands import lab
 
-    lab.down(TargetKind(target), keep_engine=keep_engine, forget=forget)
+    lab.down(TargetKind(target), context or [], keep_engine=keep_engine, forget=forget)
 
 
 @app.command()
@@ -173,6 +189,7 @@ def status(target: TargetOption = Where.LOCAL) -> None:
 def verify(
     target: TargetOption = Where.LOCAL,
     endpoint_url: EndpointOption = "",
+    context: ContextOption = None,
     only: Annotated[
         list[str] | None,
         typer.Option(
@@ -192,13 +209,18 @@ def verify(
 
     PASS and FAIL were observed. ERROR could not be. UNPROVABLE: this target does not enforce what the
     check needs; it never counts as proven.
+
+    Checks make keys, volumes and queues of their own and remove them again. With --target aws they do
+    so only in an account that is named in the setting sandbox_accounts.
     """
     from kmslab.commands import verify as command
 
     if list_checks:
         command.list_checks(only or [])
         return
-    raise typer.Exit(command.run(TargetKind(target), endpoint_url, only or [], _formats(formats), folder))
+    raise typer.Exit(
+        command.run(TargetKind(target), endpoint_url, context or [], only or [], _formats(formats), folder)
+    )
 
 
 def _formats(given: str) -> frozenset[str]:
@@ -285,4 +307,4 @@ def _unforeseen(error: Exception) -> int:
         kept.writelines(traceback.format_exception(error))
     typer.echo(f"error: {type(error).__name__}: {' '.join(str(error).split())}", err=True)
     typer.echo(f"  This is a fault of kmslab. Please report it with {kept.name}.", err=True)
-    return ExitCode.NOT_PROVEN
+    return ExitCode.FAULT

@@ -114,11 +114,14 @@ def read_outputs(access: Access) -> LabOutputs:
         ) from missing
 
 
-def half_deployed(stack: Stack) -> LabError:
+_GO_ON = "Run `kmslab up` again: it goes on from there. `kmslab down` removes what is left."
+
+
+def half_deployed(stack: Stack, hint: str = _GO_ON) -> LabError:
     """Say that a stack is not what its template says."""
     reason = f": {' '.join(stack.reason.split())}" if stack.reason else ""
     return LabError(
         f"Stack {stack.name} is only half deployed ({stack.status}){reason}",
-        hint="Run `kmslab up` again: it goes on from there. `kmslab down` removes what is left.",
+        hint=hint,
         exit_code=ExitCode.DEPLOYMENT,
     )

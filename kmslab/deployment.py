@@ -12,11 +12,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kmslab import synthesis
-from kmslab.cdk import CdkCli, follow
+from kmslab.cdk import CdkCli, CdkError, follow
 from kmslab.deployed import half_deployed, read_outputs, read_stacks
 from kmslab.model.errors import ExitCode, LabError
-from kmslab.model.naming import PREFIX_TAG, secure_string_name
+from kmslab.model.naming import PREFIX_TAG, secure_string_name, stack_name
+from kmslab.model.outputs import LabOutputs, LabStack
 from kmslab.model.persona import Persona
+from kmslab.model.target import TargetKind
+from kmslab.project import private, write_private
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -78,7 +81,7 @@ class Deployment:
         return changed
 
     def down(self) -> list[str]:
-        """Destroy every stack and the SecureString.
+        """Destroy every stack, the SecureString, and the admin user's MFA devices.
 
         Returns: ARNs of the keys that were the stacks', which KMS keeps for their deletion window. Their
             policies let nobody but the root user look at them once the key administrator is gone.
@@ -90,9 +93,10 @@ class Deployment:
             stacks = self._settled()
             self._remove_secure_string()
             if stacks:
+                self._remove_mfa_devices(stacks)
                 self._destroy(stacks)
                 for stack in read_stacks(self.access).values():
-                    raise half_deployed(stack)
+                    raise half_deployed(stack, self._way_out)
             self._record.unlink(missing_ok=True)
         values = (value for stack in stacks.values() for value in stack.outputs.values())
         return sorted({value for value in values if ":kms:" in value and ":key/" in value})
@@ -142,7 +146,7 @@ class Deployment:
                 *("--method", "direct", "--progress", "events", "--concurrency", CONCURRENCY),
             )
         standing = {stack.name: stack.stack_id for stack in read_stacks(self.access).values()}
-        self._record.write_text(json.dumps({"inputs": digest, "stacks": standing}), encoding="utf-8")
+        write_private(self._record, json.dumps({"inputs": digest, "stacks": standing}))
 
     def _destroy(self, stacks: Mapping[str, Stack]) -> None:
         with CdkCli(self.project, self.access.target) as cli:
@@ -151,11 +155,46 @@ class Deployment:
                 self._synthesize(cli, self._digest())
             for name in stacks:
                 self.progress.begin(name, "waiting")
-            self._cdk(
-                cli,
-                *("destroy", "--all", "--force", "--app", str(self.project.assembly)),
-                *("--progress", "events", "--concurrency", CONCURRENCY),
-            )
+            try:
+                self._cdk(
+                    cli,
+                    *("destroy", "--all", "--force", "--app", str(self.project.assembly)),
+                    *("--progress", "events", "--concurrency", CONCURRENCY),
+                )
+            except CdkError as error:
+                error.hint = f"{self._way_out} {error.hint}"
+                raise
+
+    @property
+    def _way_out(self) -> str:
+        """What to do when a destruction failed: on the local lab a second one may fail for good as well."""
+        if self.access.target.kind is TargetKind.LOCAL:
+            return "Try `kmslab down` once more; `kmslab down --forget` deletes the local lab whatever its state."
+        return "Mend what the line names, then run the same command again: it goes on from there."
+
+    def _remove_mfa_devices(self, stacks: Mapping[str, Stack]) -> None:
+        """Take the admin user's MFA devices away, which no stack knows: IAM deletes no user who has one."""
+        from botocore.exceptions import ClientError
+
+        identity = stacks.get(stack_name(self.access.prefix, LabStack.IDENTITY))
+        user = identity.outputs.get(LabOutputs.admin_user.logical_id) if identity else None
+        if not user:
+            return
+        iam = self.access.client(Persona.OPERATOR, "iam")
+        try:
+            devices = iam.list_mfa_devices(UserName=user)["MFADevices"]
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "NoSuchEntity":
+                raise
+            return
+        for device in devices:
+            serial = device["SerialNumber"]
+            iam.deactivate_mfa_device(UserName=user, SerialNumber=serial)
+            if (
+                ":mfa/" in serial
+            ):  # a virtual one, which would stay behind; a security key is the learner's own
+                iam.delete_virtual_mfa_device(SerialNumber=serial)
+            self.progress.end("mfa", f"{serial.rpartition('/')[2]} of {user} removed")
 
     def _synthesize(self, cli: CdkCli, digest: str) -> None:
         if not synthesis.is_fresh(self.project, digest):
@@ -179,7 +218,8 @@ class Deployment:
         self.progress.begin(TOOLKIT_STACK, "cdk bootstrap")
         environment = f"aws://{self.access.account}/{self.access.target.region}"
         # Away from cdk.json: the CLI would synthesize the app first, which a bootstrap does not need.
-        cli.run("bootstrap", environment, log=self.log, folder=self.project.home)
+        # And whatever app the user's own ~/.cdk.json names is not the lab's.
+        cli.run("bootstrap", environment, "--app=", log=self.log, folder=self.project.home)
         self.progress.end(TOOLKIT_STACK, "bootstrapped")
 
     def _cdk(self, cli: CdkCli, *arguments: str) -> None:
@@ -223,7 +263,7 @@ def exclusively(project: Project, *, patience: float = 0.0) -> Iterator[None]:
         LabError: another command holds it still.
     """
     deadline = time.monotonic() + patience
-    with (project.ensure_home() / "lock").open("w", encoding="utf-8") as lock:
+    with open(project.ensure_home() / "lock", "w", encoding="utf-8", opener=private) as lock:
         while True:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

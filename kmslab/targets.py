@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from kmslab.model.errors import ExitCode, LabError
 from kmslab.model.target import Target, TargetKind
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 
 PROXIES = frozenset({"http_proxy", "https_proxy", "all_proxy"})
 """Environment variables, in lower case, that put a proxy between us and the local engine."""
+
+_ENDPOINT = "AWS_ENDPOINT_URL"
+"""An environment variable for every service; with ``_KMS`` and the like, for one."""
+_AWS_HOSTS = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws")
 
 _EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"})
 _INVALID = frozenset(
@@ -41,9 +46,15 @@ def choose_target(project: Project, kind: TargetKind, endpoint_url: str = "") ->
         endpoint_url: any other emulator, spoken to with the caller's credentials.
 
     Raises:
-        LabError: the engine does not run, or there is no Region.
+        LabError: the engine does not run, there is no Region, or the endpoint is not what the options say.
     """
     if endpoint_url:
+        if (urlsplit(endpoint_url).hostname or "").endswith(_AWS_HOSTS):
+            raise LabError(
+                f"{endpoint_url} is AWS itself, not another endpoint.",
+                hint="For a sandbox account: --target aws.",
+                exit_code=ExitCode.BAD_INPUT,
+            )
         return Target(TargetKind.ENDPOINT, _region(default="us-east-1"), endpoint_url=endpoint_url)
     if kind is TargetKind.LOCAL:
         from kmslab.engine import control
@@ -54,13 +65,44 @@ def choose_target(project: Project, kind: TargetKind, endpoint_url: str = "") ->
             )
         _leave_aws_behind()
         return control.target(project.home)
-    if diverted := os.environ.get("AWS_ENDPOINT_URL"):
+    _refuse_diversion()
+    return Target(TargetKind.AWS, _region())
+
+
+def _refuse_diversion() -> None:
+    """Refuse a configuration that leads calls for AWS elsewhere.
+
+    botocore could be told to ignore it (AWS_IGNORE_CONFIGURED_ENDPOINT_URLS), the CDK CLI could not:
+    one half of the lab would go to AWS, the other to the endpoint.
+
+    Raises:
+        LabError: the environment or the profile names an endpoint.
+    """
+    import botocore.session
+    from botocore.exceptions import BotoCoreError
+
+    for name in sorted(name for name in os.environ if name.startswith(_ENDPOINT)):
+        if os.environ[name]:
+            raise LabError(
+                f"{name} points to {os.environ[name]}, so that not every call would reach AWS.",
+                hint=f"Run `unset {name} AWS_CA_BUNDLE`, or open a new shell without `kmslab env`.",
+                exit_code=ExitCode.TARGET,
+            )
+    session = botocore.session.get_session()
+    try:
+        profile = session.get_scoped_config()
+        sections = session.full_config.get("services", {})
+    except BotoCoreError as error:
+        raise _no_credentials(str(error)) from error
+    services = sections.get(profile.get("services"), {})
+    own = [f"{name}.endpoint_url" for name, given in services.items() if "endpoint_url" in given]
+    if "endpoint_url" in profile or own:
         raise LabError(
-            f"AWS_ENDPOINT_URL points to {diverted}, so that nothing would reach AWS.",
-            hint="Run `unset AWS_ENDPOINT_URL AWS_CA_BUNDLE`, or open a new shell without `kmslab env`.",
+            f"The AWS profile sets {(['endpoint_url'] if 'endpoint_url' in profile else own)[0]}, "
+            "so that not every call would reach AWS.",
+            hint="Take it out of ~/.aws/config, or name another profile in AWS_PROFILE.",
             exit_code=ExitCode.TARGET,
         )
-    return Target(TargetKind.AWS, _region())
 
 
 def _leave_aws_behind() -> None:
@@ -92,20 +134,25 @@ def _region(default: str = "") -> str:
     return region
 
 
-def require_sandbox(access: Access, settings: LabSettings) -> None:
+def require_sandbox(access: Access, settings: LabSettings, command: str) -> None:
     """Refuse to change an account of AWS that the settings do not name as a sandbox.
+
+    Args:
+        access: with the operator's credentials.
+        settings: which name the sandboxes.
+        command: what the user typed, for the hint to repeat.
 
     Raises:
         LabError: the account is not named, or the credentials do not work.
     """
-    if access.target.kind is TargetKind.LOCAL:
+    if access.target.kind is not TargetKind.AWS:
         return
     with aws_errors_in_one_line():
         account = access.account
     if account not in settings.sandbox_accounts:
         raise LabError(
             f"Account {account} is not named as a sandbox, so the lab leaves it alone.",
-            hint=f"If it is one: add it to sandbox_accounts in cdk.json, or give -c kmslab.sandbox_accounts={account}.",
+            hint=f"If it is one: `{command} -c kmslab.sandbox_accounts={account}`, or name it in cdk.json.",
             exit_code=ExitCode.TARGET,
         )
 

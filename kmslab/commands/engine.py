@@ -71,6 +71,14 @@ def logs(lines: int) -> None:
         ) from error
 
 
+def runs() -> bool:
+    """Whether the engine of the project at hand runs; False also where there is no project."""
+    try:
+        return control.status(find_project().home) is not None
+    except LabError:
+        return False
+
+
 def not_running() -> LabError:
     """Say that the engine does not run."""
     return LabError("The local engine is not running.", hint="Run `kmslab up`.", exit_code=ExitCode.ENGINE)

@@ -6,9 +6,16 @@ import shutil
 from typing import TYPE_CHECKING
 
 from kmslab.commands.engine import start_engine
-from kmslab.commands.settings import deployed_context, keep_context, load_settings, parse_context
+from kmslab.commands.settings import (
+    as_typed,
+    context_for,
+    deployed_context,
+    keep_context,
+    load_settings,
+    parse_context,
+)
 from kmslab.deployed import OPTIONAL_STACKS, read_stacks
-from kmslab.deployment import Deployment, exclusively
+from kmslab.deployment import TOOLKIT_STACK, Deployment, exclusively
 from kmslab.lab import Access
 from kmslab.model.naming import stack_name
 from kmslab.model.outputs import LabStack
@@ -26,6 +33,13 @@ if TYPE_CHECKING:
     from kmslab.project import Project
 
 
+LEFT_ON_AWS = (
+    f"Left in the account: the stack {TOOLKIT_STACK} with its bucket, which other CDK apps may use, and the "
+    "log groups /aws/lambda/... of the functions that emptied the buckets."
+)
+"""What `cdk destroy` does not remove: it is of the account, or Lambda made it itself."""
+
+
 def up(kind: TargetKind, values: Sequence[str], *, port: int) -> None:
     """Deploy the lab, or bring it up to date."""
     project = find_project()
@@ -36,7 +50,9 @@ def up(kind: TargetKind, values: Sequence[str], *, port: int) -> None:
         if kind is TargetKind.LOCAL:
             _start_engine(project, port, progress)
         access = Access(choose_target(project, kind), settings.prefix)
-        require_sandbox(access, settings)
+        require_sandbox(
+            access, settings, as_typed("up", [f"{key}={value}" for key, value in context.items()])
+        )
         keep_context(project, context)
         changed = Deployment(project, access, context, progress).up()
     out.print(
@@ -56,19 +72,20 @@ def _start_engine(project: Project, port: int, progress: Progress) -> None:
         progress.end("engine", f"{'had died; ' if info.recovered else ''}listens at {info.endpoint_url}")
 
 
-def down(kind: TargetKind, *, keep_engine: bool, forget: bool) -> None:
+def down(kind: TargetKind, values: Sequence[str], *, keep_engine: bool, forget: bool) -> None:
     """Destroy the lab."""
     project = find_project()
     if kind is TargetKind.LOCAL and forget:
         _forget(project)
         return
-    settings = load_settings(project)
+    context = context_for(project, values)
+    settings = LabSettings.from_project(project.root, context)
     with shown_on(err) as progress, aws_errors_in_one_line():
         if kind is TargetKind.LOCAL:
             _start_engine(project, 0, progress)
         access = Access(choose_target(project, kind), settings.prefix)
-        require_sandbox(access, settings)
-        keys = Deployment(project, access, deployed_context(project), progress).down()
+        require_sandbox(access, settings, as_typed("down", values))
+        keys = Deployment(project, access, context, progress).down()
     out.print(f"The lab {settings.prefix} is destroyed.", highlight=False)
     if keys:
         out.print(
@@ -76,6 +93,8 @@ def down(kind: TargetKind, *, keep_engine: bool, forget: bool) -> None:
             highlight=False,
             soft_wrap=True,
         )
+    if kind is TargetKind.AWS:
+        out.print(LEFT_ON_AWS, highlight=False, soft_wrap=True)
     if kind is TargetKind.LOCAL and not keep_engine:
         from kmslab.engine import control
 

@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
+import shlex
+import shutil
+import sys
 import time
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kmslab.commands.settings import load_settings
+from rich.markup import escape
+
+from kmslab.commands.settings import as_typed, context_for
 from kmslab.deployed import read_outputs
 from kmslab.deployment import exclusively
 from kmslab.lab import Access
 from kmslab.model.errors import ExitCode
+from kmslab.model.settings import LabSettings
 from kmslab.model.target import TargetKind
 from kmslab.project import find_project, unwritable
 from kmslab.reports.report import Report, Result
 from kmslab.reports.table import STYLES
-from kmslab.targets import aws_errors_in_one_line, choose_target
+from kmslab.targets import aws_errors_in_one_line, choose_target, require_sandbox
 from kmslab.terminal import err, out
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from pathlib import Path
 
     from kmslab.checks.registry import Check
     from kmslab.checks.sweep import Swept
@@ -38,25 +44,32 @@ PATIENCE_SECONDS = 120.0
 
 NEXT_STEPS = """
 [bold]Next[/]
-  open [cyan]report.html[/]: every claim with its evidence
-  [cyan]eval "$(.venv/bin/kmslab env)"[/] and [cyan]aws kms list-aliases[/]: the lab in your own shell
-  [cyan]lab_guides/[/]: the course; each step works on this lab
-  [cyan].venv/bin/kmslab down[/]: destroy the lab and stop the engine"""
+  open [cyan]{report}[/]: every claim with its evidence
+  [cyan]eval "$({kmslab} env)"[/] and [cyan]aws kms list-aliases[/]: the lab in your own shell
+  [cyan]{guides}[/]: the course; each step works on this lab
+  [cyan]{kmslab} down[/]: destroy the lab and stop the engine"""
 
 
 def run(
-    kind: TargetKind, endpoint_url: str, only: Sequence[str], formats: frozenset[str], folder: Path
+    kind: TargetKind,
+    endpoint_url: str,
+    values: Sequence[str],
+    only: Sequence[str],
+    formats: frozenset[str],
+    folder: Path,
 ) -> ExitCode:
     """Run the checks and report; return NOT_PROVEN if any answered FAIL or ERROR."""
     from kmslab.checks import runner
 
     checks = runner.catalogue(only)
     project = find_project()
-    settings = load_settings(project)
+    settings = LabSettings.from_project(project.root, context_for(project, values))
     target = choose_target(project, kind, endpoint_url)
     access = Access(target, settings.prefix)
     started, clock = datetime.now(UTC), time.monotonic()
     with aws_errors_in_one_line():
+        topics = [part for name in only for part in ("--only", name)]
+        require_sandbox(access, settings, as_typed("verify", values, *topics))
         outputs = read_outputs(access)
         # What a run makes for itself, the next one sweeps: two at a time would sweep each other's.
         with exclusively(project, patience=PATIENCE_SECONDS), _shown(len(checks)) as on_verdict:
@@ -76,8 +89,24 @@ def run(
         )
     _write(report, formats, folder)
     if formats >= {"table", "html"} and not report.failed and kind is TargetKind.LOCAL:
-        out.print(NEXT_STEPS, highlight=False)
+        out.print(_next_steps(folder / FILES["html"], project.root / "lab_guides"), highlight=False)
     return ExitCode.NOT_PROVEN if report.failed else ExitCode.OK
+
+
+def _next_steps(report: Path, guides: Path) -> str:
+    """What to do now, as one would type it in the current folder."""
+    script = Path(sys.executable).with_name("kmslab")
+    found = shutil.which("kmslab")
+    by_name = found is not None and Path(found).absolute() == script.absolute()
+    typed = "kmslab" if by_name else shlex.quote(_from_here(script))
+    return NEXT_STEPS.format(
+        report=escape(str(report)), kmslab=escape(typed), guides=escape(_from_here(guides))
+    )
+
+
+def _from_here(path: Path) -> str:
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
 def list_checks(only: Sequence[str]) -> None:

@@ -21,6 +21,8 @@ class ExitCode(IntEnum):
     """Credentials are missing or expired, or the account or stack is not ours to touch."""
     DEPLOYMENT = 6
     """A deployment or destruction did not finish."""
+    FAULT = 70
+    """A fault of kmslab itself; 70 is EX_SOFTWARE of sysexits.h."""
     INTERRUPTED = 130
     """Ctrl-C."""
 

@@ -1,9 +1,10 @@
-"""A fake account's CloudFormation and Parameter Store, and a CDK CLI that changes them."""
+"""A fake account's CloudFormation, Parameter Store and MFA devices, and a CDK CLI that changes stacks."""
 
 from __future__ import annotations
 
 import json
 import threading
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from kmslab.model.outputs import LabOutputs, LabStack
@@ -23,6 +24,7 @@ class Cloud:
         self.project = project
         self.stacks: dict[str, dict[str, Any]] = {}
         self.parameters: dict[str, str] = {}
+        self.devices: list[str] = []
         self.commands: list[list[str]] = []
         self.during: Callable[[str], None] = lambda _: None
         self.ended = threading.Event()
@@ -33,6 +35,9 @@ class Cloud:
         self.world.answers("ssm:PutParameter", self._put_parameter)
         self.world.answers("ssm:DeleteParameter", self._delete)
         self.world.answers("ssm:DeleteParameters", self._delete)
+        self.world.answers("iam:ListMFADevices", self._list_devices)
+        self.world.answers("iam:DeactivateMFADevice", self._deactivate_device)
+        self.world.answers("iam:DeleteVirtualMFADevice", {})
 
     def add(
         self, name: str, status: str = "CREATE_COMPLETE", *, tags: Mapping[str, str] | None = None
@@ -82,6 +87,19 @@ class Cloud:
         if wanted and wanted not in self.stacks:
             raise Refusal("ValidationError", f"Stack with id {wanted} does not exist")
         return {"Stacks": [self.stacks[wanted]] if wanted else list(self.stacks.values())}
+
+    def _list_devices(self, request: Request) -> dict[str, Any]:
+        enabled = datetime(2026, 11, 21, tzinfo=UTC)
+        user = request["UserName"]
+        return {
+            "MFADevices": [
+                {"UserName": user, "SerialNumber": serial, "EnableDate": enabled} for serial in self.devices
+            ]
+        }
+
+    def _deactivate_device(self, request: Request) -> dict[str, Any]:
+        self.devices.remove(request["SerialNumber"])
+        return {}
 
     def _describe_parameters(self, _: Request) -> dict[str, Any]:
         return {"Parameters": [{"Name": name, "KeyId": key} for name, key in self.parameters.items()]}

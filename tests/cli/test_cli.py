@@ -53,6 +53,13 @@ def test_every_command_has_help(run: Any, command: str) -> None:
     assert f" {command} " in result.stdout.splitlines()[1]
 
 
+@pytest.mark.parametrize("command", ["up", "down", "verify"])
+def test_what_touches_an_account_says_that_it_must_be_named(run: Any, command: str) -> None:
+    said = run(command, "--help").stdout
+    assert "sandbox_accounts" in said
+    assert "--context" in said
+
+
 def test_version(run: Any) -> None:
     assert run("--version").stdout == "kmslab 0.1.0\n"
 
@@ -101,6 +108,16 @@ def test_ctrl_c_is_130_and_one_line(run: Any, monkeypatch: pytest.MonkeyPatch) -
     assert result.stderr == "\nInterrupted; the lab is usable. Run the command again to go on.\n"
 
 
+def test_ctrl_c_says_that_the_engine_keeps_running(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    failing(monkeypatch, KeyboardInterrupt())
+    monkeypatch.setattr("kmslab.engine.control.status", lambda _: object())
+    result = run("up")
+    assert result.exit_code == ExitCode.INTERRUPTED
+    assert result.stderr.endswith(
+        "Run the command again to go on.\n  The engine keeps running; `kmslab engine stop` stops it.\n"
+    )
+
+
 def test_a_fault_of_ours_is_one_line_and_a_file(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
@@ -111,7 +128,7 @@ def test_a_fault_of_ours_is_one_line_and_a_file(
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     with pytest.raises(SystemExit) as caught:
         cli.main()
-    assert caught.value.code == ExitCode.NOT_PROVEN
+    assert caught.value.code == ExitCode.FAULT  # and not 1, which says that a check failed
     line, hint = capsys.readouterr().err.splitlines()
     assert line == "error: ZeroDivisionError: division by zero"
     (kept,) = tmp_path.iterdir()
@@ -146,24 +163,47 @@ def test_a_polite_kill_cleans_up_like_ctrl_c(monkeypatch: pytest.MonkeyPatch) ->
         ),
         ("kmslab.admin_user=root", 'kmslab.admin_user is "root", but must be an IAM user name'),
         ("kmslab.colour=blue", "kmslab.colour is no setting of the lab"),
-        ("prefix=x", "-c prefix=x is not a setting."),
-        ("kmslab.prefix", "-c kmslab.prefix is not a setting."),
+        ("prefix=x", "-c prefix=x is not a setting of the lab.\n  Did you mean kmslab.prefix?"),
+        (
+            "kmslabs.prefix=x",
+            "-c kmslabs.prefix=x is not a setting of the lab.\n  Did you mean kmslab.prefix?",
+        ),
+        ("kms-lab={}", "-c kms-lab={} is not a setting of the lab.\n  Did you mean kmslab?"),
+        (
+            "rotationdays.s3=90",
+            "-c rotationdays.s3=90 is not a setting of the lab.\n  Did you mean kmslab.rotation_days.s3?",
+        ),
+        (
+            "@aws-cdk/core:x=1",
+            "-c @aws-cdk/core:x=1 is not a setting of the lab.\n  For example: -c kmslab.prefix=class-7.",
+        ),
+        ("kmslab.prefix", "-c kmslab.prefix has no value.\n  Write -c kmslab.prefix=VALUE."),
     ],
 )
 def test_a_wrong_setting_is_one_line_before_anything_starts(
     run: Any, project: Project, setting: str, line: str
 ) -> None:
-    result = run("up", "-c", setting)
-    assert result.exit_code == ExitCode.BAD_INPUT
-    assert result.stderr.startswith(f"error: {line}")
-    assert len(result.stderr.splitlines()) <= 2
+    for command in ("up", "verify", "down"):
+        result = run(command, "-c", setting)
+        assert result.exit_code == ExitCode.BAD_INPUT
+        assert result.stderr.startswith(f"error: {line}")
+        assert len(result.stderr.splitlines()) <= 2
     assert not (project.home / "engine").exists()
 
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("up", "--target", "moon"), "moon"),
+        *(((command, "--target", "nowhere"), "nowhere") for command in ("up", "down", "status", "verify")),
+        *(
+            ((command, "--colour"), "--colour")
+            for command in ("up", "down", "status", "verify", "env", "doctor")
+        ),
+        (("verify", "--only"), "--only"),
+        (("up", "kms"), "kms"),
+        (("down", "--port", "1"), "--port"),
+        (("engine", "logs", "-n", "0"), "--lines"),
+        (("engine", "fly"), "fly"),
         (("env", "--persona", "nobody"), "nobody"),
         (("engine", "start", "--port", "70000"), "65535"),
         (("fly",), "fly"),

@@ -1,18 +1,22 @@
 from __future__ import annotations
 
+import os
 import shutil
+import stat
 import threading
 import time
 from typing import TYPE_CHECKING
 
 import pytest
+from botocore.exceptions import ClientError
 
 from kmslab import deployment as module
 from kmslab.cdk import CdkError
 from kmslab.deployment import Deployment, exclusively
 from kmslab.model.errors import ExitCode, LabError
 from kmslab.model.outputs import LabOutputs
-from tests.checks.fakes import ACCOUNT, OUTPUTS, PREFIX, REGION
+from kmslab.model.target import TargetKind
+from tests.checks.fakes import ACCOUNT, OUTPUTS, PREFIX, REGION, FakeAccess
 
 if TYPE_CHECKING:
     from kmslab.project import Project
@@ -34,7 +38,7 @@ def test_the_first_time_everything_is_done(project: Project, cloud: Cloud, lab: 
     assert lab.up()
     assembly = str(project.assembly)
     assert sorted(cloud.commands[:2]) == [
-        ["bootstrap", ENVIRONMENT, "in .kmslab"],
+        ["bootstrap", ENVIRONMENT, "--app=", "in .kmslab"],
         ["synth", "--quiet", "--output", assembly, "--context", f"kmslab.prefix={PREFIX}"],
     ]
     assert cloud.commands[2:] == [
@@ -238,8 +242,98 @@ def test_down_says_which_stack_it_could_not_remove(
         cloud.add(f"{PREFIX}-storage", "DELETE_FAILED")
 
     monkeypatch.setattr(Deployment, "_destroy", stuck)
-    with pytest.raises(LabError, match=r"Stack kms-lab-storage is only half deployed \(DELETE_FAILED\)"):
+    with pytest.raises(
+        LabError, match=r"Stack kms-lab-storage is only half deployed \(DELETE_FAILED\)"
+    ) as caught:
         lab.down()
+    assert "`kmslab down --forget`" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("kind", "way_out"),
+    [
+        (
+            TargetKind.LOCAL,
+            "Try `kmslab down` once more; `kmslab down --forget` deletes the local lab whatever its state.",
+        ),
+        (
+            TargetKind.AWS,
+            "Mend what the line names, then run the same command again: it goes on from there.",
+        ),
+    ],
+)
+def test_a_failed_destruction_says_the_way_out(
+    project: Project, cloud: Cloud, recorder: Recorder, kind: TargetKind, way_out: str
+) -> None:
+    def fail(command: str) -> None:
+        if command == "destroy":
+            raise CdkError("Stack kms-lab-storage: destroy failed", (), project.home / "deploy.log")
+
+    lab = Deployment(project, FakeAccess(cloud.world, kind=kind), {"kmslab.prefix": PREFIX}, recorder)
+    lab.up()
+    cloud.during = fail
+    with pytest.raises(CdkError) as caught:
+        lab.down()
+    assert caught.value.hint == f"{way_out} The whole output is in {project.home / 'deploy.log'}."
+
+
+def test_down_takes_the_admin_users_mfa_devices_away_first(
+    cloud: Cloud, lab: Deployment, recorder: Recorder
+) -> None:
+    phone, stick = f"arn:aws:iam::{ACCOUNT}:mfa/phone", f"arn:aws:iam::{ACCOUNT}:u2f/user/kenya-one/stick"
+    lab.up()
+    cloud.devices = [phone, stick, "GAHT12345678"]
+    left: list[str] = []
+    cloud.during = lambda command: left.extend(cloud.devices) if command == "destroy" else None
+    lab.down()
+    assert left == []
+    assert [request["SerialNumber"] for request in cloud.world.asked("iam:DeactivateMFADevice")] == [
+        phone,
+        stick,
+        "GAHT12345678",
+    ]
+    assert {r["UserName"] for r in cloud.world.asked("iam:DeactivateMFADevice")} == {OUTPUTS.admin_user}
+    # What is no virtual device is the learner's own, and cannot be deleted.
+    assert [r["SerialNumber"] for r in cloud.world.asked("iam:DeleteVirtualMFADevice")] == [phone]
+    assert ("end", "mfa", "phone of kenya-one removed") in recorder.said
+
+
+def test_mfa_devices_in_a_foreign_lab_are_left_alone(cloud: Cloud, lab: Deployment) -> None:
+    cloud.devices = [f"arn:aws:iam::{ACCOUNT}:mfa/phone"]
+    cloud.add(f"{PREFIX}-identity", tags={"kmslab:prefix": "other"})
+    with pytest.raises(LabError, match="is not this lab's"):
+        lab.down()
+    assert cloud.world.asked("iam:ListMFADevices") == []
+
+
+def test_down_goes_on_where_the_admin_user_or_its_stack_is_gone(cloud: Cloud, lab: Deployment) -> None:
+    lab.up()
+    cloud.world.refuses("iam:ListMFADevices", code="NoSuchEntity")
+    lab.down()
+    cloud.add(f"{PREFIX}-keys")
+    lab.down()
+    assert set(cloud.stacks) == {"CDKToolkit"}
+    assert len(cloud.world.asked("iam:ListMFADevices")) == 1
+
+
+def test_mfa_devices_that_may_not_be_listed_stop_the_destruction(cloud: Cloud, lab: Deployment) -> None:
+    lab.up()
+    did(cloud)
+    cloud.world.refuses("iam:ListMFADevices", code="AccessDenied")
+    with pytest.raises(ClientError, match="AccessDenied"):
+        lab.down()
+    assert did(cloud) == []
+
+
+def test_nobody_else_may_read_what_is_kept(project: Project, lab: Deployment) -> None:
+    (project.home / "lock").touch(mode=0o644)
+    before = os.umask(0)
+    try:
+        lab.up()
+    finally:
+        os.umask(before)
+    for name in ("lock", "deployed-local.json"):
+        assert stat.S_IMODE((project.home / name).stat().st_mode) == 0o600, name
 
 
 def test_down_needs_no_new_synthesis_while_the_old_one_names_every_stack(

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import shlex
+import stat
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -117,6 +119,22 @@ def test_the_settings_of_up_hold_for_what_comes_after(lab: Lab, project: Project
     assert lab.contexts == [context, context, context]
     assert "The lab class-7 is destroyed." in down.stdout
     assert json.loads((project.home / "context.json").read_text()) == context
+    assert stat.S_IMODE((project.home / "context.json").stat().st_mode) == 0o600
+
+
+def test_a_setting_given_to_down_comes_on_top_of_those_of_up(lab: Lab) -> None:
+    run("up", "-c", "kmslab.prefix=class-7")
+    down = run("down", "-c", "kmslab.pending_window_days=9")
+    assert lab.contexts[-1] == {"kmslab.prefix": "class-7", "kmslab.pending_window_days": "9"}
+    assert "The lab class-7 is destroyed." in down.stdout
+    assert "in 9 days" in down.stdout
+
+
+def test_the_whole_object_given_to_down_stands_alone(lab: Lab) -> None:
+    run("up", "-c", "kmslab.prefix=class-7")
+    down = run("down", "-c", 'kmslab={"prefix": "class-8"}')
+    assert lab.contexts[-1] == {"kmslab": '{"prefix": "class-8"}'}
+    assert "The lab class-8 is destroyed." in down.stdout
 
 
 def test_down_says_what_is_left_and_stops_the_engine(lab: Lab) -> None:
@@ -153,6 +171,26 @@ def test_an_account_that_is_no_sandbox_is_left_alone(lab: Lab, arguments: tuple[
     assert result.exit_code == ExitCode.TARGET
     assert f"error: Account {ACCOUNT} is not named as a sandbox" in result.stderr
     assert lab.did == []
+
+
+def test_the_command_that_the_refusal_shows_is_one_that_works(lab: Lab) -> None:
+    for name in ("up", "down"):
+        refused = run(name, "--target", "aws", "-c", 'kmslab={"prefix": "class-7"}')
+        shown = refused.stderr.partition("`")[2].partition("`")[0]
+        kmslab, *arguments = shlex.split(shown)
+        assert kmslab == "kmslab"
+        assert arguments[-1] == f"kmslab.sandbox_accounts={ACCOUNT}"
+        assert run(*arguments).exit_code == ExitCode.OK
+    assert lab.did == ["up", "down"]
+    assert all(context["kmslab"] == '{"prefix": "class-7"}' for context in lab.contexts)
+
+
+@pytest.mark.usefixtures("lab")
+def test_down_on_aws_says_what_is_left_in_the_account() -> None:
+    said = run("down", "--target", "aws", "-c", f"kmslab.sandbox_accounts={ACCOUNT}").stdout
+    assert "Left in the account: the stack CDKToolkit" in said
+    assert "log groups /aws/lambda/" in said
+    assert "Left in the account" not in run("down").stdout
 
 
 def test_a_named_sandbox_is_deployed_without_an_engine(lab: Lab) -> None:

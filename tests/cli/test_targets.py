@@ -56,15 +56,55 @@ def test_a_profile_that_does_not_exist_is_one_line(project: Project, monkeypatch
     assert error.exit_code is ExitCode.TARGET
 
 
+@pytest.mark.parametrize(
+    "name", ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_KMS", "AWS_ENDPOINT_URL_SECRETS_MANAGER"]
+)
 def test_a_shell_that_is_set_to_a_local_lab_does_not_reach_aws(
-    project: Project, monkeypatch: pytest.MonkeyPatch
+    project: Project, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    monkeypatch.setenv("AWS_ENDPOINT_URL", "https://127.0.0.1:4566")
+    monkeypatch.setenv("AWS_REGION", "eu-west-3")
+    monkeypatch.setenv(name, "https://127.0.0.1:4566")
     error = refusal(project)
     assert (
-        error.message == "AWS_ENDPOINT_URL points to https://127.0.0.1:4566, so that nothing would reach AWS."
+        error.message == f"{name} points to https://127.0.0.1:4566, so that not every call would reach AWS."
     )
+    assert error.hint.startswith(f"Run `unset {name} AWS_CA_BUNDLE`")
     assert error.exit_code is ExitCode.TARGET
+    monkeypatch.setenv(name, "")
+    assert choose_target(project, TargetKind.AWS).region == "eu-west-3"
+
+
+@pytest.mark.parametrize(
+    ("section", "named"),
+    [
+        ("endpoint_url = https://127.0.0.1:4566", "endpoint_url"),
+        ("services = emulated", "kms.endpoint_url"),
+    ],
+)
+def test_a_profile_that_leads_elsewhere_does_not_reach_aws(
+    project: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, section: str, named: str
+) -> None:
+    (tmp_path / "config").write_text(
+        f"[profile other]\nregion = eu-west-3\n{section}\n[profile plain]\nregion = eu-west-3\n"
+        "services = tuned\n[services emulated]\nkms =\n  endpoint_url = https://127.0.0.1:4566\n"
+        "[services tuned]\ns3 =\n  max_concurrent_requests = 2\n"
+    )
+    monkeypatch.setenv("AWS_PROFILE", "other")
+    error = refusal(project)
+    assert error.message == f"The AWS profile sets {named}, so that not every call would reach AWS."
+    assert error.exit_code is ExitCode.TARGET
+    monkeypatch.setenv("AWS_PROFILE", "plain")
+    assert choose_target(project, TargetKind.AWS).region == "eu-west-3"
+
+
+@pytest.mark.parametrize(
+    "url", ["https://kms.eu-central-1.amazonaws.com", "https://kms.cn-north-1.amazonaws.com.cn:443/"]
+)
+def test_aws_is_no_other_endpoint(project: Project, url: str) -> None:
+    with pytest.raises(LabError) as caught:
+        choose_target(project, TargetKind.LOCAL, url)
+    assert caught.value.message == f"{url} is AWS itself, not another endpoint."
+    assert caught.value.exit_code is ExitCode.BAD_INPUT
 
 
 def test_another_endpoint_is_taken_as_it_is(project: Project) -> None:
@@ -97,11 +137,15 @@ def test_the_callers_aws_configuration_and_proxies_stay_out_of_the_local_lab(
 def test_only_named_accounts_are_touched() -> None:
     access = FakeAccess(World(), kind=TargetKind.AWS)
     with pytest.raises(LabError) as caught:
-        require_sandbox(access, LabSettings())
+        require_sandbox(access, LabSettings(), "kmslab up --target aws")
     assert caught.value.message == f"Account {ACCOUNT} is not named as a sandbox, so the lab leaves it alone."
+    assert caught.value.hint == (
+        f"If it is one: `kmslab up --target aws -c kmslab.sandbox_accounts={ACCOUNT}`, or name it in cdk.json."
+    )
     assert caught.value.exit_code is ExitCode.TARGET
-    require_sandbox(access, LabSettings(sandbox_accounts=(ACCOUNT,)))
-    require_sandbox(FakeAccess(World(), kind=TargetKind.LOCAL), LabSettings())
+    require_sandbox(access, LabSettings(sandbox_accounts=(ACCOUNT,)), "")
+    for kind in (TargetKind.LOCAL, TargetKind.ENDPOINT):
+        require_sandbox(FakeAccess(World(), kind=kind), LabSettings(), "")
 
 
 def client_error(code: str, message: str = "said so") -> botocore.ClientError:

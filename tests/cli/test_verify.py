@@ -14,7 +14,7 @@ from kmslab.model.capability import ALL, Capability
 from kmslab.model.errors import ExitCode, LabError
 from kmslab.model.target import Target, TargetKind
 from kmslab.model.verdict import Outcome, Verdict
-from tests.checks.fakes import OUTPUTS, FakeAccess, World
+from tests.checks.fakes import ACCOUNT, OUTPUTS, FakeAccess, World
 
 if TYPE_CHECKING:
     from kmslab.project import Project
@@ -62,7 +62,8 @@ def fake(project: Project, monkeypatch: pytest.MonkeyPatch) -> Runner:
 
 
 def run(formats: set[str], folder: Path, kind: TargetKind = TargetKind.LOCAL) -> ExitCode:
-    return verify.run(kind, "", ONLY, frozenset(formats), folder)
+    values = [f"kmslab.sandbox_accounts={ACCOUNT}"] if kind is TargetKind.AWS else []
+    return verify.run(kind, "", values, ONLY, frozenset(formats), folder)
 
 
 @pytest.mark.parametrize(
@@ -153,7 +154,75 @@ def test_an_unknown_check_is_refused_before_the_lab_is_asked(
 ) -> None:
     monkeypatch.setattr(verify, "find_project", lambda: project)
     with pytest.raises(LabError, match="--only nonsense"):
-        verify.run(TargetKind.LOCAL, "", ["nonsense"], frozenset(), Path())
+        verify.run(TargetKind.LOCAL, "", [], ["nonsense"], frozenset(), Path())
+
+
+def test_an_account_that_is_no_sandbox_is_not_verified(
+    fake: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(verify, "Access", lambda *_: FakeAccess(World(), kind=TargetKind.AWS))
+    values = ["kmslab.prefix=class-7"]
+    with pytest.raises(LabError, match=f"Account {ACCOUNT} is not named as a sandbox") as caught:
+        verify.run(TargetKind.AWS, "", values, ONLY, frozenset(), tmp_path)
+    assert caught.value.exit_code is ExitCode.TARGET
+    assert (
+        "`kmslab verify --target aws --only mac -c kmslab.prefix=class-7 "
+        f"-c kmslab.sandbox_accounts={ACCOUNT}`" in caught.value.hint
+    )
+    assert fake.capabilities is None  # no check has run
+    assert run(set(), tmp_path, TargetKind.AWS) is ExitCode.OK
+
+
+@pytest.mark.usefixtures("fake")
+def test_a_setting_given_now_comes_on_top_of_those_of_up(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prefixes: list[str] = []
+
+    def access(_: Target, prefix: str) -> FakeAccess:
+        prefixes.append(prefix)
+        return FakeAccess(World())
+
+    monkeypatch.setattr(verify, "Access", access)
+    (project.home / "context.json").write_text('{"kmslab.prefix": "class-7"}')
+    verify.run(TargetKind.LOCAL, "", ["kmslab.volume_count=2"], ONLY, frozenset(), tmp_path)
+    verify.run(TargetKind.LOCAL, "", ["kmslab.prefix=class-8"], ONLY, frozenset(), tmp_path)
+    assert prefixes == ["class-7", "class-8"]
+
+
+def next_steps(folder: Path, capsys: pytest.CaptureFixture[str]) -> str:
+    from rich.console import Console
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(verify, "out", Console(width=400))
+        run({"table", "html"}, folder)
+    return capsys.readouterr().out.partition("Next")[2]
+
+
+@pytest.mark.usefixtures("fake")
+def test_the_next_steps_name_what_is_there_as_one_types_it_here(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scripts = project.root / ".venv" / "bin"
+    scripts.mkdir(parents=True)
+    (scripts / "kmslab").touch(mode=0o755)
+    monkeypatch.setattr("sys.executable", str(scripts / "python"))
+    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.chdir(project.root)
+    said = next_steps(tmp_path, capsys)
+    assert f"open {tmp_path}/report.html:" in said
+    assert 'eval "$(.venv/bin/kmslab env)"' in said
+    assert "  lab_guides:" in said
+    assert "  .venv/bin/kmslab down:" in said
+    assert "  open report.html:" in next_steps(Path(), capsys)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", str(scripts))
+    said = next_steps(Path(), capsys)
+    assert 'eval "$(kmslab env)"' in said
+    assert "  kmslab down:" in said
+    assert "  checkout/lab_guides:" in said
+    monkeypatch.chdir(scripts)
+    assert f"  {project.root}/lab_guides:" in next_steps(Path(), capsys)
 
 
 def test_the_list_names_every_check_and_runs_none(

@@ -98,7 +98,7 @@ def test_a_lab_that_is_not_deployed(home: Path) -> None:
     )
 
 
-def test_the_wrong_setting_of_a_plain_cdk_command() -> None:
+def test_the_wrong_setting_of_a_plain_cdk_command(tmp_path: Path) -> None:
     from kmslab.toolchain import require_node
 
     node = require_node().executable
@@ -108,6 +108,8 @@ def test_the_wrong_setting_of_a_plain_cdk_command() -> None:
         "synth",
         "--quiet",
         "--no-notices",
+        # Not into the checkout's own cdk.out: the CLI lets one process at a time write there.
+        *("--output", str(tmp_path / "cdk.out")),
     ]
     environment = {
         **os.environ,
@@ -130,8 +132,8 @@ def test_the_wrong_setting_of_a_plain_cdk_command() -> None:
 
 
 def test_no_credentials_for_aws(home: Path) -> None:
-    for command in (("verify", "--target", "aws"), ("up", "--target", "aws"), ("status", "--target", "aws")):
-        line = one_line(run_kmslab(home, *command, environment=NOBODY), ExitCode.TARGET)
+    for command in ("verify", "up", "down", "status"):
+        line = one_line(run_kmslab(home, command, "--target", "aws", environment=NOBODY), ExitCode.TARGET)
         assert line == "No usable AWS credentials: Unable to locate credentials."
 
 
@@ -197,6 +199,9 @@ def test_ctrl_c_while_the_lab_comes_up(home: Path, moment: str) -> None:
         rest = up.communicate(timeout=60)[1]
     assert up.returncode == ExitCode.INTERRUPTED, said + rest
     assert "Interrupted; the lab is usable." in rest
+    running = control.status(home) is not None
+    assert ("The engine keeps running; `kmslab engine stop` stops it." in rest) == running
+    assert running or moment == "engine: starting"
     assert "Traceback" not in rest
     assert left_running(home) == []
     assert run_kmslab(home, "engine", "start").returncode == ExitCode.OK

@@ -174,6 +174,15 @@ def as_root(home: Path, endpoint: str, code: str) -> Any:
     )
 
 
+REGISTER_PHONE = """
+iam = boto3.client("iam")
+phone = iam.create_virtual_mfa_device(VirtualMFADeviceName="phone")["VirtualMFADevice"]["SerialNumber"]
+codes = {"AuthenticationCode1": "123456", "AuthenticationCode2": "234567"}
+iam.enable_mfa_device(UserName="kenya-one", SerialNumber=phone, **codes)
+print(len(iam.list_mfa_devices(UserName="kenya-one")["MFADevices"]))
+"""
+"""What guide 01 has a learner do on AWS, and no stack knows of."""
+
 LEFT = """
 kms, s3, ec2, ssm = (boto3.client(name) for name in ("kms", "s3", "ec2", "ssm"))
 iam, secrets = boto3.client("iam"), boto3.client("secretsmanager")
@@ -189,6 +198,7 @@ print(json.dumps({
     "secrets": [s["Name"] for s in secrets.list_secrets()["SecretList"]],
     "parameters": [p["Name"] for p in ssm.describe_parameters()["Parameters"] if "cdk-bootstrap" not in p["Name"]],
     "users": [u["UserName"] for u in iam.list_users()["Users"]],
+    "devices": [d["SerialNumber"] for d in iam.list_virtual_mfa_devices()["VirtualMFADevices"]],
     "roles": [r["RoleName"] for r in iam.list_roles()["Roles"] if r["RoleName"].startswith("second")],
     "trails": [t["Name"] for t in boto3.client("cloudtrail").describe_trails()["trailList"]],
 }))
@@ -200,11 +210,12 @@ def test_down_leaves_nothing_but_keys_in_their_window(second_home: Path) -> None
     assert up.returncode == ExitCode.OK, up.stderr
     verified = run_kmslab(second_home, "verify", "--only", "s3", "--only", "ebs", "--only", "secrets")
     assert verified.returncode == ExitCode.OK, verified.stdout + verified.stderr
+    environment = exported(run_kmslab(second_home, "env").stdout)
+    assert python({**environment, "PATH": ""}, REGISTER_PHONE) == 1
     down = run_kmslab(second_home, "down", "--keep-engine")
     assert down.returncode == ExitCode.OK, down.stderr
     assert "KMS deletes its 11 keys in 9 days" in down.stdout
-    endpoint = exported(run_kmslab(second_home, "env").stdout)["AWS_ENDPOINT_URL"]
-    left = as_root(second_home, endpoint, LEFT)
+    left = as_root(second_home, environment["AWS_ENDPOINT_URL"], LEFT)
     assert left.pop("keys") == ["PendingDeletion"]
     assert left.pop("stacks") == ["CDKToolkit"]
     assert {kind: names for kind, names in left.items() if names} == {}
