@@ -16,6 +16,7 @@ TESTED_MINISTACK = "1.5.33"
 """The one release whose seams the engine was tested with; the probes are the gate for another."""
 
 ROOMS = (
+    "connections",
     "protocols",
     "kms",
     "authorization",

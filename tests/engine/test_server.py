@@ -274,3 +274,44 @@ def test_a_damaged_certificate_is_replaced(tmp_path: Path) -> None:
     files = certificates.ensure(tmp_path / "tls")
     files.ca.write_text("rubbish")
     assert x509.load_pem_x509_certificate(certificates.ensure(tmp_path / "tls").ca.read_bytes())
+
+
+def resident(engine: Engine) -> int:
+    """The engine's resident memory, in MiB."""
+    status = Path(f"/proc/{engine.info.pid}/status").read_text()
+    return int(status.partition("VmRSS:")[2].split()[0]) // 1024
+
+
+@needs_procfs
+def test_a_connection_costs_nothing_once_its_client_has_gone(engine: Engine) -> None:
+    context = ssl.create_default_context(cafile=str(engine.info.ca_bundle))
+    port = urlsplit(engine.info.endpoint_url).port
+
+    def come_and_go() -> None:
+        connection = http.client.HTTPSConnection("127.0.0.1", port, context=context, timeout=10)
+        connection.request("GET", "/_ministack/health")
+        assert connection.getresponse().status == 200
+        connection.close()
+
+    come_and_go()
+    before = resident(engine)
+    for _ in range(150):
+        come_and_go()
+    assert resident(engine) - before < 20
+
+
+def test_tls_sessions_are_resumed(engine: Engine) -> None:
+    context = ssl.create_default_context(cafile=str(engine.info.ca_bundle))
+    address = ("127.0.0.1", urlsplit(engine.info.endpoint_url).port)
+    session, reused = None, []
+    for _ in range(2):
+        with (
+            socket.create_connection(address, timeout=10) as plain,
+            context.wrap_socket(plain, server_hostname="127.0.0.1", session=session) as secure,
+        ):
+            # The session comes with the first answer.
+            secure.sendall(b"GET /_ministack/health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+            assert secure.recv(65536)
+            session = secure.session
+            reused.append(secure.session_reused)
+    assert reused == [False, True]

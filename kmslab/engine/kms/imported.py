@@ -116,8 +116,7 @@ def _unwrapped(call: Call, key: KeyRecord) -> bytes:
     if waiting["valid_to"] < time.time():
         raise KmsError("ExpiredImportTokenException", "The import token has expired.")
     private = material.load_private_key(waiting["wrapping_key"])
-    # SHA-1 is part of the API and sound inside OAEP.
-    digest: Any = hashes.SHA1() if waiting["algorithm"].endswith("SHA_1") else hashes.SHA256()  # noqa: S303
+    digest: Any = hashes.SHA1() if waiting["algorithm"].endswith("SHA_1") else hashes.SHA256()  # noqa: S303  # the API's; sound in OAEP
     oaep = padding.OAEP(mgf=padding.MGF1(algorithm=digest), algorithm=digest, label=None)
     wrapped: bytes = call.get("EncryptedKeyMaterial")
     try:
