@@ -190,9 +190,7 @@ class Deployment:
         for device in devices:
             serial = device["SerialNumber"]
             iam.deactivate_mfa_device(UserName=user, SerialNumber=serial)
-            if (
-                ":mfa/" in serial
-            ):  # a virtual one, which would stay behind; a security key is the learner's own
+            if ":mfa/" in serial:  # virtual, so it would stay behind; a security key is the learner's own
                 iam.delete_virtual_mfa_device(SerialNumber=serial)
             self.progress.end("mfa", f"{serial.rpartition('/')[2]} of {user} removed")
 

@@ -17,6 +17,7 @@ from kmslab.commands.settings import (
 from kmslab.deployed import OPTIONAL_STACKS, read_stacks
 from kmslab.deployment import TOOLKIT_STACK, Deployment, exclusively
 from kmslab.lab import Access
+from kmslab.model.errors import LabError
 from kmslab.model.naming import stack_name
 from kmslab.model.outputs import LabStack
 from kmslab.model.settings import LabSettings
@@ -75,7 +76,12 @@ def _start_engine(project: Project, port: int, progress: Progress) -> None:
 def down(kind: TargetKind, values: Sequence[str], *, keep_engine: bool, forget: bool) -> None:
     """Destroy the lab."""
     project = find_project()
-    if kind is TargetKind.LOCAL and forget:
+    if forget:
+        if kind is not TargetKind.LOCAL:
+            raise LabError(
+                "--forget deletes the local engine's state; there is none on AWS.",
+                hint="To destroy the lab there: `kmslab down --target aws`.",
+            )
         _forget(project)
         return
     context = context_for(project, values)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kmslab.engine import identity
 from kmslab.engine.authorization.trust import ADMINISTRATOR_ROLE
@@ -27,12 +27,17 @@ def administrator_credentials(home: Path, engine: EngineInfo, seconds: int) -> C
     Raises:
         LabError: the engine refuses, or cannot be reached.
     """
-    import boto3
+    import botocore.session  # boto3 would import the S3 transfer manager too
     from botocore.exceptions import BotoCoreError, ClientError
 
     root = identity.load(home / "engine")
-    client = boto3.Session(root.access_key_id, root.secret_access_key, region_name=engine.region).client(
-        "sts", endpoint_url=engine.endpoint_url, verify=str(engine.ca_bundle)
+    client: Any = botocore.session.get_session().create_client(
+        "sts",
+        region_name=engine.region,
+        endpoint_url=engine.endpoint_url,
+        verify=str(engine.ca_bundle),
+        aws_access_key_id=root.access_key_id,
+        aws_secret_access_key=root.secret_access_key,
     )
     try:
         answer = client.assume_role(

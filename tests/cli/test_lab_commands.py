@@ -165,6 +165,13 @@ def test_forgetting_deletes_the_engines_state_without_asking_the_stacks(lab: Lab
     assert sorted(path.name for path in project.home.iterdir()) == ["lock", "setup.log"]
 
 
+def test_only_the_local_lab_can_be_forgotten(lab: Lab) -> None:
+    result = run("down", "--target", "aws", "--forget", "-c", f"kmslab.sandbox_accounts={ACCOUNT}")
+    assert result.exit_code == ExitCode.BAD_INPUT
+    assert result.stderr.startswith("error: --forget deletes the local engine's state; there is none on AWS.")
+    assert lab.did == []
+
+
 @pytest.mark.parametrize("arguments", [("up",), ("down",)])
 def test_an_account_that_is_no_sandbox_is_left_alone(lab: Lab, arguments: tuple[str, ...]) -> None:
     result = run(*arguments, "--target", "aws")
