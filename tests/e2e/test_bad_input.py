@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kmslab.engine import control
+from kmslab.engine import control, saving
 from kmslab.model.errors import ExitCode
 from tests.conftest import KMSLAB, ROOT, DeployedLab, run_kmslab
 
@@ -56,6 +56,17 @@ def one_line(result: subprocess.CompletedProcess[str], code: ExitCode) -> str:
     return errors[0].removeprefix("error: ")
 
 
+def kill(home: Path) -> None:
+    """End the lab's engine as `kill -9` does."""
+    info = control.status(home)
+    assert info is not None
+    os.kill(info.pid, signal.SIGKILL)
+    deadline = time.monotonic() + 10
+    while control.status(home) is not None:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
 def test_a_port_in_use(home: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -75,11 +86,7 @@ def test_an_engine_that_died_is_noticed_and_started_again(home: Path) -> None:
     assert run_kmslab(home, "engine", "start").returncode == ExitCode.OK
     info = control.status(home)
     assert info is not None
-    os.kill(info.pid, signal.SIGKILL)
-    deadline = time.monotonic() + 10
-    while control.status(home) is not None:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    kill(home)
     assert one_line(run_kmslab(home, "verify"), ExitCode.ENGINE) == "The local engine is not running."
     again = run_kmslab(home, "engine", "start")
     assert again.returncode == ExitCode.OK, again.stderr
@@ -87,6 +94,30 @@ def test_an_engine_that_died_is_noticed_and_started_again(home: Path) -> None:
     assert one_line(run_kmslab(home, "verify"), ExitCode.TARGET).startswith(
         "Stack kms-lab-keys is not deployed"
     )
+
+
+def test_a_lab_whose_engine_died_twice_is_whole_again(home: Path) -> None:
+    environment = {**os.environ, "KMSLAB_HOME": str(home), "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(  # noqa: S603  # our own script
+        [KMSLAB, "up"], cwd=ROOT, env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as up:
+        assert up.stderr is not None
+        for line in up.stderr:
+            if "kms-lab-keys: deployed" in line:
+                break
+        kill(home)
+        up.communicate(timeout=120)
+    assert up.returncode == ExitCode.DEPLOYMENT
+    again = run_kmslab(home, "up")
+    assert again.returncode == ExitCode.OK, again.stderr
+    assert "engine: had died" in again.stderr
+    time.sleep(2 * saving.BUSY_SECONDS)  # what the engine promises to have saved
+    kill(home)
+    once_more = run_kmslab(home, "up")
+    assert once_more.returncode == ExitCode.OK, once_more.stderr
+    assert "nothing had changed" in once_more.stdout
+    verified = run_kmslab(home, "verify")
+    assert verified.returncode == ExitCode.OK, verified.stdout
 
 
 def test_a_lab_that_is_not_deployed(home: Path) -> None:

@@ -7,18 +7,20 @@ import os
 import signal
 import stat
 import time
+from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.exceptions import ClientError
 
 from kmslab.engine import control, saving
+from kmslab.engine.s3 import recovery
 from kmslab.model.errors import LabError
 from tests.engine.conftest import Engine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 BUCKET = "staging-bucket"
 TEMPLATE = json.dumps(
@@ -191,3 +193,21 @@ def test_a_damaged_state_is_named(home: Path) -> None:
     saved(home).write_text("{")
     with pytest.raises(LabError, match=r"services\.json is damaged"):
         control.start(home)
+
+
+def test_halves_of_objects_are_removed_and_old_content_stays(tmp_path: Path) -> None:
+    folder = tmp_path / "111111111111" / BUCKET
+    folder.mkdir(parents=True)
+    whole = ["old", "whole", "whole.meta.json", "marker.meta.json"]
+    for name in [*whole, "half", "cut.tmp", "cut.meta.json.tmp"]:
+        (folder / name).write_text("{}")
+    version = tmp_path / ".versions" / "111111111111" / BUCKET / "v1"
+    version.mkdir(parents=True)
+    (version / "whole").write_text("older")
+    (folder / "whole").write_text("KLS3, and then something else")
+    os.utime(folder / "old", (1, 1))
+    known = SimpleNamespace(_data={("111111111111", BUCKET): {}})
+    removed = recovery.reconcile(tmp_path, {"s3": {"buckets_meta": known}}, time.time())
+    assert {Path(name).name for name in removed} == {"half", "cut.tmp", "cut.meta.json.tmp"}
+    assert sorted(path.name for path in folder.iterdir()) == sorted(whole)
+    assert (version / "whole").exists()

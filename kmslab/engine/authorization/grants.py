@@ -4,24 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from kmslab.engine.kms.specs import SYMMETRIC_OPERATIONS
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from kmslab.engine.kms.records import KeyRecord
-
-CONTEXT_OPERATIONS = frozenset(
-    {
-        "Decrypt",
-        "Encrypt",
-        "GenerateDataKey",
-        "GenerateDataKeyPair",
-        "GenerateDataKeyPairWithoutPlaintext",
-        "GenerateDataKeyWithoutPlaintext",
-        "ReEncryptFrom",
-        "ReEncryptTo",
-    }
-)
-"""Operations whose use an encryption context constraint narrows; it does not touch the others."""
 
 
 def grants_of(key: KeyRecord) -> Iterator[dict[str, Any]]:
@@ -59,7 +47,8 @@ def _constraints_met(
 ) -> bool:
     if "SourceArn" in constraints and constraints["SourceArn"] != source_arn:
         return False
-    if operation not in CONTEXT_OPERATIONS:
+    # The constraint narrows operations that take a context; it does not touch the others.
+    if operation not in SYMMETRIC_OPERATIONS:
         return True
     if "EncryptionContextEquals" in constraints and constraints["EncryptionContextEquals"] != dict(context):
         return False

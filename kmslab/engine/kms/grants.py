@@ -25,16 +25,6 @@ _BY_USAGE = {
     specs.GENERATE_VERIFY_MAC: {"GenerateMac", "VerifyMac"},
     specs.KEY_AGREEMENT: {"DeriveSharedSecret", "GetPublicKey"},
 }
-_SYMMETRIC = {
-    "Decrypt",
-    "Encrypt",
-    "GenerateDataKey",
-    "GenerateDataKeyPair",
-    "GenerateDataKeyPairWithoutPlaintext",
-    "GenerateDataKeyWithoutPlaintext",
-    "ReEncryptFrom",
-    "ReEncryptTo",
-}
 _RSA_ENCRYPTION = {"Decrypt", "Encrypt", "GetPublicKey", "ReEncryptFrom", "ReEncryptTo"}
 _COMPARED = ("KeyId", "Name", "GranteePrincipal", "RetiringPrincipal", "Operations", "Constraints")
 
@@ -48,7 +38,7 @@ def _store() -> Any:
 def _possible(key: KeyRecord) -> set[str]:
     """The grant operations that the key supports."""
     if records.is_symmetric(key):
-        return _ANY | _SYMMETRIC
+        return _ANY | specs.SYMMETRIC_OPERATIONS
     return _ANY | _BY_USAGE.get(key["KeyUsage"], _RSA_ENCRYPTION)
 
 

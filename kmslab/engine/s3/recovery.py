@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from kmslab.engine.at_rest import MARK
 from kmslab.engine.kms.envelope import key_arn_of
+from kmslab.engine.kms.errors import KmsError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,7 +46,8 @@ def reconcile(objects: Path, services: State, saved: float) -> list[str]:
                 removed.append(f"bucket {bucket.name}")
     keys = {key["Arn"] for key in _scoped(services, "kms", "keys").values()}
     since = saved - _SLACK_SECONDS
-    for path in [one for one in objects.rglob("*") if one.is_file() and one.stat().st_mtime > since]:
+    contents = [one for one in objects.rglob("*") if one.is_file() and not one.name.endswith(_SIDECAR)]
+    for path in [one for one in contents if one.stat().st_mtime > since]:
         sidecar = path.with_name(path.name + _SIDECAR)
         if _is_half(path, sidecar, objects) or not _key_of(path) <= keys:
             path.unlink()
@@ -72,8 +74,7 @@ def _is_half(path: Path, sidecar: Path, objects: Path) -> bool:
     """Whether a file is what MiniStack leaves when it dies between an object's content and its metadata."""
     if path.name.endswith(".tmp"):
         return True
-    described = path.name.endswith(_SIDECAR) or path.is_relative_to(objects / _VERSIONS)
-    return not described and not sidecar.exists()
+    return not sidecar.exists() and not path.is_relative_to(objects / _VERSIONS)
 
 
 def _key_of(path: Path) -> set[str]:
@@ -82,4 +83,8 @@ def _key_of(path: Path) -> set[str]:
         head = file.read(_HEAD)
     if not head.startswith(MARK):
         return set()
-    return {key_arn_of(head[len(MARK) + 2 :])}
+    try:
+        return {key_arn_of(head[len(MARK) + 2 :])}
+    except KmsError:
+        # Somebody's own content that begins like ours.
+        return set()
