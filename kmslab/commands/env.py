@@ -8,7 +8,6 @@ import sys
 from dataclasses import replace
 
 from kmslab.cdk import local_environment
-from kmslab.commands.settings import load_settings
 from kmslab.model.persona import Persona
 from kmslab.model.target import TargetKind
 from kmslab.project import find_project
@@ -23,6 +22,7 @@ def run(persona: Persona) -> None:
     project = find_project()
     target = choose_target(project, TargetKind.LOCAL)
     if persona is not Persona.OPERATOR:
+        from kmslab.commands.settings import load_settings
         from kmslab.lab import Access
 
         access = Access(target, load_settings(project).prefix)
