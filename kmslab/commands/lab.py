@@ -10,6 +10,7 @@ from kmslab.commands.settings import (
     as_typed,
     context_for,
     deployed_context,
+    forget_context,
     keep_context,
     load_settings,
     parse_context,
@@ -92,6 +93,8 @@ def down(kind: TargetKind, values: Sequence[str], *, keep_engine: bool, forget: 
         access = Access(choose_target(project, kind), settings.prefix)
         require_sandbox(access, settings, as_typed("down", values))
         keys = Deployment(project, access, context, progress).down()
+    if load_settings(project).prefix == settings.prefix:
+        forget_context(project)
     out.print(f"The lab {settings.prefix} is destroyed.", highlight=False)
     if keys:
         out.print(

@@ -81,3 +81,8 @@ def deployed_context(project: Project) -> dict[str, str]:
 def keep_context(project: Project, context: dict[str, str]) -> None:
     """Remember the ``-c`` values for the commands that come after ``kmslab up``."""
     write_private(project.ensure_home() / _CONTEXT_FILE, json.dumps(context))
+
+
+def forget_context(project: Project) -> None:
+    """Forget them: the lab that they described is destroyed, and the next one follows cdk.json again."""
+    (project.home / _CONTEXT_FILE).unlink(missing_ok=True)

@@ -114,12 +114,26 @@ def test_up_says_when_the_engine_had_died(lab: Lab) -> None:
 def test_the_settings_of_up_hold_for_what_comes_after(lab: Lab, project: Project) -> None:
     run("up", "-c", "kmslab.prefix=class-7", "-c", "kmslab.volume_count=2")
     run("up")
-    down = run("down")
     context = {"kmslab.prefix": "class-7", "kmslab.volume_count": "2"}
-    assert lab.contexts == [context, context, context]
-    assert "The lab class-7 is destroyed." in down.stdout
     assert json.loads((project.home / "context.json").read_text()) == context
     assert stat.S_IMODE((project.home / "context.json").stat().st_mode) == 0o600
+    down = run("down")
+    assert lab.contexts == [context, context, context]
+    assert "The lab class-7 is destroyed." in down.stdout
+
+
+def test_the_settings_of_a_destroyed_lab_are_forgotten(lab: Lab) -> None:
+    run("up", "-c", "kmslab.prefix=class-7")
+    run("down")
+    run("up")
+    assert lab.contexts[-1] == {}
+
+
+def test_destroying_another_lab_forgets_nothing(lab: Lab) -> None:
+    run("up", "-c", "kmslab.prefix=class-7")
+    run("down", "-c", "kmslab.prefix=class-8")
+    run("up")
+    assert lab.contexts[-1] == {"kmslab.prefix": "class-7"}
 
 
 def test_a_setting_given_to_down_comes_on_top_of_those_of_up(lab: Lab) -> None:
