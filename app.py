@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import sys
+
+if __name__ == "__main__":
+    gc.disable()  # a short process that keeps what it makes; before the large imports (decision 0014)
 
 from aws_cdk import App, Stack, Tags
 

@@ -1,4 +1,4 @@
-"""`kmslab verify` against prowler: as many checks, the same engine, the same run.
+"""`kmslab verify` against prowler: the same engine, the same run, at most as many checks of prowler's as of ours.
 
 Prowler reads settings; ours act as the lab's principals. Prowler is installed on first use into
 `.kmslab/prowler`, from a hash-locked list: it is 2 GB and nothing else needs it.
@@ -82,7 +82,7 @@ def measure(project: Path, repeat: int, note: Callable[[str], None]) -> list[Fig
 
     def ratio() -> float:
         seconds.append(wall_seconds(mine, cwd=project))
-        return seconds[-1] / (wall_seconds(theirs, cwd=project, env=environment) * ours / len(names))
+        return seconds[-1] / wall_seconds(theirs, cwd=project, env=environment)
 
     share = median_of(
         "kmslab verify as a share of prowler's time", "x", SHARE_OF_PROWLER, repeat, ratio, note
