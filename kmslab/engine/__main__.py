@@ -85,18 +85,15 @@ def _run(options: argparse.Namespace) -> None:
         ready_file = folder / READY
         ready_file.unlink(missing_ok=True)
         services = _saved(folder)
-        app = server.application()
-        try:
-            server.serve(
-                app,
-                sockets,
-                files,
-                lambda: _announce(options.ready_fd, ready_file, sockets, who),
-                folder=folder / server.STATE,
-                services=services,
-            )
-        finally:
-            ready_file.unlink(missing_ok=True)
+        server.serve(
+            server.application(),
+            sockets,
+            files,
+            lambda: _announce(options.ready_fd, ready_file, sockets, who),
+            lambda: ready_file.unlink(missing_ok=True),
+            folder=folder / server.STATE,
+            services=services,
+        )
 
 
 def _saved(folder: Path) -> State:

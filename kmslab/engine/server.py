@@ -266,6 +266,7 @@ def serve(
     sockets: Sockets,
     certificates: Certificates,
     ready: Callable[[], None],
+    ended: Callable[[], None],
     *,
     folder: Path,
     services: State,
@@ -277,6 +278,7 @@ def serve(
         sockets: both listening; they are closed when this returns.
         certificates: for the TLS socket.
         ready: called once the engine answers.
+        ended: called once it answers no more and its state is saved.
         folder: where the state is saved.
         services: the state to begin with.
     """
@@ -328,6 +330,11 @@ def serve(
                 one.result()
             one.cancel()
         await saver.finish()
+        ended()
+        if not snapshot.settled():
+            # Python joins its worker threads on the way out, and a deployment may wait there for hours
+            # (a WaitCondition). It is cut short either way, and everything else is saved.
+            os._exit(0)
 
     asyncio.run(run())
 

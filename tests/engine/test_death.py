@@ -136,10 +136,8 @@ def test_a_save_that_was_cut_short_is_ignored(home: Path) -> None:
     assert started(home).client("kms").describe_key(KeyId=key)["KeyMetadata"]["Enabled"]
 
 
-def test_a_deployment_that_was_cut_short_never_began(home: Path) -> None:
-    engine = started(home)
-    key = engine.key()
-    wait_until_saved(home, key)
+def begin_to_wait(engine: Engine) -> None:
+    """Begin a deployment that makes a bucket and then waits for longer than any test."""
     waiting = {
         "Resources": {
             "Staging": {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": BUCKET}},
@@ -147,13 +145,32 @@ def test_a_deployment_that_was_cut_short_never_began(home: Path) -> None:
             "Wait": {
                 "Type": "AWS::CloudFormation::WaitCondition",
                 "DependsOn": "Staging",
-                "Properties": {"Handle": {"Ref": "Handle"}, "Timeout": "60"},
+                "Properties": {"Handle": {"Ref": "Handle"}, "Timeout": "600"},
             },
         }
     }
     engine.client("cloudformation").create_stack(StackName="toolkit", TemplateBody=json.dumps(waiting))
     while not engine.client("s3").list_buckets()["Buckets"]:
         pass
+
+
+def test_a_stop_does_not_wait_for_a_deployment(home: Path) -> None:
+    engine = started(home)
+    key = engine.key()
+    wait_until_saved(home, key)
+    begin_to_wait(engine)
+    assert control.stop(home) is True
+    again = started(home)
+    assert again.info.recovered is False
+    assert again.client("kms").describe_key(KeyId=key)["KeyMetadata"]["Enabled"]
+    deploy(again)
+
+
+def test_a_deployment_that_was_cut_short_never_began(home: Path) -> None:
+    engine = started(home)
+    key = engine.key()
+    wait_until_saved(home, key)
+    begin_to_wait(engine)
     with pytest.raises(AssertionError, match="never saved"):
         wait_until_saved(home, BUCKET)
     kill(engine)
