@@ -141,17 +141,7 @@ class Setup:
         # bytecode each synthesis takes twice as long and the engine starts 2 s later.
         self._step(
             f"Python packages from {' and '.join(requirements)}, compiled to bytecode",
-            [
-                self._uv(),
-                "pip",
-                "sync",
-                "--quiet",
-                "--python",
-                python,
-                "--require-hashes",
-                "--compile-bytecode",
-                *requirements,
-            ],
+            self._sync(python, *requirements),
         )
         self._step(
             "kmslab itself",
@@ -223,20 +213,15 @@ class Setup:
         )
         self._step(
             "the AWS CLI from requirements-aws-cli.txt",
-            [
-                self._uv(),
-                "pip",
-                "sync",
-                "--quiet",
-                "--python",
-                python,
-                "--require-hashes",
-                "--compile-bytecode",
-                "requirements-aws-cli.txt",
-            ],
+            self._sync(python, "requirements-aws-cli.txt"),
         )
         self._write_stamp(folder, digest=wanted)
         return True
+
+    def _sync(self, python: str, *requirements: str) -> list[str]:
+        """The command that makes an environment hold these locked packages and no others, compiled."""
+        options = ["--quiet", "--python", python, "--require-hashes", "--compile-bytecode"]
+        return [self._uv(), "pip", "sync", *options, *requirements]
 
     def _uv(self) -> str:
         return str(self.venv / "bin" / "uv")

@@ -20,8 +20,6 @@ _CURVES = {
 }
 """Key spec to the name of pyca/cryptography's curve."""
 
-_RSA_EXPONENT = 65537
-
 
 def material_id(key_id: str, secret: bytes) -> str:
     """KeyMaterialId: 64 hexadecimal digits, the same whenever the same material comes to the same key."""

@@ -12,8 +12,6 @@ SYMMETRIC = "SYMMETRIC_DEFAULT"
 ENCRYPT_DECRYPT, SIGN_VERIFY = "ENCRYPT_DECRYPT", "SIGN_VERIFY"
 GENERATE_VERIFY_MAC, KEY_AGREEMENT = "GENERATE_VERIFY_MAC", "KEY_AGREEMENT"
 
-PLAINTEXT_BYTES = 4096
-"""Longest plaintext of Encrypt under a symmetric key, and longest message of Sign and GenerateMac."""
 ON_DEMAND_ROTATIONS = 25
 """On-demand rotations of one key, ever."""
 DELETION_DAYS = range(7, 31)
