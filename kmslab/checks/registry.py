@@ -34,6 +34,7 @@ class Check:
         needs: capabilities without which it is UNPROVABLE.
         controls: public control ids that it evidences (``KMS.4``, ``prowler:kms_cmk_rotation_enabled``).
         serial: changes something that other checks look at: runs alone, after the others.
+        changes_keys: makes a key or changes one's state, material or rotation.
         function: what looks.
     """
 
@@ -45,6 +46,7 @@ class Check:
     needs: frozenset[Capability] = field(default_factory=frozenset)
     controls: tuple[str, ...] = ()
     serial: bool = False
+    changes_keys: bool = False
 
 
 def check(
@@ -53,6 +55,7 @@ def check(
     needs: set[Capability] | frozenset[Capability] = frozenset(),
     controls: tuple[str, ...] = (),
     serial: bool = False,
+    changes_keys: bool = False,
 ) -> Callable[[CheckFunction], CheckFunction]:
     """Register a function as a check; its docstring is what a learner reads."""
 
@@ -64,7 +67,7 @@ def check(
         title, _, rest = (function.__doc__ or "").strip().partition("\n")
         explanation = " ".join(rest.split())
         REGISTRY[check_id] = Check(
-            check_id, title, explanation, guide, function, frozenset(needs), controls, serial
+            check_id, title, explanation, guide, function, frozenset(needs), controls, serial, changes_keys
         )
         return function
 
