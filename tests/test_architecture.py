@@ -17,8 +17,17 @@ MAY_IMPORT = {
     "kmslab.model": ("kmslab.model",),
     "kmslab.sessions": ("kmslab.model",),
     "kmslab.lab": ("kmslab.sessions", "kmslab.model"),
-    "kmslab.checks": ("kmslab.checks", "kmslab.lab", "kmslab.model"),
-    "kmslab.engine": ("kmslab.engine", "kmslab.lab", "kmslab.model"),
+    "kmslab.authorization": ("kmslab.authorization", "kmslab.model"),
+    "kmslab.access": ("kmslab.access", "kmslab.authorization", "kmslab.lab", "kmslab.model"),
+    "kmslab.checks": (
+        "kmslab.checks",
+        "kmslab.access",
+        "kmslab.authorization",
+        "kmslab.lab",
+        "kmslab.model",
+    ),
+    "kmslab.faults": ("kmslab.faults", "kmslab.authorization", "kmslab.lab", "kmslab.model"),
+    "kmslab.engine": ("kmslab.engine", "kmslab.authorization", "kmslab.lab", "kmslab.model"),
     "kmslab.guides": ("kmslab.guides", "kmslab.model"),
 }
 """The modules below a name, and the only names of ours that they import from.
@@ -128,7 +137,9 @@ def test_there_are_no_circles() -> None:
     assert remaining == {}
 
 
-@pytest.mark.parametrize("room", ["kmslab.model", "kmslab.lab", "kmslab.cli", "kmslab.checks.registry"])
+@pytest.mark.parametrize(
+    "room", ["kmslab.model", "kmslab.lab", "kmslab.cli", "kmslab.checks.registry", "kmslab.authorization"]
+)
 def test_what_every_start_needs_is_light(room: str) -> None:
     wrong = {
         f"{module} imports {name}"
@@ -148,6 +159,18 @@ def test_the_application_talks_to_no_one() -> None:
         if _below(module, "stacks") or module == "app"
         for name in _all_imports(module)
         if any(_below(name, it) for it in ("boto3", "botocore", "socket", "subprocess", "urllib", "http"))
+    }
+    assert wrong == set()
+
+
+def test_policies_are_evaluated_without_asking_anyone() -> None:
+    """The evaluator is pure: what it needs is given to it, whichever target it was read from."""
+    wrong = {
+        f"{module} imports {name}"
+        for module in MODULES
+        if _below(module, "kmslab.authorization")
+        for name in _all_imports(module)
+        if any(_below(name, it) for it in (*HEAVY, "socket", "subprocess", "urllib", "http", "os"))
     }
     assert wrong == set()
 
