@@ -6,14 +6,14 @@ import signal
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from typer.core import TyperGroup
 
 from kmslab.model.errors import ExitCode, LabError
 from kmslab.model.persona import Persona
 from kmslab.model.target import TargetKind
+from kmslab.options import ContextOption, EndpointOption, LabGroup, PortOption, TargetOption, Where
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -28,33 +28,6 @@ FIRST_STEPS = """Without an AWS account, everything happens on this machine:
   [cyan]kmslab down[/]                 destroy the lab and stop the engine
 
 In a sandbox account: [cyan]cdk deploy --all[/], then [cyan]kmslab verify --target aws[/]."""
-
-
-class LabGroup(TyperGroup):
-    """Ends every command with one line and a documented exit code, whatever goes wrong in it."""
-
-    def invoke(self, ctx: Any) -> Any:
-        """Run the command."""
-        try:
-            return super().invoke(ctx)
-        except LabError as error:
-            from kmslab.terminal import show_error
-
-            show_error(error)
-            raise typer.Exit(error.exit_code) from error
-        except KeyboardInterrupt as interrupt:
-            _show_interrupt()
-            raise typer.Exit(ExitCode.INTERRUPTED) from interrupt
-
-
-def _show_interrupt() -> None:
-    from kmslab.commands.engine import runs
-    from kmslab.terminal import err
-
-    err.print("\nInterrupted; the lab is usable. Run the command again to go on.", style="yellow")
-    if runs():
-        err.print("  The engine keeps running; `kmslab engine stop` stops it.", style="dim", highlight=False)
-
 
 app = typer.Typer(
     cls=LabGroup,
@@ -74,13 +47,6 @@ engine_app = typer.Typer(
 app.add_typer(engine_app, name="engine")
 
 
-class Where(StrEnum):
-    """Values of ``--target``."""
-
-    LOCAL = "local"
-    AWS = "aws"
-
-
 class Format(StrEnum):
     """Values of ``--format``."""
 
@@ -88,27 +54,6 @@ class Format(StrEnum):
     JSON = "json"
     HTML = "html"
     JUNIT = "junit"
-
-
-TargetOption = Annotated[
-    Where, typer.Option("--target", help="local: the engine on this machine; aws: your own credentials.")
-]
-EndpointOption = Annotated[
-    str,
-    typer.Option("--endpoint-url", metavar="URL", help="Another emulator instead of --target; never AWS."),
-]
-ContextOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--context",
-        "-c",
-        metavar="KEY=VALUE",
-        help="A setting of the lab, as for cdk: -c kmslab.prefix=class-7. Can be repeated.",
-    ),
-]
-PortOption = Annotated[
-    int, typer.Option("--port", min=0, max=65535, help="Port of the engine; 0: a free one.")
-]
 
 
 def _version(wanted: bool) -> None:
