@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -155,6 +156,22 @@ def require_sandbox(access: Access, settings: LabSettings, command: str) -> None
             hint=f"If it is one: `{command} -c kmslab.sandbox_accounts={account}`, or name it in cdk.json.",
             exit_code=ExitCode.TARGET,
         )
+
+
+def owner_access(project: Project, access: Access) -> Access | None:
+    """Return access as the account's root user, whom every key policy of the lab lets back in.
+
+    Returns: None unless the target is the local engine: elsewhere the root user is nobody's to play.
+    """
+    if access.target.kind is not TargetKind.LOCAL:
+        return None
+    from kmslab.engine import identity
+    from kmslab.lab import Access
+    from kmslab.model.target import Credentials
+
+    root = identity.load(project.home / "engine")
+    credentials = Credentials(root.access_key_id, root.secret_access_key)
+    return Access(replace(access.target, credentials=credentials), access.prefix)
 
 
 @contextmanager
