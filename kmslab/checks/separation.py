@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import TYPE_CHECKING, Any
 
 from kmslab.checks.registry import check
@@ -40,7 +41,7 @@ def the_administrator_cannot_use_the_key(lab: Lab) -> str:
     return "the owner encrypts and decrypts; the administrator describes the key and is refused both"
 
 
-@check(guide=GUIDE, needs=DECIDING)
+@check(guide=GUIDE, needs=DECIDING, changes_keys=True)
 def the_administrator_cannot_rewrite_the_policy(lab: Lab) -> str:
     """The key administrator cannot put a key policy, not even the very one that is there.
 
@@ -72,7 +73,8 @@ def the_administrator_cannot_create_a_grant(lab: Lab) -> str:
     grant: dict[str, Any] = {
         "KeyId": lab.outputs.key_app,
         "Operations": ["Decrypt"],
-        "Constraints": {"EncryptionContextSubset": ENCRYPTION_CONTEXT},
+        # A context of this check alone: what the grant opens is nobody else's business meanwhile.
+        "Constraints": {"EncryptionContextEquals": {**ENCRYPTION_CONTEXT, "record": secrets.token_hex(8)}},
         "Name": GRANT_NAME,
     }
     made = lab.allowed(OWNER, "kms:CreateGrant", GranteePrincipal=lab.outputs.role_data_reader, **grant)
@@ -91,7 +93,7 @@ def the_administrator_cannot_create_a_grant(lab: Lab) -> str:
     return "the owner may grant within the context; the administrator is refused kms:CreateGrant"
 
 
-@check(guide=GUIDE, needs=DECIDING)
+@check(guide=GUIDE, needs=DECIDING, changes_keys=True)
 def the_administrator_cannot_turn_an_alias(lab: Lab) -> str:
     """The key administrator cannot point an alias to another key.
 
@@ -136,7 +138,7 @@ def the_administrator_cannot_replicate(lab: Lab) -> str:
     return "the administrator is refused kms:ReplicateKey"
 
 
-@check(guide=GUIDE, needs=DECIDING | {Capability.KEY_STATES}, serial=True)
+@check(guide=GUIDE, needs=DECIDING | {Capability.KEY_STATES}, serial=True, changes_keys=True)
 def the_administrator_stops_and_restarts_a_key(lab: Lab) -> str:
     """The key administrator can take a key out of service and put it back.
 
