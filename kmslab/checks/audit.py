@@ -247,7 +247,7 @@ def alarm_topic_is_under_the_labs_key(lab: Lab) -> str:
     return "the topic is under the lab's key, which EventBridge may use"
 
 
-@check(guide=GUIDE, needs={Capability.ALARMS})
+@check(guide=GUIDE, needs={Capability.ALARMS}, changes_keys=True)
 def alarm_arrives(lab: Lab) -> str:
     """Disabling a key raises the alarm, through every encrypted step of its way.
 

@@ -84,7 +84,7 @@ def at_most_4096_bytes(lab: Lab) -> str:
     return "4,096 bytes are encrypted, 4,097 are refused (ValidationException)"
 
 
-@check(guide=GUIDE, needs={Capability.AUTHENTICATED_ENCRYPTION})
+@check(guide=GUIDE, needs={Capability.AUTHENTICATED_ENCRYPTION}, changes_keys=True)
 def another_context_does_not_decrypt(lab: Lab) -> str:
     """A ciphertext opens only with the encryption context that it was made with.
 
@@ -136,7 +136,7 @@ def a_changed_byte_is_noticed(lab: Lab) -> str:
     return "the last bit was flipped: InvalidCiphertextException"
 
 
-@check(guide=GUIDE, needs={Capability.AUTHENTICATED_ENCRYPTION})
+@check(guide=GUIDE, needs={Capability.AUTHENTICATED_ENCRYPTION}, changes_keys=True)
 def re_encryption_changes_the_key(lab: Lab) -> str:
     """ReEncrypt moves a ciphertext to another key and the plaintext never leaves KMS.
 

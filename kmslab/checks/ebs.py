@@ -135,7 +135,7 @@ def writing_blocks_needs_the_key(lab: Lab) -> str:
     return "the data owner starts a snapshot under the lab's key, the storage operator cannot"
 
 
-@check(guide=GUIDE, needs=ON_BEHALF | {Capability.KEY_STATES}, serial=True)
+@check(guide=GUIDE, needs=ON_BEHALF | {Capability.KEY_STATES}, serial=True, changes_keys=True)
 def disabled_key_stops_new_volumes(lab: Lab) -> str:
     """While the key is disabled, its snapshots become no volumes; enabling it restores that.
 

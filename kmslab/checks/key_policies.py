@@ -171,7 +171,7 @@ def the_trail_key_serves_one_trail(lab: Lab) -> str:
     return f"CloudTrail is held to {lab.outputs.trail}"
 
 
-@check(guide=GUIDE, needs=DECIDING)
+@check(guide=GUIDE, needs=DECIDING, changes_keys=True)
 def iam_alone_cannot_rewrite_the_policy(lab: Lab) -> str:
     """Full administrator rights in IAM are not enough to put a policy on a key of the lab.
 
@@ -188,7 +188,7 @@ def iam_alone_cannot_rewrite_the_policy(lab: Lab) -> str:
     return "kms:* in IAM suffices under the default key policy, not under the lab's"
 
 
-@check(guide=GUIDE, needs=DECIDING)
+@check(guide=GUIDE, needs=DECIDING, changes_keys=True)
 def iam_alone_cannot_decrypt(lab: Lab) -> str:
     """Full administrator rights in IAM are not enough to decrypt with a key of the lab.
 
@@ -241,7 +241,7 @@ def the_s3_key_works_through_s3_only(lab: Lab) -> str:
     return "through S3 the owner writes and reads; directly kms:GenerateDataKey is refused"
 
 
-@check(guide=GUIDE, needs={Capability.KEY_POLICIES})
+@check(guide=GUIDE, needs={Capability.KEY_POLICIES}, changes_keys=True)
 def a_lock_out_is_refused(lab: Lab) -> str:
     """KMS refuses a key policy after which its author could not change the policy any more.
 

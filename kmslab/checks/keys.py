@@ -151,7 +151,7 @@ def rotation_is_on_where_it_can_be(lab: Lab) -> str:
     return ", ".join(periods)
 
 
-@check(guide=GUIDE, needs={Capability.ROTATION})
+@check(guide=GUIDE, needs={Capability.ROTATION}, changes_keys=True)
 def rotation_is_refused_where_it_cannot_be(lab: Lab) -> str:
     """KMS does not rotate asymmetric and HMAC keys by itself, and says so.
 
@@ -169,7 +169,7 @@ def rotation_is_refused_where_it_cannot_be(lab: Lab) -> str:
     return "an HMAC key is refused (UnsupportedOperationException), a symmetric key is not"
 
 
-@check(guide=GUIDE, needs={Capability.KEY_STATES})
+@check(guide=GUIDE, needs={Capability.KEY_STATES}, changes_keys=True)
 def a_disabled_key_stops(lab: Lab) -> str:
     """A disabled key neither encrypts nor decrypts, and works again once enabled.
 
@@ -187,7 +187,7 @@ def a_disabled_key_stops(lab: Lab) -> str:
     return "disabled: DisabledException; enabled: the same ciphertext opens"
 
 
-@check(guide=GUIDE, needs={Capability.KEY_STATES})
+@check(guide=GUIDE, needs={Capability.KEY_STATES}, changes_keys=True)
 def deletion_can_be_called_off(lab: Lab) -> str:
     """A key is never deleted at once: it waits at least 7 days, unusable, and can be called back.
 
@@ -217,7 +217,7 @@ def deletion_can_be_called_off(lab: Lab) -> str:
     return "PendingDeletion stops the key, cancelling leaves it Disabled, 6 days are too few"
 
 
-@check(guide=GUIDE, needs={Capability.IMPORTED_MATERIAL})
+@check(guide=GUIDE, needs={Capability.IMPORTED_MATERIAL}, changes_keys=True)
 def imported_material_can_be_taken_back(lab: Lab) -> str:
     """With imported material the owner can take the key away at once, and bring it back.
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 GUIDE = "02-first-key"
 
 
-@check(guide=GUIDE, needs={Capability.ROTATION})
+@check(guide=GUIDE, needs={Capability.ROTATION}, changes_keys=True)
 def on_demand_rotation_keeps_old_ciphertexts(lab: Lab) -> str:
     """Ciphertext made before an on-demand rotation opens after it, and new material is in use.
 
@@ -45,7 +45,7 @@ def on_demand_rotation_keeps_old_ciphertexts(lab: Lab) -> str:
     return f"material {before[:8]}... was replaced by {after[:8]}...; both ciphertexts open"
 
 
-@check(guide=GUIDE, needs={Capability.ROTATION})
+@check(guide=GUIDE, needs={Capability.ROTATION}, changes_keys=True)
 def rotation_period_has_limits(lab: Lab) -> str:
     """A rotation period of 90 to 2560 days is accepted, and none beyond.
 

@@ -174,7 +174,7 @@ def plain_http_is_refused(lab: Lab) -> str:
     return "reads and writes work over TLS and are refused over plain HTTP"
 
 
-@check(guide=GUIDE, needs=ON_BEHALF | {Capability.KEY_STATES}, serial=True)
+@check(guide=GUIDE, needs=ON_BEHALF | {Capability.KEY_STATES}, serial=True, changes_keys=True)
 def disabled_key_stops_reads(lab: Lab) -> str:
     """Disabling the key stops every read; enabling it restores them.
 

@@ -111,7 +111,7 @@ def _only_the_owner(lab: Lab, excepted: tuple[str, ...]) -> bool:
     return len(others) < len(set(excepted)) and all(EXECUTION_ROLE.fullmatch(arn) for arn in others)
 
 
-@check(guide=GUIDE, needs=ON_BEHALF | {Capability.KEY_STATES}, serial=True)
+@check(guide=GUIDE, needs=ON_BEHALF | {Capability.KEY_STATES}, serial=True, changes_keys=True)
 def disabled_key_locks_the_secret(lab: Lab) -> str:
     """While the key is disabled the secret's value is out of reach, for its owner as well.
 
