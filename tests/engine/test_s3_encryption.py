@@ -224,16 +224,6 @@ def test_a_key_id_needs_a_kind_of_encryption(engine: Engine, bucket: str, key: s
         engine.client("s3", owner).put_object(Bucket=bucket, Key="a", Body=b"text", SSEKMSKeyId=key)
 
 
-def test_what_is_not_implemented_leaves_the_object_alone(
-    engine: Engine, bucket: str, key: str, owner: Principal
-) -> None:
-    s3 = engine.client("s3", owner)
-    s3.put_object(Bucket=bucket, Key="a", Body=b"text")
-    with refused("NotImplemented", "UpdateObjectEncryption"):
-        s3.update_object_encryption(Bucket=bucket, Key="a", ObjectEncryption={"SSEKMS": {"KMSKeyArn": key}})
-    assert s3.get_object(Bucket=bucket, Key="a")["Body"].read() == b"text"
-
-
 def customer_key() -> dict[str, str]:
     raw = os.urandom(32)
     return {
