@@ -1,0 +1,173 @@
+"""One request laid out: what each policy says about it, before anyone writes a sentence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kmslab.authorization.conditions import unmet
+from kmslab.authorization.keys import reaches_other_accounts
+from kmslab.authorization.model import ALLOW, DENY, NamedPrincipal, PrincipalKind, Side
+from kmslab.authorization.statements import Named, covers_action, covers_resource, named, named_by
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from kmslab.authorization.context import Context
+    from kmslab.authorization.keys import Grant
+    from kmslab.authorization.model import Policy, Statement
+
+LIMITS = (Side.BOUNDARY, Side.SESSION)
+_IDENTITIES = (PrincipalKind.ROLE, PrincipalKind.USER, PrincipalKind.ROOT)
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A statement that speaks about the request.
+
+    Attributes:
+        side: where it comes from.
+        policy: its policy.
+        statement: the statement.
+        named: how it names the principal; `Named.ITSELF` on the identity's side.
+    """
+
+    side: Side
+    policy: Policy
+    statement: Statement
+    named: Named
+
+
+class Case:
+    """A request, and what all the policies say about it.
+
+    Attributes:
+        context: the request with its condition keys.
+        required: whether the resource's side has to allow in its own account too.
+        grants: the grants of the key.
+        denials: the Deny statements that apply.
+        resource: the Allow of the resource policy that names the principal most directly, if any.
+        grant: the grant that names the principal most directly, if any, and how it does.
+        identity: the first Allow of the identity policies, if any.
+        lacking: the limits that the principal has and that do not allow.
+    """
+
+    __slots__ = (
+        "context",
+        "denials",
+        "grant",
+        "grants",
+        "identity",
+        "lacking",
+        "required",
+        "resource",
+        "sides",
+    )
+
+    def __init__(
+        self, context: Context, resource_policy: Policy | None, grants: Sequence[Grant], *, required: bool
+    ) -> None:
+        principal = context.principal
+        self.context = context
+        self.required = required
+        self.grants = grants
+        self.sides = {
+            Side.IDENTITY: principal.policies,
+            Side.BOUNDARY: () if principal.boundary is None else (principal.boundary,),
+            Side.SESSION: principal.session_policies,
+            Side.RESOURCE: () if resource_policy is None else (resource_policy,),
+        }
+        self.denials = tuple(match for side in self.sides for match in self.matches(side, DENY))
+        self.resource = max(self.matches(Side.RESOURCE, ALLOW), key=lambda match: match.named, default=None)
+        self.grant = max(self._granted(), key=lambda pair: pair[1], default=None)
+        self.identity = next(self.matches(Side.IDENTITY, ALLOW), None)
+        self.lacking = tuple(
+            side for side in LIMITS if self.sides[side] and not any(self.matches(side, ALLOW))
+        )
+
+    @property
+    def named(self) -> Named:
+        """How the resource's side names the principal in what it allows; a grant counts like a statement."""
+        return max(
+            Named.NOT if self.resource is None else self.resource.named,
+            Named.NOT if self.grant is None else self.grant[1],
+        )
+
+    @property
+    def has_identity(self) -> bool:
+        """Whether the principal belongs to an account: services and strangers have no identity policies."""
+        return self.context.principal.kind in _IDENTITIES
+
+    @property
+    def identity_allows(self) -> bool:
+        """Whether the identity's side allows, limits aside: always for a root user."""
+        return self.context.principal.kind is PrincipalKind.ROOT or self.identity is not None
+
+    @property
+    def out_of_reach(self) -> bool:
+        """Whether the service never allows this action on another account's resource."""
+        context = self.context
+        return self.has_identity and context.foreign and not reaches_other_accounts(context.action)
+
+    @property
+    def needs_resource(self) -> bool:
+        """Whether the resource's side has to allow."""
+        return self.required or self.context.foreign or not self.has_identity
+
+    @property
+    def needs_identity(self) -> bool:
+        """Whether the identity's side has to allow, given what the resource's side says."""
+        if self.named is Named.NOT:
+            return self.has_identity and (self.context.foreign or not self.required)
+        return self.has_identity and (self.context.foreign or self.named is Named.ACCOUNT)
+
+    @property
+    def within_limits(self) -> bool:
+        """Whether boundary and session policies allow, or have no say."""
+        return not self.lacking or (self.named is Named.ITSELF and not self.context.foreign)
+
+    @property
+    def allowed(self) -> bool:
+        """The answer."""
+        return (
+            not self.denials
+            and not self.out_of_reach
+            and (self.named is not Named.NOT or not self.needs_resource)
+            and (self.identity_allows or not self.needs_identity)
+            and self.within_limits
+        )
+
+    def matches(self, side: Side, effect: str) -> Iterator[Match]:
+        """The statements of one side that apply."""
+        return (
+            match for match in self.speaking(side, effect) if not any(unmet(match.statement, self.context))
+        )
+
+    def speaking(self, side: Side, effect: str) -> Iterator[Match]:
+        """The statements of one side that speak about the request, whether their conditions are met or not."""
+        context = self.context
+        for policy in self.sides[side]:
+            for statement in policy.statements:
+                if statement.effect != effect or not covers_action(statement, context.action):
+                    continue
+                how = named(statement, context.principal) if side is Side.RESOURCE else Named.ITSELF
+                if how is not Named.NOT and covers_resource(statement, context):
+                    yield Match(side, policy, statement, how)
+
+    def addressed(self) -> Iterator[tuple[Grant, Named]]:
+        """The grants to the principal for the action, whether their constraints are met or not."""
+        principal = self.context.principal
+        kind = "Service" if principal.kind is PrincipalKind.SERVICE else "AWS"
+        for grant in self.grants:
+            if grant.covers(self.context.action):
+                how = named_by(NamedPrincipal(kind, grant.grantee), principal)
+                if how is not Named.NOT:
+                    yield grant, how
+
+    def _granted(self) -> Iterator[tuple[Grant, Named]]:
+        context = self.context
+        return (
+            (grant, how)
+            for grant, how in self.addressed()
+            if not grant.broken_constraint(context.action, context.given)
+        )
