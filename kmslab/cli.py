@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from kmslab import cli_faults
 from kmslab.model.errors import ExitCode, LabError
 from kmslab.model.persona import Persona
 from kmslab.model.target import TargetKind
@@ -191,6 +192,9 @@ def env(
     from kmslab.commands import env as command
 
     command.run(persona)
+
+
+cli_faults.register(app)
 
 
 @engine_app.command("start")

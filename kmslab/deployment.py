@@ -14,12 +14,15 @@ from typing import TYPE_CHECKING
 from kmslab import synthesis
 from kmslab.cdk import CdkCli, CdkError, follow
 from kmslab.deployed import half_deployed, read_outputs, read_stacks
+from kmslab.faults.ledger import Ledger, from_the_newest, in_place, repair
+from kmslab.faults.workshop import Workshop
 from kmslab.model.errors import ExitCode, LabError
 from kmslab.model.naming import PREFIX_TAG, secure_string_name, stack_name
 from kmslab.model.outputs import LabOutputs, LabStack
 from kmslab.model.persona import Persona
 from kmslab.model.target import TargetKind
 from kmslab.project import private, write_private
+from kmslab.targets import owner_access
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -66,6 +69,9 @@ class Deployment:
     def up(self) -> bool:
         """Bring every stack up to date, and the SecureString that CloudFormation cannot create.
 
+        Repairs the faults in place: before the stacks change, since CloudFormation would meet what is
+        broken, and after it if some stack was missing before.
+
         Returns: whether anything had to be deployed.
 
         Raises:
@@ -73,15 +79,19 @@ class Deployment:
         """
         with exclusively(self.project):
             stacks = self._settled()
+            self._repair()
             digest = self._digest()
             changed = not self._stands(stacks, digest)
             if changed:
                 self._deploy(digest)
+                self._repair()
             self._ensure_secure_string(read_outputs(self.access).key_secrets)
         return changed
 
     def down(self) -> list[str]:
         """Destroy every stack, the SecureString, and the admin user's MFA devices.
+
+        Repairs the faults in place before; one that cannot be repaired does not stop the destruction.
 
         Returns: ARNs of the keys that were the stacks', which KMS keeps for their deletion window. Their
             policies let nobody but the root user look at them once the key administrator is gone.
@@ -91,6 +101,7 @@ class Deployment:
         """
         with exclusively(self.project):
             stacks = self._settled()
+            self._repair(or_go_on=True)
             self._remove_secure_string()
             if stacks:
                 self._remove_mfa_devices(stacks)
@@ -98,8 +109,38 @@ class Deployment:
                 for stack in read_stacks(self.access).values():
                     raise half_deployed(stack, self._way_out)
             self._record.unlink(missing_ok=True)
+            Ledger(self.access).clear()
         values = (value for stack in stacks.values() for value in stack.outputs.values())
         return sorted({value for value in values if ":kms:" in value and ":key/" in value})
+
+    def _repair(self, *, or_go_on: bool = False) -> None:
+        """Repair the faults in place, unless stacks are missing that a repair would need.
+
+        Args:
+            or_go_on: say what cannot be repaired, and leave it.
+
+        Raises:
+            LabError, ClientError, BotoCoreError: a fault cannot be repaired.
+        """
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        ledger = Ledger(self.access)
+        if not ledger.entries():
+            return
+        try:
+            outputs = read_outputs(self.access)
+        except LabError:
+            return
+        workshop = Workshop(self.access, outputs, owner_access(self.project, self.access))
+        for entry in from_the_newest(in_place(workshop, ledger)):
+            try:
+                repair(workshop, ledger, entry)
+            except (LabError, ClientError, BotoCoreError) as error:
+                if not or_go_on:
+                    raise
+                self.progress.end("left broken", f"{entry.fault_id}: {error}")
+            else:
+                self.progress.end("repaired", f"{entry.fault_id}: {entry.fault.title}")
 
     def _digest(self) -> str:
         return synthesis.inputs_digest(

@@ -6,6 +6,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 from kmslab.commands.engine import start_engine
+from kmslab.commands.faults import named
 from kmslab.commands.settings import (
     as_typed,
     context_for,
@@ -17,6 +18,7 @@ from kmslab.commands.settings import (
 )
 from kmslab.deployed import OPTIONAL_STACKS, read_stacks
 from kmslab.deployment import TOOLKIT_STACK, Deployment, exclusively
+from kmslab.faults.ledger import Ledger
 from kmslab.lab import Access
 from kmslab.model.errors import LabError
 from kmslab.model.naming import stack_name
@@ -148,3 +150,7 @@ def status(kind: TargetKind) -> None:
             table.add_row(name, "[red]not deployed[/]", "")
     out.print(f"Endpoint: {target.endpoint_url or 'AWS'}", highlight=False)
     out.print(table)
+    with aws_errors_in_one_line():
+        for entry in Ledger(access).entries():
+            line = f"Broken since {entry.since}: {': '.join(named(entry))}"
+            out.print(line, markup=False, highlight=False, soft_wrap=True)

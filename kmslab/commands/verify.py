@@ -18,7 +18,7 @@ from kmslab.commands.settings import as_typed, context_for
 from kmslab.deployed import read_outputs
 from kmslab.deployment import exclusively
 from kmslab.lab import Access
-from kmslab.model.errors import ExitCode
+from kmslab.model.errors import ExitCode, LabError
 from kmslab.model.settings import LabSettings
 from kmslab.model.target import TargetKind
 from kmslab.project import find_project, unwritable
@@ -88,9 +88,30 @@ def run(
             results=tuple(_result(check, verdict) for check, verdict in verdicts),
         )
     _write(report, formats, folder)
+    if target.kind is not TargetKind.ENDPOINT:
+        _tell_faults(access)
     if formats >= {"table", "html"} and not report.failed and kind is TargetKind.LOCAL:
         out.print(_next_steps(folder / FILES["html"], project.root / "lab_guides"), highlight=False)
     return ExitCode.NOT_PROVEN if report.failed else ExitCode.OK
+
+
+def _tell_faults(access: Access) -> None:
+    """Say how many faults are in place, but not which: one may be a mystery."""
+    from kmslab.faults.ledger import Ledger
+
+    try:
+        with aws_errors_in_one_line():
+            count = len(Ledger(access).entries())
+    except LabError as error:
+        line = f"Could not look whether faults are in place: {error.message}"
+    else:
+        if not count:
+            return
+        faults = "1 fault is" if count == 1 else f"{count} faults are"
+        line = (
+            f"{faults} in place, put there by `kmslab break`; `kmslab repair --all` removes what is broken."
+        )
+    err.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
 
 
 def _next_steps(report: Path, guides: Path) -> str:

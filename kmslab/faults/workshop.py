@@ -16,6 +16,10 @@ FAULT_TAG = "kmslab:fault"
 """Tag on what a fault makes new, by which its repair finds it; the value is the lab's prefix."""
 
 
+class OwnerNeededError(LabError):
+    """Something that only CloudFormation or the root user may change, and we are neither."""
+
+
 class Workshop:
     """One deployed lab, in the hands of who breaks and repairs it.
 
@@ -69,10 +73,10 @@ class Workshop:
         """Return a boto3 client of who may change the lab's key policies and what they reserve.
 
         Raises:
-            LabError: on this target only CloudFormation and the root user may, and we are neither.
+            OwnerNeededError: on this target only CloudFormation and the root user may.
         """
         if self._owner is None:
-            raise LabError(
+            raise OwnerNeededError(
                 "On this target only CloudFormation or the root user may change the lab's keys so.",
                 hint="Choose a fault that touches no key, or break the local lab: --target local.",
                 exit_code=ExitCode.TARGET,

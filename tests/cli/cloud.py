@@ -33,6 +33,7 @@ class Cloud:
         self.world.answers("cloudformation:DescribeStacks", self._describe_stacks)
         self.world.answers("ssm:DescribeParameters", self._describe_parameters)
         self.world.answers("ssm:PutParameter", self._put_parameter)
+        self.world.answers("ssm:GetParametersByPath", {"Parameters": []})
         self.world.answers("ssm:DeleteParameter", self._delete)
         self.world.answers("ssm:DeleteParameters", self._delete)
         self.world.answers("iam:ListMFADevices", self._list_devices)

@@ -77,7 +77,8 @@ def lab(project: Project, monkeypatch: pytest.MonkeyPatch) -> Lab:
         engine_command, "require_node", lambda: Node(Path("/opt/node/bin/node"), "24.0.0", ())
     )
     monkeypatch.setattr(command, "choose_target", lambda _, kind: Target(kind, REGION))
-    monkeypatch.setattr(command, "Access", lambda target, _: FakeAccess(World(), kind=target.kind))
+    world = World().answers("ssm:GetParametersByPath", {"Parameters": []})
+    monkeypatch.setattr(command, "Access", lambda target, _: FakeAccess(world, kind=target.kind))
     monkeypatch.setattr(command, "Deployment", Deployment)
     return fake
 

@@ -10,11 +10,13 @@ from kmslab.checks import REGISTRY, runner
 from kmslab.checks.sweep import Swept
 from kmslab.commands import verify
 from kmslab.engine.capabilities import CAPABILITIES
+from kmslab.faults.ledger import Ledger
 from kmslab.model.capability import ALL, Capability
 from kmslab.model.errors import ExitCode, LabError
 from kmslab.model.target import Target, TargetKind
 from kmslab.model.verdict import Outcome, Verdict
 from tests.checks.fakes import ACCOUNT, OUTPUTS, FakeAccess, World
+from tests.faults.fakes import an_entry, parameter_store
 
 if TYPE_CHECKING:
     from kmslab.project import Project
@@ -50,13 +52,18 @@ class Runner:
         return verdicts
 
 
+def whole() -> World:
+    """A world with no fault in place."""
+    return World().answers("ssm:GetParametersByPath", {"Parameters": []})
+
+
 @pytest.fixture
 def fake(project: Project, monkeypatch: pytest.MonkeyPatch) -> Runner:
     stand_in = Runner()
     monkeypatch.setattr(runner, "run_all", stand_in.run_all)
     monkeypatch.setattr(verify, "find_project", lambda: project)
     monkeypatch.setattr(verify, "choose_target", lambda _, kind, __: Target(kind, "eu-central-1"))
-    monkeypatch.setattr(verify, "Access", lambda *_: FakeAccess(World()))
+    monkeypatch.setattr(verify, "Access", lambda *_: FakeAccess(whole()))
     monkeypatch.setattr(verify, "read_outputs", lambda _: OUTPUTS)
     return stand_in
 
@@ -99,6 +106,39 @@ def test_each_format_has_its_file(fake: Runner, tmp_path: Path, capsys: pytest.C
     assert results[0]["needs"] == sorted(first.needs)
 
 
+@pytest.mark.parametrize(
+    ("count", "said"),
+    [(0, ""), (1, "1 fault is in place"), (2, "2 faults are in place")],
+)
+@pytest.mark.usefixtures("fake")
+def test_faults_in_place_are_counted_and_not_named(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    count: int,
+    said: str,
+) -> None:
+    access = FakeAccess(parameter_store(World()))
+    for number in range(count):
+        Ledger(access).write(an_entry(number=number, mystery=True))
+    monkeypatch.setattr(verify, "Access", lambda *_: access)
+    run(set(), tmp_path)
+    line = capsys.readouterr().err
+    assert line.startswith(said)
+    assert bool(line) is bool(count)
+    assert "tags." not in line
+
+
+@pytest.mark.usefixtures("fake")
+def test_who_may_not_read_the_ledger_can_verify(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World().refuses("ssm:GetParametersByPath")
+    monkeypatch.setattr(verify, "Access", lambda *_: FakeAccess(world))
+    assert run(set(), tmp_path) is ExitCode.OK
+    assert "Could not look whether faults are in place: Not permitted" in capsys.readouterr().err
+
+
 @pytest.mark.usefixtures("fake")
 def test_the_table_goes_to_stdout(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from rich.console import Console
@@ -133,7 +173,7 @@ def test_a_foreign_endpoint_is_probed_for_what_it_enforces(
         Capability.TLS: Verdict(Outcome.ERROR, "who knows"),
     }
     monkeypatch.setattr("kmslab.probes.probe", lambda *_: verdicts)
-    monkeypatch.setattr(verify, "Access", lambda *_: FakeAccess(World(), kind=kind))
+    monkeypatch.setattr(verify, "Access", lambda *_: FakeAccess(whole(), kind=kind))
     run(set(), tmp_path, kind)
     assert fake.capabilities == capabilities
 
@@ -160,7 +200,7 @@ def test_an_unknown_check_is_refused_before_the_lab_is_asked(
 def test_an_account_that_is_no_sandbox_is_not_verified(
     fake: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(verify, "Access", lambda *_: FakeAccess(World(), kind=TargetKind.AWS))
+    monkeypatch.setattr(verify, "Access", lambda *_: FakeAccess(whole(), kind=TargetKind.AWS))
     values = ["kmslab.prefix=class-7"]
     with pytest.raises(LabError, match=f"Account {ACCOUNT} is not named as a sandbox") as caught:
         verify.run(TargetKind.AWS, "", values, ONLY, frozenset(), tmp_path)
@@ -181,7 +221,7 @@ def test_a_setting_given_now_comes_on_top_of_those_of_up(
 
     def access(_: Target, prefix: str) -> FakeAccess:
         prefixes.append(prefix)
-        return FakeAccess(World())
+        return FakeAccess(whole())
 
     monkeypatch.setattr(verify, "Access", access)
     (project.home / "context.json").write_text('{"kmslab.prefix": "class-7"}')
