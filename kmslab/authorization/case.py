@@ -87,11 +87,17 @@ class Case:
 
     @property
     def named(self) -> Named:
-        """How the resource's side names the principal in what it allows; a grant counts like a statement."""
-        return max(
-            Named.NOT if self.resource is None else self.resource.named,
-            Named.NOT if self.grant is None else self.grant[1],
-        )
+        """How the resource's side names the principal in what it allows.
+
+        For another account's principal a statement is worth no more than one that names the account: their own
+        policies have to allow, too. A grant counts alone there as well: AWS documents grants to the
+        service-linked role of another account, whose policy says nothing about KMS (EC2 Auto Scaling User
+        Guide, "Required AWS KMS key policy for use with encrypted volumes").
+        """
+        by_policy = Named.NOT if self.resource is None else self.resource.named
+        if self.context.foreign:
+            by_policy = min(by_policy, Named.ACCOUNT)
+        return max(by_policy, Named.NOT if self.grant is None else self.grant[1])
 
     @property
     def has_identity(self) -> bool:
@@ -117,14 +123,14 @@ class Case:
     @property
     def needs_identity(self) -> bool:
         """Whether the identity's side has to allow, given what the resource's side says."""
-        if self.named is Named.NOT:
-            return self.has_identity and (self.context.foreign or not self.required)
-        return self.has_identity and (self.context.foreign or self.named is Named.ACCOUNT)
+        if not self.has_identity or self.named > Named.ACCOUNT:
+            return False
+        return self.named is Named.ACCOUNT or self.context.foreign or not self.required
 
     @property
     def within_limits(self) -> bool:
         """Whether boundary and session policies allow, or have no say."""
-        return not self.lacking or (self.named is Named.ITSELF and not self.context.foreign)
+        return not self.lacking or self.named is Named.ITSELF
 
     @property
     def allowed(self) -> bool:

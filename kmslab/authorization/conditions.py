@@ -56,7 +56,7 @@ def is_met(condition: Condition, context: Context, *, variables: bool = True) ->
         return any(test(value, text) for text in wanted) is not negated
 
     if condition.quantifier == "forallvalues":
-        return all(one_of(value) for value in actual)
+        return all(one_of(value) for value in actual if value)
     if condition.quantifier == "foranyvalue":
         return any(one_of(value) for value in actual)
     # Without a set operator a key with several values is read as one that has any of them.

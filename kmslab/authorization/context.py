@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING
 from kmslab.authorization.model import PrincipalKind
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from kmslab.authorization.model import Principal, Request
 
 _TYPES = {
@@ -50,7 +48,7 @@ class Context:
     @property
     def foreign(self) -> bool:
         """Whether the resource belongs to another account than the principal."""
-        return bool(self.owner) and self.owner != self.principal.account
+        return self.owner not in ("", self.principal.account) and bool(self.principal.account)
 
     def values(self, key: str) -> tuple[str, ...]:
         """The values of a condition key; empty when the request has none."""

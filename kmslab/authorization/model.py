@@ -236,7 +236,7 @@ class Reason:
     sid: str
     effect: str
     text: str
-    side: Side
+    side: Side = Side.IDENTITY
 
 
 @dataclass(frozen=True, slots=True)

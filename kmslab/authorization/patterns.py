@@ -18,6 +18,7 @@ _STAR, _QUESTION_MARK = "\ue000", "\ue001"
 _LITERALS = str.maketrans({"*": _STAR, "?": _QUESTION_MARK})
 _PLAIN = str.maketrans({_STAR: "*", _QUESTION_MARK: "?"})
 _REGEX = {"*": ".*", "?": ".", _STAR: r"\*", _QUESTION_MARK: r"\?"}
+_IN_FIELD = {"*": "[^:]*", "?": "[^:]"}
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
 _ARN_FIELDS = 6
 
@@ -39,6 +40,26 @@ def matches(pattern: str, value: str, *, ignore_case: bool = False) -> bool:
 def action_matches(pattern: str, action: str) -> bool:
     """Whether an Action pattern covers the action; letter case is ignored."""
     return matches(pattern, action, ignore_case=True)
+
+
+def resource_matches(pattern: str, arn: str) -> bool:
+    """Whether a Resource pattern covers an ARN.
+
+    A wildcard stays within its field of the ARN, but for a ``*`` at the end of a field: it runs on past colons.
+    """
+    return pattern == "*" or _compiled_resource(pattern).fullmatch(arn) is not None
+
+
+@lru_cache(maxsize=4096)
+def _compiled_resource(pattern: str) -> re.Pattern[str]:
+    *fields, last = pattern.split(":", _ARN_FIELDS - 1)
+    regex = [_field_regex(field) for field in fields]
+    return re.compile(":".join([*regex, _regex(last)]), re.DOTALL)
+
+
+def _field_regex(field: str) -> str:
+    inner, end = (field[:-1], ".*") if field.endswith("*") else (field, "")
+    return "".join(_IN_FIELD.get(letter) or _regex(letter) for letter in inner) + end
 
 
 def arn_matches(pattern: str, arn: str) -> bool:

@@ -10,7 +10,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING
 
 from kmslab.authorization.model import DENY, EVERYONE, PrincipalKind
-from kmslab.authorization.patterns import action_matches, expand, matches
+from kmslab.authorization.patterns import action_matches, expand, resource_matches
 
 if TYPE_CHECKING:
     from kmslab.authorization.context import Context
@@ -48,7 +48,7 @@ def covers_resource(statement: Statement, context: Context) -> bool:
 def _any_resource(patterns: tuple[str, ...], statement: Statement, context: Context) -> bool:
     for pattern in patterns:
         expanded = expand(pattern, context.values) if statement.variables else pattern
-        if expanded is not None and matches(expanded, context.resource):
+        if expanded is not None and resource_matches(expanded, context.resource):
             return True
     return False
 
@@ -74,13 +74,11 @@ def named_by(entry: NamedPrincipal, principal: Principal) -> Named:
 def _named_by_arn(name: str, principal: Principal) -> Named:
     if name == EVERYONE:
         return Named.ITSELF
-    if not principal.account:
-        return Named.NOT
-    if name == principal.session_arn:
-        return Named.ITSELF
     if name == principal.arn:
         return Named.ROLE if principal.kind is PrincipalKind.ROLE else Named.ITSELF
-    if name == principal.account or name.endswith(f":iam::{principal.account}:root"):
+    if name == principal.session_arn:
+        return Named.ITSELF
+    if principal.account and (name == principal.account or name.endswith(f":iam::{principal.account}:root")):
         return Named.ITSELF if principal.kind is PrincipalKind.ROOT else Named.ACCOUNT
     return Named.NOT
 
