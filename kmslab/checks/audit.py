@@ -37,6 +37,8 @@ SOME_SERVICE = "AWS Internal"
         "CloudTrail.2",
         "config:cloud-trail-encryption-enabled",
         "prowler:cloudtrail_kms_encryption_enabled",
+        "cis:4.5",
+        "cdk-nag:NIST.800.53.R5-CloudTrailEncryptionEnabled",
     ),
 )
 def trail_is_under_its_own_key(lab: Lab) -> str:
@@ -55,14 +57,32 @@ def trail_is_under_its_own_key(lab: Lab) -> str:
     return "the trail and its bucket are under the lab's trail key"
 
 
-@check(guide=GUIDE, controls=("CloudTrail.4", "prowler:cloudtrail_log_file_validation_enabled"))
+@check(
+    guide=GUIDE,
+    controls=(
+        "CloudTrail.4",
+        "prowler:cloudtrail_log_file_validation_enabled",
+        "config:cloud-trail-log-file-validation-enabled",
+        "cis:4.2",
+        "cdk-nag:NIST.800.53.R5-CloudTrailLogFileValidationEnabled",
+    ),
+)
 def log_files_can_be_validated(lab: Lab) -> str:
     """CloudTrail signs a digest of its log files every hour: a changed or missing file is noticed."""
     lab.expect(_trail(lab).get("LogFileValidationEnabled"), "log file validation is off")
     return "log file validation is on"
 
 
-@check(guide=GUIDE)
+@check(
+    guide=GUIDE,
+    controls=(
+        "CloudTrail.1",
+        "config:multi-region-cloudtrail-enabled",
+        "cis:4.1",
+        "prowler:cloudtrail_multi_region_enabled",
+        "prowler:cloudtrail_multi_region_enabled_logging_management_events",
+    ),
+)
 def trail_is_logging(lab: Lab) -> str:
     """The trail is on, and records the management events of every Region.
 
@@ -212,7 +232,7 @@ def denied_call_is_recorded(lab: Lab) -> str:
     return f"the outsider's attempt is recorded with {error}"
 
 
-@check(guide=GUIDE)
+@check(guide=GUIDE, controls=("cis:5.7",))
 def alarm_watches_the_dangerous_calls(lab: Lab) -> str:
     """A rule watches for the four calls that make data unreadable or change who may read it.
 
@@ -228,7 +248,15 @@ def alarm_watches_the_dangerous_calls(lab: Lab) -> str:
     return f"the rule watches for {', '.join(sorted(DANGEROUS))} and notifies the topic"
 
 
-@check(guide=GUIDE)
+@check(
+    guide=GUIDE,
+    controls=(
+        "SNS.1",
+        "config:sns-encrypted-kms",
+        "prowler:sns_topics_kms_encryption_at_rest_enabled",
+        "cdk-nag:NIST.800.53.R5-SNSEncryptedKMS",
+    ),
+)
 def alarm_topic_is_under_the_labs_key(lab: Lab) -> str:
     """The alarm topic is encrypted under the lab's key, and that key lets EventBridge use it.
 
@@ -247,7 +275,7 @@ def alarm_topic_is_under_the_labs_key(lab: Lab) -> str:
     return "the topic is under the lab's key, which EventBridge may use"
 
 
-@check(guide=GUIDE, needs={Capability.ALARMS}, changes_keys=True)
+@check(guide=GUIDE, needs={Capability.ALARMS}, controls=("cis:5.7",), changes_keys=True)
 def alarm_arrives(lab: Lab) -> str:
     """Disabling a key raises the alarm, through every encrypted step of its way.
 

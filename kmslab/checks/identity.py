@@ -44,7 +44,16 @@ PROVING_MFA = frozenset({"sts:GetSessionToken"})
 """May be left too: it is the call that takes the MFA code, and a session without one is denied like any other."""
 
 
-@check(guide=GUIDE, controls=("prowler:iam_user_no_setup_initial_access_key",))
+@check(
+    guide=GUIDE,
+    controls=(
+        "prowler:iam_user_no_setup_initial_access_key",
+        "IAM.3",
+        "config:access-keys-rotated",
+        "cis:2.12",
+        "prowler:iam_rotate_access_key_90_days",
+    ),
+)
 def the_admin_is_a_user_without_access_keys(lab: Lab) -> str:
     """The lab is administered by an IAM user, not by the root user, and it has no access key.
 
@@ -62,7 +71,16 @@ def the_admin_is_a_user_without_access_keys(lab: Lab) -> str:
     return f"{name} is an IAM user of the account and has no access key"
 
 
-@check(guide=GUIDE, controls=("IAM.2", "prowler:iam_policy_attached_only_to_group_or_roles"))
+@check(
+    guide=GUIDE,
+    controls=(
+        "IAM.2",
+        "prowler:iam_policy_attached_only_to_group_or_roles",
+        "config:iam-user-no-policies-check",
+        "cis:2.13",
+        "cdk-nag:NIST.800.53.R5-IAMUserNoPolicies",
+    ),
+)
 def admin_rights_come_from_a_group(lab: Lab) -> str:
     """The admin user's rights come from membership in a group, none is attached to the user.
 
@@ -292,7 +310,14 @@ def roles_trust_this_account_only(lab: Lab) -> str:
     return f"{len(ROLES)} roles trust account {lab.account} only"
 
 
-@check(guide=GUIDE, controls=("KMS.2", "prowler:iam_inline_policy_no_full_access_to_kms"))
+@check(
+    guide=GUIDE,
+    controls=(
+        "KMS.2",
+        "prowler:iam_inline_policy_no_full_access_to_kms",
+        "config:iam-inline-policy-blocked-kms-actions",
+    ),
+)
 def no_persona_has_all_keys(lab: Lab) -> str:
     """No persona's policy gives kms:*, or decryption with every key.
 

@@ -62,7 +62,12 @@ def _policies(lab: Lab) -> Iterator[tuple[str, Statement]]:
 
 @check(
     guide=GUIDE,
-    controls=("KMS.5", "config:kms-key-policy-no-public-access", "prowler:kms_key_not_publicly_accessible"),
+    controls=(
+        "KMS.5",
+        "config:kms-key-policy-no-public-access",
+        "prowler:kms_key_not_publicly_accessible",
+        "cis:2.21",
+    ),
 )
 def no_key_is_public(lab: Lab) -> str:
     """No key policy names everyone, or another account.

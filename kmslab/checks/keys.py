@@ -35,7 +35,7 @@ def _state(lab: Lab, key: str, persona: Persona = Persona.OPERATOR) -> str:
     return str(lab.read("kms:DescribeKey", persona=persona, KeyId=key)["KeyMetadata"]["KeyState"])
 
 
-@check(guide=GUIDE)
+@check(guide=GUIDE, controls=("CT.KMS.PR.2",))
 def every_key_has_its_spec_and_usage(lab: Lab) -> str:
     """Every key of the lab has the spec and the usage it is meant to have.
 
@@ -51,7 +51,7 @@ def every_key_has_its_spec_and_usage(lab: Lab) -> str:
     return f"{len(keys)} keys: " + ", ".join(f"{expected.name} {expected.spec}" for expected, _ in keys)
 
 
-@check(guide=GUIDE)
+@check(guide=GUIDE, controls=("prowler:kms_cmk_not_multi_region",))
 def every_key_is_customer_managed(lab: Lab) -> str:
     """Every key is managed by the customer, and stays in one Region unless it was made to travel.
 
@@ -83,7 +83,14 @@ def key_material_has_its_origin(lab: Lab) -> str:
     return "AWS_KMS everywhere, EXTERNAL for the imported key"
 
 
-@check(guide=GUIDE, controls=("KMS.3", "prowler:kms_cmk_not_deleted_unintentionally"))
+@check(
+    guide=GUIDE,
+    controls=(
+        "KMS.3",
+        "prowler:kms_cmk_not_deleted_unintentionally",
+        "config:kms-cmk-not-scheduled-for-deletion",
+    ),
+)
 def every_key_is_in_service(lab: Lab) -> str:
     """No key of the lab is disabled or on its way to deletion.
 
@@ -131,6 +138,9 @@ def every_key_is_tagged(lab: Lab) -> str:
         "config:cmk-backing-key-rotation-enabled",
         "prowler:kms_cmk_rotation_enabled",
         "cdk-nag:AwsSolutions-KMS5",
+        "cis:4.6",
+        "cdk-nag:NIST.800.53.R5-KMSBackingKeyRotationEnabled",
+        "CT.KMS.PR.1",
     ),
 )
 def rotation_is_on_where_it_can_be(lab: Lab) -> str:

@@ -256,7 +256,14 @@ def customer_provided_keys_are_blocked(lab: Lab) -> str:
     return "SSE-C is among the blocked encryption types"
 
 
-@check(guide=GUIDE, controls=("prowler:s3_bucket_object_versioning",))
+@check(
+    guide=GUIDE,
+    controls=(
+        "prowler:s3_bucket_object_versioning",
+        "S3.14",
+        "cdk-nag:NIST.800.53.R5-S3BucketVersioningEnabled",
+    ),
+)
 def versions_are_kept(lab: Lab) -> str:
     """The data bucket keeps versions: overwriting or deleting destroys nothing.
 
@@ -267,7 +274,20 @@ def versions_are_kept(lab: Lab) -> str:
     return "versioning is enabled"
 
 
-@check(guide=GUIDE, controls=("S3.2", "S3.3", "S3.8", "prowler:s3_bucket_level_public_access_block"))
+@check(
+    guide=GUIDE,
+    controls=(
+        "S3.2",
+        "S3.3",
+        "S3.8",
+        "prowler:s3_bucket_level_public_access_block",
+        "config:s3-bucket-level-public-access-prohibited",
+        "cdk-nag:AwsSolutions-S2",
+        "cdk-nag:NIST.800.53.R5-S3BucketLevelPublicAccessProhibited",
+        "CloudTrail.6",
+        "prowler:cloudtrail_logs_s3_bucket_is_not_publicly_accessible",
+    ),
+)
 def no_bucket_can_become_public(lab: Lab) -> str:
     """All four public access blocks are on for every bucket of the lab.
 
@@ -294,7 +314,10 @@ def access_lists_are_disabled(lab: Lab) -> str:
     return "object ownership is BucketOwnerEnforced"
 
 
-@check(guide=GUIDE, controls=("S3.9", "prowler:s3_bucket_server_access_logging_enabled"))
+@check(
+    guide=GUIDE,
+    controls=("S3.9", "prowler:s3_bucket_server_access_logging_enabled", "cdk-nag:AwsSolutions-S1"),
+)
 def access_is_logged(lab: Lab) -> str:
     """Every access to the data bucket is logged, into a bucket under SSE-S3.
 
@@ -315,6 +338,8 @@ def access_is_logged(lab: Lab) -> str:
         "config:s3-bucket-ssl-requests-only",
         "prowler:s3_bucket_secure_transport_policy",
         "cdk-nag:AwsSolutions-S10",
+        "cis:3.1.1",
+        "cdk-nag:NIST.800.53.R5-S3BucketSSLRequestsOnly",
     ),
 )
 def policies_demand_tls(lab: Lab) -> str:
