@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from contextlib import ExitStack
+from copy import copy
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 from kmslab import sessions
@@ -34,6 +35,8 @@ DENIED = frozenset(
 
 SETTLE_SECONDS = {TargetKind.AWS: 90.0, TargetKind.LOCAL: 0.0, TargetKind.ENDPOINT: 10.0}
 """How long a permitted call may be refused before that counts: IAM, key policies and grants settle late."""
+
+STOPPED = "stopped before it could be observed"
 
 SUBJECTS = (
     "Key",
@@ -67,13 +70,15 @@ class Access:
     Attributes:
         target: where the calls go.
         prefix: the lab's prefix, from which role names follow.
-        stopping: set on Ctrl-C; waits end early, so that checks clean up at once.
+        stopping: set on Ctrl-C and at the deadline; waits end early, so that checks clean up at once.
+        closed: set when there is no time to clean up either; no request is sent any more.
     """
 
     def __init__(self, target: Target, prefix: str) -> None:
         self.target = target
         self.prefix = prefix
         self.stopping = threading.Event()
+        self.closed = threading.Event()
         self._lock = threading.Lock()
         self._locks: dict[Hashable, threading.Lock] = {}
         self._made: dict[Hashable, Any] = {}
@@ -117,27 +122,18 @@ class Access:
             plain_http: without TLS, to show that a policy refuses it.
             region: another Region than the target's; needed for multi-Region keys.
         """
+        region = "" if region == self.target.region else region
         return self.once(
             ("client", persona, service, plain_http, region),
             lambda: self._make(persona, service, plain_http=plain_http, region=region),
         )
 
     def _make(self, persona: Persona, service: str, *, plain_http: bool, region: str) -> Any:
-        from botocore.config import Config
-
         target = self.target
         if plain_http and not target.plain_http_url and target.kind is not TargetKind.AWS:
             raise Inconclusive(
                 "this target has no plain HTTP endpoint"
             )  # and AWS's is not for its credentials
-        config = Config(
-            retries={"mode": "standard", "total_max_attempts": 4},
-            connect_timeout=5,
-            read_timeout=30,
-            max_pool_connections=16,
-            user_agent="kmslab",  # botocore's own is put together anew for every request
-            s3={"addressing_style": "path"} if target.endpoint_url else {},
-        )
         session = self.once(("session", persona), lambda: self._session(persona))
         # A boto3 session is not thread-safe while it makes a client, and one loader reads each model once.
         with self.once("making clients", threading.Lock):
@@ -147,12 +143,19 @@ class Access:
                 endpoint_url=target.plain_http_url if plain_http else target.endpoint_url,
                 use_ssl=not plain_http,  # for AWS's own endpoints; any other URL says it itself
                 verify=str(target.ca_bundle) if target.ca_bundle else None,
-                config=config,
+                config=self.once("config", lambda: sessions.client_config(target)),
             )
+            client.meta.events.register("before-send", self._refuse_when_closed)
+            client.meta.events.register_first("needs-retry", sessions.delay)
             if target.endpoint_url:  # one host for all: they share connections, each costs a TLS handshake
                 endpoint = client._endpoint  # botocore has no parameter for it
                 endpoint.http_session = self.once("connections", lambda: endpoint.http_session)
             return client
+
+    def _refuse_when_closed(self, **_: Any) -> None:
+        """Send nothing more: a handler of botocore's ``before-send``, which tries nothing again after this."""
+        if self.closed.is_set():
+            raise Inconclusive("the run's deadline has passed")
 
     def _session(self, persona: Persona) -> Any:
         from botocore.loaders import create_loader
@@ -200,6 +203,7 @@ class Lab:
         self.run_id = run_id
         self.calls: list[Call] = []
         self._undo = ExitStack()
+        self._region = access.target.region
 
     def __enter__(self) -> Self:
         return self
@@ -223,8 +227,14 @@ class Lab:
 
     @property
     def region(self) -> str:
-        """The target's Region."""
-        return self.access.target.region
+        """The Region that is called: the target's, unless this is the lab `in_region`."""
+        return self._region
+
+    def in_region(self, region: str) -> Lab:
+        """Return the same check's lab in another Region: evidence and clean-up are shared."""
+        there = copy(self)
+        there._region = region
+        return there
 
     @property
     def account(self) -> str:
@@ -233,7 +243,7 @@ class Lab:
 
     def client(self, persona: Persona, service: str) -> Any:
         """Return a client for what ``read`` and the others cannot express (paginators, waiters)."""
-        return self.access.client(persona, service)
+        return self.access.client(persona, service, region=self._region)
 
     def undo(self, action: Callable[[], object]) -> None:
         """Run ``action`` when the check ends, however it ends."""
@@ -335,8 +345,16 @@ class Lab:
         """Keep something that was shown outside AWS (an offline verification) as evidence."""
         self.calls.append(Call(Persona.OPERATOR, what, "", "ok", detail))
 
-    def wait_until(self, condition: Callable[[], Any], what: str, *, seconds: float = 30.0) -> Any:
+    def wait_until(
+        self, condition: Callable[[], Any], what: str, *, seconds: float = 30.0, longest_pause: float = 2.0
+    ) -> Any:
         """Poll until the condition is truthy and return its value.
+
+        Args:
+            condition: what to look at.
+            what: what is waited for, for the message.
+            seconds: the deadline.
+            longest_pause: in seconds; the first is 0.05, and each twice the one before.
 
         Raises:
             Inconclusive: the deadline passed.
@@ -347,12 +365,12 @@ class Lab:
             if time.monotonic() > deadline:
                 raise Inconclusive(f"{what} did not happen within {seconds:.0f} s")
             self._pause(pause)
-            pause = min(pause * 2, 2.0)
+            pause = min(pause * 2, longest_pause)
         return value
 
     def _pause(self, seconds: float) -> None:
         if self.access.stopping.wait(seconds):
-            raise Inconclusive("stopped before it could be observed")
+            raise Inconclusive(STOPPED)
 
     def _call(
         self, persona: Persona, action: str, parameters: dict[str, Any], *, plain_http: bool = False
@@ -360,9 +378,11 @@ class Lab:
         from botocore import xform_name
         from botocore.exceptions import BotoCoreError, ClientError
 
+        if self.access.stopping.is_set():
+            raise Inconclusive(STOPPED)
         service, _, operation = action.partition(":")
         try:
-            client = self.access.client(persona, service, plain_http=plain_http)
+            client = self.access.client(persona, service, plain_http=plain_http, region=self._region)
         except (ClientError, BotoCoreError) as error:  # who cannot be assumed is not "refused" the action
             raise Inconclusive(f"nobody could act as {persona}: {_message(error)}") from error
         subject = "/".join(str(parameters[name]) for name in reversed(SUBJECTS) if name in parameters)

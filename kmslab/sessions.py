@@ -1,13 +1,66 @@
-"""boto3 sessions: with the operator's credentials, or as a role whose credentials renew themselves."""
+"""boto3 sessions and how their clients behave: whose credentials, how patient, how often again."""
 
 from __future__ import annotations
 
+import random
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from kmslab.model.target import Credentials
+    from kmslab.model.target import Credentials, Target
+
+ATTEMPTS = 6
+"""How often a call is tried. Of calls that fail one time in ten, all six fail one time in a million."""
+CONNECT_SECONDS = 5
+READ_SECONDS = 15
+"""How long one attempt may take: what the lab calls answers within a second or two."""
+
+FIRST_DELAY_SECONDS = 0.25
+"""Most that is waited before the second attempt; twice as much before each further one. botocore waits four
+times as long, which on a short run counts (decision 0019)."""
+THROTTLED = frozenset(
+    {
+        "RequestLimitExceeded",
+        "SlowDown",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",
+    }
+)
+"""How the services that the lab uses say that they are asked too often."""
+TRANSIENT_STATUS = 500
+
+
+def client_config(target: Target) -> Any:
+    """Return botocore's ``Config`` for every client of a target (retries: decision 0019)."""
+    from botocore.config import Config
+
+    return Config(
+        retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+        connect_timeout=CONNECT_SECONDS,
+        read_timeout=READ_SECONDS,
+        max_pool_connections=16,
+        user_agent="kmslab",  # botocore's own is put together anew for every request
+        s3={"addressing_style": "path"} if target.endpoint_url else {},
+    )
+
+
+def delay(attempts: int, response: tuple[Any, Any] | None, **_: Any) -> float | None:
+    """Say how many seconds to wait before a call is tried again: a handler of botocore's ``needs-retry``.
+
+    Args:
+        attempts: how often it has been tried.
+        response: botocore's pair of the HTTP response and what was read from it; None: there was none.
+
+    Returns: None leaves both the decision and the delay to botocore.
+    """
+    if response is None or attempts >= ATTEMPTS:
+        return None
+    http, parsed = response
+    if http.status_code < TRANSIENT_STATUS and parsed.get("Error", {}).get("Code") not in THROTTLED:
+        return None
+    return random.random() * FIRST_DELAY_SECONDS * 2 ** (attempts - 1)  # noqa: S311  # jitter, not a secret
 
 
 def as_operator(loader: Any, region: str, credentials: Credentials | None) -> Any:

@@ -33,7 +33,8 @@ class Check:
         guide: name of the guide page it belongs to (``04-s3``).
         needs: capabilities without which it is UNPROVABLE.
         controls: public control ids that it evidences (``KMS.4``, ``prowler:kms_cmk_rotation_enabled``).
-        serial: changes something that other checks look at: runs alone, after the others.
+        serial: takes a key of the lab out of service for a while (`temporary.stopped`): runs after the others,
+            beside those that stop another key, and looks at nothing that needs a key but its own.
         changes_keys: makes a key or changes one's state, material or rotation.
         function: what looks.
     """

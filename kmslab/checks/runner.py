@@ -1,9 +1,10 @@
-"""Running checks: side by side where they can be, alone where they must be, and nothing left after."""
+"""Running checks: side by side, those that stop a key of the lab after the others, and nothing left at the end."""
 
 from __future__ import annotations
 
 import gc
 import secrets
+import threading
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ from kmslab.checks.catalogue import catalogue
 from kmslab.checks.registry import run
 from kmslab.checks.sweep import retire, sweep
 from kmslab.lab import Lab
+from kmslab.model.verdict import Outcome, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -22,13 +24,17 @@ if TYPE_CHECKING:
     from kmslab.lab import Access
     from kmslab.model.capability import Capability
     from kmslab.model.outputs import LabOutputs
-    from kmslab.model.verdict import Verdict
 
 __all__ = ["WORKERS", "catalogue", "new_run_id", "run_all"]
 
-WORKERS = 8
-"""Checks that run at a time: they mostly wait for answers; KMS's request quotas are far away."""
+WORKERS = 32
+"""Checks that run at a time: they mostly wait, for answers and, on a bad day, for their turn to ask again.
+KMS's request quotas are far away."""
 
+DEADLINE_SECONDS = 1800.0
+"""How long a run may take unless told otherwise: twice what the slowest lookup on AWS needs (event history)."""
+GRACE_SECONDS = 15.0
+"""What running checks have, after the deadline, to remove what they made."""
 
 OBJECTS_BETWEEN_COLLECTIONS = 200_000
 """Python's own is 700 (``gc.set_threshold``)."""
@@ -53,6 +59,25 @@ def _collecting_seldom() -> Iterator[None]:
         gc.set_threshold(*usual)
 
 
+@contextmanager
+def _deadline(access: Access, seconds: float) -> Iterator[None]:
+    """After so many seconds the checks stop looking and clean up; a little later no request is sent at all."""
+    access.stopping.clear()
+    access.closed.clear()
+    timers = [
+        threading.Timer(seconds, access.stopping.set),
+        threading.Timer(seconds + GRACE_SECONDS, access.closed.set),
+    ]
+    for timer in timers:
+        timer.daemon = True
+        timer.start()
+    try:
+        yield
+    finally:
+        for timer in timers:
+            timer.cancel()
+
+
 def run_all(
     access: Access,
     outputs: LabOutputs,
@@ -61,6 +86,7 @@ def run_all(
     on_verdict: Callable[[Check, Verdict], None] | None = None,
     *,
     on_sweep: Callable[[Swept], None] | None = None,
+    deadline_seconds: float = DEADLINE_SECONDS,
 ) -> list[tuple[Check, Verdict]]:
     """Run checks to their verdicts.
 
@@ -74,6 +100,8 @@ def run_all(
         only: words as `catalogue` takes them; empty: every check.
         on_verdict: told each verdict as it comes, one at a time, in any order.
         on_sweep: told what was removed before and after the checks, and what could not be.
+        deadline_seconds: after this the checks that have not begun are ERROR, the running ones stop looking
+            and clean up, and `GRACE_SECONDS` later nothing is sent any more.
 
     Returns: every check with its verdict, in the order of the catalogue.
 
@@ -83,14 +111,15 @@ def run_all(
     """
     checks = catalogue(only)
     run_id = new_run_id()
-    access.stopping.clear()
     verdicts: dict[str, Verdict] = {}
 
     def judge(check: Check) -> Verdict:
+        if access.stopping.is_set():
+            return Verdict(Outcome.ERROR, f"the deadline of {deadline_seconds:.0f} s passed before it began")
         return run(check, Lab(access, outputs, capabilities, run_id))
 
-    def go(some: Iterable[Check], workers: int) -> None:
-        with ThreadPoolExecutor(workers, thread_name_prefix="check") as pool:
+    def go(some: Iterable[Check]) -> None:
+        with ThreadPoolExecutor(WORKERS, thread_name_prefix="check") as pool:
             futures = {pool.submit(judge, check): check for check in some}
             try:
                 for future in as_completed(futures):
@@ -109,11 +138,11 @@ def run_all(
         if on_sweep:
             on_sweep(swept)
 
-    with _collecting_seldom():
+    with _collecting_seldom(), _deadline(access, deadline_seconds):
         told(sweep(access, outputs))
         try:
-            go((check for check in checks if not check.serial), WORKERS)
-            go((check for check in checks if check.serial), 1)
+            go(check for check in checks if not check.serial)
+            go(check for check in checks if check.serial)
         finally:
             told(retire(access, run_id))
     return [(check, verdicts[check.id]) for check in checks]

@@ -12,12 +12,14 @@ from kmslab.checks.expectations import deployed_keys
 from kmslab.checks.samples import OBJECT_PREFIX
 from kmslab.checks.temporary import (
     GRANT_NAME,
+    LEAVING,
     SHORTEST_WINDOW_DAYS,
     STOPPED_TAG,
     discard,
     restart,
     scratch_keys,
 )
+from kmslab.lab import Inconclusive
 from kmslab.model.naming import PREFIX_TAG, TEMPORARY_TAG
 from kmslab.model.persona import Persona
 
@@ -97,7 +99,7 @@ def _part(
     try:
         for name, remove in part(access, outputs):
             _remove(name, remove, swept)
-    except (BotoCoreError, ClientError) as error:
+    except (BotoCoreError, ClientError, Inconclusive) as error:
         swept.problems.append(f"could not look for leftover {what}: {error}")
 
 
@@ -106,7 +108,7 @@ def _remove(name: str, remove: Callable[[], object], swept: Swept) -> None:
 
     try:
         remove()
-    except (BotoCoreError, ClientError) as error:
+    except (BotoCoreError, ClientError, Inconclusive) as error:
         code = error.response["Error"].get("Code") if isinstance(error, ClientError) else ""
         if code not in GONE:
             swept.problems.append(f"{name} could not be removed: {error}")
@@ -123,7 +125,7 @@ def _each(thing: str, found: Iterator[Removal]) -> Iterator[Removal]:
 
     try:
         yield from found
-    except (BotoCoreError, ClientError) as error:
+    except (BotoCoreError, ClientError, Inconclusive) as error:
         yield thing, partial(_raise, error)
 
 
@@ -150,9 +152,17 @@ def _tagged(access: Access, _: LabOutputs) -> Iterator[Removal]:
 
 
 def _key(access: Access, arn: str) -> Iterator[Removal]:
-    """A temporary key that is not yet scheduled for deletion, with its aliases."""
-    kms = access.client(Persona.OPERATOR, "kms")
-    if kms.describe_key(KeyId=arn)["KeyMetadata"]["KeyState"] == "PendingDeletion":
+    """A temporary key that is not yet scheduled for deletion, with its aliases and its replicas.
+
+    The tags of a replica are its own, and found in its Region only; its primary names it.
+    """
+    kms = access.client(Persona.OPERATOR, "kms", region=arn.split(":")[3])
+    about = kms.describe_key(KeyId=arn)["KeyMetadata"]
+    family = about.get("MultiRegionConfiguration", {})
+    if family.get("MultiRegionKeyType") == "PRIMARY":
+        for replica in family["ReplicaKeys"]:
+            yield from _each(f"key {replica['Arn']}", _key(access, replica["Arn"]))
+    if about["KeyState"] in LEAVING:
         return
     for alias in kms.list_aliases(KeyId=arn)["Aliases"]:
         yield f"alias {alias['AliasName']}", partial(kms.delete_alias, AliasName=alias["AliasName"])

@@ -7,12 +7,12 @@ at once; what is left is a key pending deletion, which costs nothing and cannot 
 
 from __future__ import annotations
 
+import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from kmslab.checks.samples import settle_seconds, soon
+from kmslab.checks.samples import settle_seconds, soon, temporary_tags
 from kmslab.lab import Inconclusive
-from kmslab.model.naming import PREFIX_TAG, TEMPORARY_TAG
 from kmslab.model.persona import Persona
 
 if TYPE_CHECKING:
@@ -24,6 +24,14 @@ SHORTEST_WINDOW_DAYS = 7
 """The shortest deletion window that KMS accepts (KMS Developer Guide, "Deleting AWS KMS keys")."""
 GRANT_NAME = "kmslab-temporary"
 """How checks name the grants that they create: a grant cannot be tagged."""
+LEAVING = frozenset({"PendingDeletion", "PendingReplicaDeletion"})
+"""States of a key whose deletion is scheduled; the second is that of a primary whose replicas go first."""
+REPLICA_REGIONS = {
+    "aws": ("us-west-2", "us-east-1"),
+    "aws-cn": ("cn-north-1", "cn-northwest-1"),
+    "aws-us-gov": ("us-gov-west-1", "us-gov-east-1"),
+}
+"""Where checks put replicas, by partition: keys are replicated within one (KMS Developer Guide)."""
 STOPPED_TAG = "kmslab:stopped"
 """Tag on a key of the lab while a check has it disabled; the value is the run's id."""
 
@@ -39,20 +47,30 @@ def temporary_key(lab: Lab, description: str, **parameters: Any) -> str:
     return arn
 
 
-def scratch_key(lab: Lab, which: str = "first") -> str:
-    """Return a symmetric key that the checks of one run share and whose state none of them changes.
+def scratch_key(lab: Lab, which: str = "first", **parameters: Any) -> str:
+    """Return a key that the checks of one run share and whose state none of them changes.
 
     Made at the first call, scheduled for deletion at the end of the run (`kmslab.checks.sweep.retire`):
-    a run leaves two keys pending deletion for all these checks together.
+    a run leaves one key of each kind pending deletion for all these checks together.
+
+    Args:
+        lab: the check's lab.
+        which: name of the key within the run; the same name is the same key.
+        parameters: of CreateKey; a symmetric encryption key without any.
     """
 
     def make() -> str:
-        arn = _create(lab, f"the checks of one run share it ({which})", {})
+        arn = _create(lab, f"the checks of one run share it ({which})", parameters)
         scratch_keys(lab.access, lab.run_id).append(arn)
         _wait_until_known(lab, arn)
         return arn
 
     return lab.access.once(("scratch key", lab.run_id, which), make)
+
+
+def scratch_key_of_kind(lab: Lab, spec: str, usage: str) -> str:
+    """Return the run's shared key of a key spec and usage: an RSA key takes a while to make."""
+    return scratch_key(lab, f"{spec} for {usage}", KeySpec=spec, KeyUsage=usage)
 
 
 def scratch_keys(access: Access, run_id: str) -> list[str]:
@@ -83,6 +101,9 @@ def stopped(lab: Lab, key: str) -> Iterator[None]:
         Inconclusive: the key was not enabled in the first place.
     """
     administrator = Persona.KEY_ADMINISTRATOR
+    turn = lab.access.once(("stopping", key), threading.RLock)
+    turn.acquire()
+    lab.undo(turn.release)  # after the key's return, which is undone first
     state = lab.read("kms:DescribeKey", KeyId=key)["KeyMetadata"]["KeyState"]
     if state != "Enabled":
         raise Inconclusive(f"the key is {state} already: enable it first")
@@ -107,25 +128,30 @@ def restart(access: Access, key: str) -> None:
 
 
 def discard(access: Access, arn: str) -> None:
-    """Schedule the deletion of a key unless that has been done."""
-    kms = access.client(Persona.OPERATOR, "kms")
-    if kms.describe_key(KeyId=arn)["KeyMetadata"]["KeyState"] != "PendingDeletion":
+    """Schedule the deletion of a key, in whichever Region, unless that has been done."""
+    kms = access.client(Persona.OPERATOR, "kms", region=arn.split(":")[3])
+    if kms.describe_key(KeyId=arn)["KeyMetadata"]["KeyState"] not in LEAVING:
         kms.schedule_key_deletion(KeyId=arn, PendingWindowInDays=SHORTEST_WINDOW_DAYS)
 
 
-def _create(lab: Lab, description: str, parameters: dict[str, Any]) -> str:
-    from botocore.exceptions import BotoCoreError, ClientError
+def other_region(lab: Lab) -> str:
+    """The Region for replicas: another of the target's partition that needs no opting in."""
+    return next(name for name in REPLICA_REGIONS[lab.access.partition] if name != lab.access.target.region)
 
-    tags = [
-        {"TagKey": TEMPORARY_TAG, "TagValue": lab.run_id},
-        {"TagKey": PREFIX_TAG, "TagValue": lab.prefix},
-    ]
-    try:
-        answer = lab.client(Persona.OPERATOR, "kms").create_key(
-            Description=f"kmslab check: {description}", Tags=tags, **parameters
-        )
-    except (ClientError, BotoCoreError) as error:
-        raise Inconclusive(f"the operator could not make a temporary key: {error}") from error
+
+def key_tags(lab: Lab) -> list[dict[str, str]]:
+    """The tags of a temporary key, in KMS's spelling."""
+    return [{"TagKey": tag["Key"], "TagValue": tag["Value"]} for tag in temporary_tags(lab)]
+
+
+def _create(lab: Lab, description: str, parameters: dict[str, Any]) -> str:
+    answer = lab.read(
+        "kms:CreateKey",
+        persona=Persona.OPERATOR,
+        Description=f"kmslab check: {description}",
+        Tags=key_tags(lab),
+        **parameters,
+    )
     return str(answer["KeyMetadata"]["Arn"])
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from kmslab.checks import runner
 from kmslab.checks.registry import Check
-from kmslab.checks.temporary import scratch_key
+from kmslab.checks.temporary import scratch_key, stopped
 from kmslab.lab import Failed
 from kmslab.model.capability import ALL
 from kmslab.model.verdict import Outcome
@@ -73,27 +73,66 @@ def test_only_what_was_asked_for_runs(monkeypatch: pytest.MonkeyPatch, world: La
     assert [check.id for check, _ in verdicts] == ["b"]
 
 
-def test_serial_checks_run_alone_and_last(monkeypatch: pytest.MonkeyPatch, world: LabWorld) -> None:
-    running: set[str] = set()
-    beside: dict[str, set[str]] = {}
+def test_serial_checks_run_after_the_others(monkeypatch: pytest.MonkeyPatch, world: LabWorld) -> None:
     done: list[str] = []
+    before: dict[str, list[str]] = {}
 
     def look(name: str) -> Look:
         def looked(lab: Lab) -> str:
-            running.add(name)
-            beside[name] = set(running)
-            lab.access.stopping.wait(0.02)  # long enough for others to be seen beside it
-            running.discard(name)
+            before[name] = list(done)
             done.append(name)
             return "seen"
 
         return looked
 
-    names = ["s1", "a", "s2", "b", "c"]
-    run(monkeypatch, world, {name: look(name) for name in names}, "s1", "s2")
-    assert beside["s1"] == {"s1"}
-    assert beside["s2"] == {"s2"}
-    assert done[-2:] == ["s1", "s2"]
+    run(monkeypatch, world, {name: look(name) for name in ["s1", "a", "s2", "b", "c"]}, "s1", "s2")
+    for name in ("s1", "s2"):
+        assert {"a", "b", "c"} <= set(before[name])
+
+
+def test_a_key_is_stopped_by_one_check_at_a_time(monkeypatch: pytest.MonkeyPatch, world: LabWorld) -> None:
+    states: list[str] = []
+    both = threading.Barrier(2, timeout=10)
+
+    def look(lab: Lab) -> str:
+        both.wait()
+        with stopped(lab, OUTPUTS.key_app):
+            states.append(world.kms.keys[OUTPUTS.key_app].state)
+        return "seen"
+
+    verdicts = run(monkeypatch, world, {"a": look, "b": look}, "a", "b")
+    assert [verdict.outcome for _, verdict in verdicts] == [Outcome.PASS, Outcome.PASS]
+    assert states == ["Disabled", "Disabled"]
+    assert world.kms.keys[OUTPUTS.key_app].state == "Enabled"
+
+
+def test_after_the_deadline_nothing_begins_and_waits_end(
+    monkeypatch: pytest.MonkeyPatch, world: LabWorld
+) -> None:
+    cleaned: list[str] = []
+
+    def waits(lab: Lab) -> str:
+        lab.undo(lambda: cleaned.append("cleaned"))
+        lab.wait_until(lambda: False, "what never happens", seconds=600)
+        return "seen"
+
+    verdicts = dict(run(monkeypatch, world, {"a": waits, "s": seen}, "s", deadline_seconds=0.2))
+    found = {check.id: verdict for check, verdict in verdicts.items()}
+    assert (found["a"].outcome, found["a"].summary) == (Outcome.ERROR, "stopped before it could be observed")
+    assert found["s"].outcome is Outcome.ERROR
+    assert "deadline of 0 s passed" in found["s"].summary
+    assert cleaned == ["cleaned"]
+
+
+def test_a_run_after_one_that_was_stopped_looks_again(
+    monkeypatch: pytest.MonkeyPatch, world: LabWorld
+) -> None:
+    access = FakeAccess(world)
+    access.stopping.set()
+    access.closed.set()
+    monkeypatch.setattr(runner, "catalogue", lambda only: [Check("a", "a", "", "", seen)])
+    ((_, verdict),) = runner.run_all(access, OUTPUTS, ALL)
+    assert verdict.outcome is Outcome.PASS
 
 
 def test_checks_run_side_by_side(monkeypatch: pytest.MonkeyPatch, world: LabWorld) -> None:
