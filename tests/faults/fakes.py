@@ -11,7 +11,7 @@ from tests.checks.fakes import OUTPUTS, Refusal
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from kmslab.faults.change import Json
+    from kmslab.faults.change import Change, Json
     from kmslab.faults.templates import Templates
     from kmslab.faults.workshop import Workshop
     from tests.checks.fakes import Request, World
@@ -89,7 +89,7 @@ class Setting:
         return False
 
 
-def a_fault(name: str, change: Setting, **other: Any) -> Fault:
+def a_fault(name: str, change: Change, **other: Any) -> Fault:
     """A fault that is in no register."""
     given: dict[str, Any] = {
         "title": f"The {name} is wrong.",
