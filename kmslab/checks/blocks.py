@@ -76,13 +76,14 @@ class SampleBlocks:
     def volume_from(self, snapshot: Any, mark: str = "") -> dict[str, Any]:
         """The request that makes a volume of a snapshot, in the zone of the lab's volume."""
         return {
-            "AvailabilityZone": self._zone(),
+            "AvailabilityZone": self.zone(),
             "SnapshotId": snapshot["SnapshotId"],
             "VolumeType": "gp3",
             "TagSpecifications": self.tagged("volume", mark),
         }
 
-    def _zone(self) -> str:
+    def zone(self) -> str:
+        """The zone of the lab's volume, where new ones are made."""
         found = self.lab.read("ec2:DescribeVolumes", VolumeIds=[self.lab.outputs.data_volume])
         return str(found["Volumes"][0]["AvailabilityZone"])
 
@@ -90,20 +91,21 @@ class SampleBlocks:
         """Wait until the snapshot is complete and return its description."""
         return _ready(self.lab, "snapshot", "completed", snapshot)
 
-    def new_volume(self) -> Any:
-        """Make an empty volume under the lab's key as the data owner; returns its description once available."""
-        made = self.lab.allowed(
-            Persona.DATA_OWNER,
-            "ec2:CreateVolume",
-            AvailabilityZone=self._zone(),
-            Size=GIBIBYTE,
-            VolumeType="gp3",
-            Encrypted=True,
-            KmsKeyId=self.lab.outputs.key_ebs,
-            TagSpecifications=self.tagged("volume"),
-        )
+    def new_volume(self, persona: Persona = Persona.DATA_OWNER, key: str = "") -> Any:
+        """Make an empty volume, under the lab's key unless told otherwise; returns it once available."""
+        made = self.lab.allowed(persona, "ec2:CreateVolume", **self._empty_volume(key))
         self.made.append(("volume", made["VolumeId"]))
         return _ready(self.lab, "volume", "available", made["VolumeId"])
+
+    def _empty_volume(self, key: str = "", mark: str = "") -> dict[str, Any]:
+        return {
+            "AvailabilityZone": self.zone(),
+            "Size": GIBIBYTE,
+            "VolumeType": "gp3",
+            "Encrypted": True,
+            "KmsKeyId": key or self.lab.outputs.key_ebs,
+            "TagSpecifications": self.tagged("volume", mark),
+        }
 
     def volume_of(self, snapshot: Any) -> Any:
         """Make a volume of a snapshot as the data owner; returns its description once available."""
@@ -122,6 +124,11 @@ class SampleBlocks:
         """FAIL if the persona gets a volume of the snapshot."""
         attempt = uuid4().hex
         self._gets_none(persona, "volume", "ec2:CreateVolume", attempt, self.volume_from(snapshot, attempt))
+
+    def gets_no_new_volume(self, persona: Persona, key: str) -> None:
+        """FAIL if the persona gets an empty volume under the key."""
+        attempt = uuid4().hex
+        self._gets_none(persona, "volume", "ec2:CreateVolume", attempt, self._empty_volume(key, attempt))
 
     def gets_no_copy(self, persona: Persona, snapshot: Any) -> None:
         """FAIL if the persona gets a copy of the snapshot, under a second key."""

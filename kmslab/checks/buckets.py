@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from kmslab.checks.policy import DENY, is_everyone
-from kmslab.checks.samples import sample_object
+from kmslab.checks.samples import OBJECT_PREFIX, sample_object
+from kmslab.lab import Inconclusive
 from kmslab.model.persona import Persona
 
 if TYPE_CHECKING:
     from kmslab.checks.policy import Statement
     from kmslab.lab import Lab
+
+MOST_VERSIONS = 1000
+"""One page of ListObjectVersions; far more than a class puts into its bucket."""
 
 
 def expect_policy_refuses(lab: Lab, **headers: str) -> None:
@@ -61,3 +66,66 @@ def denies_plain_http(statement: Statement, bucket: str) -> bool:
         and named >= {bucket, f"{bucket}/*"}
         and dict(statement.conditions) == {("bool", "aws:securetransport"): ("false",)}
     )
+
+
+@dataclass(frozen=True, slots=True)
+class StoredVersion:
+    """One version of an object, as S3 describes it.
+
+    Attributes:
+        key: the object's key.
+        version_id: the version's id.
+        latest: whether it is what a read without a version id gets.
+        head: HeadObject's answer.
+    """
+
+    key: str
+    version_id: str
+    latest: bool
+    head: Any
+
+    @property
+    def encryption(self) -> str:
+        """Kind and key in a word: ``AES256``, ``aws:kms arn:...``."""
+        kind = self.head.get("ServerSideEncryption", "no encryption")
+        return " ".join(filter(None, (kind, self.head.get("SSEKMSKeyId"))))
+
+    def is_under(self, key: str) -> bool:
+        """Whether it is under SSE-KMS and this key."""
+        return self.encryption == f"aws:kms {key}"
+
+
+def stored_versions(lab: Lab, bucket: str, own: str) -> list[StoredVersion]:
+    """Every version of every object in a bucket, newest first for each, as the data owner sees them.
+
+    What other checks put there for a moment is left out.
+
+    Args:
+        lab: the check's lab.
+        bucket: its name.
+        own: key of the check's own object.
+
+    Raises:
+        Inconclusive: there are too many to ask for each.
+    """
+    page = lab.allowed(Persona.DATA_OWNER, "s3:ListObjectVersions", Bucket=bucket, MaxKeys=MOST_VERSIONS)
+    if page.get("IsTruncated"):
+        raise Inconclusive(
+            f"{bucket} holds more than {MOST_VERSIONS} versions: ask S3 Inventory for their encryption"
+        )
+    return [
+        StoredVersion(
+            one["Key"],
+            one["VersionId"],
+            bool(one.get("IsLatest")),
+            lab.allowed(
+                Persona.DATA_OWNER,
+                "s3:HeadObject",
+                Bucket=bucket,
+                Key=one["Key"],
+                VersionId=one["VersionId"],
+            ),
+        )
+        for one in page.get("Versions", [])
+        if one["Key"] == own or not one["Key"].startswith(OBJECT_PREFIX)
+    ]

@@ -77,7 +77,11 @@ def _delete_snapshot(stock: Stock, p: Request) -> Response:
 
 
 def _modify_snapshot_attribute(stock: Stock, p: Request) -> Response:
-    """A snapshot under the AWS managed key cannot be shared; block public access refuses everybody."""
+    """A snapshot under the AWS managed key cannot be shared, an encrypted one not be made public.
+
+    EC2 API Reference, "ModifySnapshotAttribute"; the answers as users report them. Block public access
+    refuses everybody what is left.
+    """
     snapshot = ec2._snapshots.get(ec2._p(p, "SnapshotId"))
     sharing = {name for name in p if name.startswith(("CreateVolumePermission.Add", "UserId", "UserGroup"))}
     if snapshot and sharing and ec2._p(p, "OperationType", "add") == "add":
@@ -86,6 +90,9 @@ def _modify_snapshot_attribute(stock: Stock, p: Request) -> Response:
                 "InvalidParameter", "Snapshots encrypted with the AWS Managed CMK can't be shared."
             )
         everybody = any("all" in str(value) for name, value in p.items() if "Group" in name)
+        if everybody and snapshot.get("Encrypted"):
+            message = "Encrypted snapshots can't be shared publicly. Specify another snapshot."
+            return _refused("UnsupportedOperation", message)
         if everybody and SETTINGS.get("block_public_access", "unblocked") != "unblocked":
             return _refused(
                 "OperationNotPermitted", "Public sharing is blocked for snapshots in this account.", 403
