@@ -288,7 +288,7 @@ def of_parameters(operation: str, parameters: Mapping[str, Any]) -> dict[str, An
         keys.update({f"aws:RequestTag/{tag['TagKey']}": tag["TagValue"] for tag in tags})
         if tags:
             keys["aws:TagKeys"] = tuple(tag["TagKey"] for tag in tags)
-    if operation == "UntagResource":
+    if operation == "UntagResource" and parameters.get("TagKeys"):
         keys["aws:TagKeys"] = tuple(parameters["TagKeys"])
     if alias := _alias_of(str(parameters.get("KeyId", ""))):
         keys["kms:RequestAlias"] = alias

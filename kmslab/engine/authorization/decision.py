@@ -10,45 +10,21 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from kmslab.authorization.case import Case
+from kmslab.authorization.context import Context
+from kmslab.authorization.keys import Grant, kms_request
+from kmslab.authorization.model import Principal, PrincipalKind, Side
+from kmslab.authorization.statements import Named
 from kmslab.engine.authorization import caller as callers
-from kmslab.engine.authorization import conditions
-from kmslab.engine.authorization.grants import grant_allows
+from kmslab.engine.authorization import evaluation
+from kmslab.engine.authorization.grants import grants_of
 from kmslab.engine.events import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from kmslab.authorization.model import Request as Asked
     from kmslab.engine.kms.records import KeyRecord
-
-CROSS_ACCOUNT = frozenset(
-    {
-        "CreateGrant",
-        "Decrypt",
-        "DeriveSharedSecret",
-        "DescribeKey",
-        "Encrypt",
-        "GenerateDataKey",
-        "GenerateDataKeyPair",
-        "GenerateDataKeyPairWithoutPlaintext",
-        "GenerateDataKeyWithoutPlaintext",
-        "GenerateMac",
-        "GetKeyLastUsage",
-        "GetKeyRotationStatus",
-        "GetPublicKey",
-        "ListGrants",
-        "ReEncryptFrom",
-        "ReEncryptTo",
-        "RetireGrant",
-        "RevokeGrant",
-        "Sign",
-        "Verify",
-        "VerifyMac",
-    }
-)
-"""Permissions that reach another account's key (KMS Developer Guide, "Permissions reference")."""
-
-_NO_VIA_SERVICE = frozenset({"cloudformation"})
-"""Services that call for their caller but are no value of ``kms:ViaService``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,28 +65,20 @@ class Request:
 def authorize(request: Request) -> Refusal | None:
     """Return why the request is refused, or None when it is allowed."""
     from ministack.core import iam_evaluator
+    from ministack.core.responses import get_account_id
 
     if request.service_principal:
-        return _authorize_service(request)
-    principal = callers.principal_of(request.access_key)
-    if isinstance(principal, iam_evaluator.AuthError):
-        return Refusal(principal.code, principal.message)
-    context = _context(request, principal.arn, principal.type, principal.account, principal.keys)
-    if principal.policies is None:
-        identity = iam_evaluator.EvalResult("Allow", principal.arn)
-    else:
-        identity = iam_evaluator.evaluate(context, principal.policies, *principal.limits)
-    if request.key is None or (request.resource_arn and request.resource_arn != request.key["Arn"]):
-        return None if identity.decision == "Allow" else _refusal(request, principal, context, identity)
-    owner = request.key["Arn"].split(":")[4]
-    result = iam_evaluator.combine_resource_policy(
-        identity, context, request.key["Policy"], owner, required=True, limits=principal.limits
+        if request.key is None:
+            return Refusal("NotFoundException", f"{request.resource} does not exist")
+        principal = Principal(request.service_principal, "", PrincipalKind.SERVICE)
+        return _refusal(request, _case(request, principal), get_account_id())
+    found = callers.principal_of(request.access_key)
+    if isinstance(found, iam_evaluator.AuthError):
+        return Refusal(found.code, found.message)
+    principal = evaluation.principal(
+        found.arn, found.type, found.account, found.policies, found.limits, found.keys
     )
-    if owner != principal.account and request.operation not in CROSS_ACCOUNT:
-        return _refusal(request, principal, context, identity)
-    if result.decision == "Allow" or (result.decision == "ImplicitDeny" and _granted(request, principal)):
-        return None
-    return _refusal(request, principal, context, result)
+    return _refusal(request, _case(request, principal), found.account)
 
 
 def policy_lets_caller_update(policy: str, key_arn: str, access_key: str) -> bool:
@@ -120,69 +88,60 @@ def policy_lets_caller_update(policy: str, key_arn: str, access_key: str) -> boo
     """
     from ministack.core import iam_evaluator
 
-    principal = callers.principal_of(access_key)
-    if isinstance(principal, iam_evaluator.AuthError):
+    found = callers.principal_of(access_key)
+    if isinstance(found, iam_evaluator.AuthError):
         return False
-    request = Request("PutKeyPolicy", None, resource_arn=key_arn)
-    context = _context(request, principal.arn, principal.type, principal.account, principal.keys)
-    allowed: bool = iam_evaluator.evaluate_resource_policy(policy, context).decision == "Allow"
-    return allowed
+    principal = evaluation.principal(found.arn, found.type, found.account, keys=found.keys)
+    asked = _asked(Request("PutKeyPolicy", None, resource_arn=key_arn), principal)
+    case = Case(Context(principal, asked), evaluation.policy_of(policy), (), required=True)
+    return not case.denials and case.resource is not None
 
 
-def _context(request: Request, arn: str, kind: str, account: str, principal_keys: Mapping[str, Any]) -> Any:
-    from ministack.core import iam_evaluator
+def _case(request: Request, principal: Principal) -> Case:
+    asked = _asked(request, principal)
+    key = request.key
+    if key is None or request.resource != key["Arn"]:
+        # Aliases, and permissions on no key: only the caller's own policies speak about them.
+        return Case(Context(principal, asked, principal.account), None, (), required=False)
+    context, policy = Context(principal, asked), evaluation.policy_of(key["Policy"])
+    case = Case(context, policy, (), required=True)
+    if case.allowed or case.denials:
+        return case
+    return Case(context, policy, [Grant.from_entry(grant) for grant in grants_of(key)], required=True)
+
+
+def _asked(request: Request, principal: Principal) -> Asked:
     from ministack.core.responses import get_region
 
-    keys: dict[str, Any] = {"aws:tagkeys": None, "kms:CallerAccount": account}
-    if request.key:
-        keys.update(conditions.of_key(request.key))
-    keys.update(conditions.of_encryption_context(request.encryption_context))
-    if request.via_service and request.via_service not in _NO_VIA_SERVICE:
-        keys["kms:ViaService"] = f"{request.via_service}.{get_region()}.amazonaws.com"
-    if request.via_service:
-        keys["aws:ViaAWSService"] = "true"
-        keys["aws:CalledViaFirst"] = keys["aws:CalledViaLast"] = f"{request.via_service}.amazonaws.com"
-    keys.setdefault("aws:ViaAWSService", "false")
-    keys["aws:PrincipalIsAWSService"] = "true" if request.service_principal else "false"
-    keys.update({name: conditions.text(value) for name, value in request.condition_keys.items()})
-    return iam_evaluator.EvalContext(
-        principal_arn=arn,
-        principal_type=kind,
-        principal_account=account,
-        action=request.action,
-        resource_arn=request.resource,
-        region=get_region(),
-        service_context={name.lower(): value for name, value in keys.items()},
-        principal_keys=dict(principal_keys),
-    )
-
-
-def _authorize_service(request: Request) -> Refusal | None:
-    from ministack.core import iam_evaluator
-    from ministack.core.responses import get_account_id
+    from kmslab.engine.kms.records import alias_names
 
     key = request.key
-    if key is None:
-        return Refusal("NotFoundException", f"{request.resource} does not exist")
-    context = _context(request, request.service_principal, "Service", get_account_id(), {})
-    context.service_context.pop("kms:calleraccount", None)
-    context.service_context["aws:principalservicename"] = request.service_principal
-    result = iam_evaluator.evaluate_resource_policy(key["Policy"], context, service=request.service_principal)
-    if result.decision == "Allow":
-        return None
-    why = _EXPLICIT["resource"] if result.decision == "Deny" else _IMPLICIT["resource"]
-    return Refusal("AccessDeniedException", _message(request, request.service_principal, why))
-
-
-def _granted(request: Request, principal: Any) -> bool:
-    """A grant allows in place of the key policy; boundary and session policies have said no deny."""
-    return request.key is not None and grant_allows(
-        request.key,
-        principal.arn,
+    return kms_request(
         request.operation,
-        request.encryption_context,
-        str(request.condition_keys.get("aws:SourceArn", "")),
+        request.resource,
+        account=principal.account,
+        metadata=key and _metadata(key),
+        aliases=alias_names(key) if key else (),
+        tags={tag["TagKey"]: tag["TagValue"] for tag in key["Tags"]} if key else {},
+        context=request.encryption_context,
+        via_service=request.via_service,
+        region=get_region(),
+        condition_keys={**evaluation.of_connection(get_region()), **request.condition_keys},
     )
+
+
+def _metadata(key: KeyRecord) -> dict[str, Any]:
+    """What condition keys tell of a key, as DescribeKey shows it."""
+    shown: dict[str, Any] = {
+        "Origin": key["Origin"],
+        "KeySpec": key["KeySpec"],
+        "KeyUsage": key["KeyUsage"],
+    }
+    if key.get("MultiRegion"):
+        primary = key["Arn"].split(":")[3] == key["primary_region"]
+        member = "PRIMARY" if primary else "REPLICA"
+        shown |= {"MultiRegion": True, "MultiRegionConfiguration": {"MultiRegionKeyType": member}}
+    return shown
 
 
 _EXPLICIT = {
@@ -199,32 +158,22 @@ _IMPLICIT = {
 """Wording: IAM User Guide, "Troubleshoot access denied error messages"."""
 
 
-def _refusal(request: Request, principal: Any, context: Any, result: Any) -> Refusal:
-    from ministack.core import iam_evaluator
-
-    if result.decision == "Deny":
-        why = _EXPLICIT["resource" if result.resource_policy_arn else "identity"]
-    elif request.key and request.key["Arn"].split(":")[4] != principal.account:
+def _refusal(request: Request, case: Case, account: str) -> Refusal | None:
+    if case.allowed:
+        return None
+    if case.denials:
+        why = _EXPLICIT["resource" if case.denials[0].side is Side.RESOURCE else "identity"]
+    elif request.key and request.key["Arn"].split(":")[4] != account:
         why = _IMPLICIT["foreign"]
-    elif request.key and not _policy_allows(request, context):
+    elif request.key and case.named is Named.NOT:
         why = _IMPLICIT["resource"]
-    elif principal.policies and iam_evaluator.evaluate(context, principal.policies).decision == "Allow":
+    elif case.identity_allows and case.lacking:
         why = _IMPLICIT["limits"]
     else:
         why = _IMPLICIT["identity"]
-    return Refusal("AccessDeniedException", _message(request, principal.arn, why))
-
-
-def _policy_allows(request: Request, context: Any) -> bool:
-    from ministack.core import iam_evaluator
-
-    policy = request.key["Policy"] if request.key else ""
-    allows: bool = iam_evaluator.evaluate_resource_policy(policy, context).decision == "Allow"
-    return allows
-
-
-def _message(request: Request, principal_arn: str, why: str) -> str:
-    return (
-        f"User: {principal_arn} is not authorized to perform: {request.action} "
+    principal = case.context.principal
+    message = (
+        f"User: {principal.session_arn or principal.arn} is not authorized to perform: {request.action} "
         f"on resource: {request.resource} {why.format(action=request.action)}"
     )
+    return Refusal("AccessDeniedException", message)

@@ -7,7 +7,6 @@ MiniStack asks identity policies always, and lets the root user assume any role.
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from kmslab.engine.authorization.caller import CALLER
@@ -24,7 +23,6 @@ def install() -> None:
     from kmslab.engine.hooks import extend
 
     extend(iam_evaluator, "_resource_policy", "service", "resource_arn")(trust_policy)
-    extend(iam_evaluator, "_principal_matches", "principal", "caller_arn")(no_service_is_root)
     extend(iam_actions, "request_tag_context", "service", "iam_action", "body", "params")(trust_context)
     extend(sts, "_assumed_role_arn", "role_arn", "session_name")(root_assumes_no_role)
 
@@ -39,15 +37,7 @@ def trust_policy(stock: Any, service: str, resource_arn: str) -> Any:
     role = iam._roles.get_scoped(account, None, resource_arn.rsplit("/", 1)[-1])
     if role is None:
         return None
-    document = role.get("AssumeRolePolicyDocument") or "{}"
-    return (json.loads(document) if isinstance(document, str) else document), account
-
-
-def no_service_is_root(stock: Any, principal: Any, caller_arn: str) -> bool:
-    """A statement for an AWS service does not let the root user through."""
-    if isinstance(principal, dict) and caller_arn.endswith(":root"):
-        principal = {kind: names for kind, names in principal.items() if kind != "Service"}
-    return bool(stock(principal, caller_arn))
+    return role.get("AssumeRolePolicyDocument"), account
 
 
 def trust_context(

@@ -8,6 +8,7 @@ import os
 import time
 from typing import TYPE_CHECKING, Any
 
+from kmslab.authorization.keys import SYMMETRIC_OPERATIONS
 from kmslab.engine.authorization.caller import caller_arn
 from kmslab.engine.authorization.grants import grants_of, is_principal
 from kmslab.engine.kms import records, specs
@@ -38,7 +39,7 @@ def _store() -> Any:
 def _possible(key: KeyRecord) -> set[str]:
     """The grant operations that the key supports."""
     if records.is_symmetric(key):
-        return _ANY | specs.SYMMETRIC_OPERATIONS
+        return _ANY | SYMMETRIC_OPERATIONS
     return _ANY | _BY_USAGE.get(key["KeyUsage"], _RSA_ENCRYPTION)
 
 

@@ -12,9 +12,9 @@ import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from kmslab.authorization.keys import of_parameters
 from kmslab.engine import events
 from kmslab.engine.authorization import caller as callers
-from kmslab.engine.authorization import conditions
 from kmslab.engine.authorization.decision import Request, authorize
 from kmslab.engine.events import KeyEvent, Refusal
 from kmslab.engine.kms import records, validation
@@ -162,7 +162,7 @@ class Call:
                 encryption_context=context,
                 access_key=self.access_key,
                 via_service=self.via_service,
-                condition_keys={**conditions.of_request(self.operation, self.parameters), **condition_keys},
+                condition_keys={**of_parameters(self.operation, self.parameters), **condition_keys},
             )
         )
         if refusal:

@@ -88,17 +88,3 @@ ALGORITHM_MEMBER = {
     GENERATE_VERIFY_MAC: "MacAlgorithms",
 }
 """Key usage to the member of KeyMetadata that lists its algorithms."""
-
-SYMMETRIC_OPERATIONS = frozenset(
-    {
-        "Decrypt",
-        "Encrypt",
-        "GenerateDataKey",
-        "GenerateDataKeyPair",
-        "GenerateDataKeyPairWithoutPlaintext",
-        "GenerateDataKeyWithoutPlaintext",
-        "ReEncryptFrom",
-        "ReEncryptTo",
-    }
-)
-"""Grant operations of symmetric encryption keys: those that take an encryption context."""
