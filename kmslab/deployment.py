@@ -125,22 +125,27 @@ class Deployment:
         from botocore.exceptions import BotoCoreError, ClientError
 
         ledger = Ledger(self.access)
-        if not ledger.entries():
-            return
+        what = "the lab"
         try:
-            outputs = read_outputs(self.access)
-        except LabError:
-            return
-        workshop = Workshop(self.access, outputs, owner_access(self.project, self.access))
-        for entry in from_the_newest(in_place(workshop, ledger)):
-            try:
+            if not ledger.entries() or not (outputs := self._outputs()):
+                return
+            workshop = Workshop(self.access, outputs, owner_access(self.project, self.access))
+            for entry in from_the_newest(in_place(workshop, ledger)):
+                what = entry.fault_id
                 repair(workshop, ledger, entry)
-            except (LabError, ClientError, BotoCoreError) as error:
-                if not or_go_on:
-                    raise
-                self.progress.end("left broken", f"{entry.fault_id}: {error}")
-            else:
                 self.progress.end("repaired", f"{entry.fault_id}: {entry.fault.title}")
+        except (LabError, ClientError, BotoCoreError) as error:
+            if not or_go_on:
+                raise
+            # Those that were made before it are left too: they may be of the same thing.
+            self.progress.end("left broken", f"{what}: {error}")
+
+    def _outputs(self) -> LabOutputs | None:
+        """What the stacks export; None while one is missing or half deployed."""
+        try:
+            return read_outputs(self.access)
+        except LabError:
+            return None
 
     def _digest(self) -> str:
         return synthesis.inputs_digest(

@@ -16,12 +16,12 @@ from kmslab.faults import REGISTRY
 from kmslab.faults.ledger import Ledger, break_lab, from_the_newest, in_place, repair, with_hint
 from kmslab.faults.workshop import OwnerNeededError, Workshop
 from kmslab.lab import Access
-from kmslab.model.errors import LabError
+from kmslab.model.errors import ExitCode, LabError
 from kmslab.model.settings import LabSettings
 from kmslab.model.target import TargetKind
 from kmslab.project import find_project
 from kmslab.targets import aws_errors_in_one_line, choose_target, owner_access, require_sandbox
-from kmslab.terminal import err, out
+from kmslab.terminal import out
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -111,12 +111,15 @@ def _could_break(workshop: Workshop, ledger: Ledger, fault: Fault) -> bool:
 
 @contextmanager
 def _on_record(where: Where) -> Iterator[None]:
-    """Say on Ctrl-C how to put right what is broken by then."""
+    """Say on Ctrl-C how to put right what is broken by then; doing the same again would not go on from there."""
     try:
         yield
-    except KeyboardInterrupt:
-        _warn(f"Interrupted. What is broken by now is on record: `{where.typed('repair', '--all')}`.")
-        raise
+    except KeyboardInterrupt as interrupt:
+        raise LabError(
+            "Interrupted. What is broken by now is on record.",
+            hint=f"Put it right: `{where.typed('repair', '--all')}`.",
+            exit_code=ExitCode.INTERRUPTED,
+        ) from interrupt
 
 
 def repair_some(where: Where, fault_id: str, *, everything: bool) -> None:
@@ -257,7 +260,3 @@ def _print_json(what: object) -> None:
 
 def _tell(line: str) -> None:
     out.print(line, markup=False, highlight=False, soft_wrap=True)
-
-
-def _warn(line: str) -> None:
-    err.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)

@@ -16,11 +16,13 @@ from kmslab.commands import lab as command
 from kmslab.deployed import Stack
 from kmslab.engine import control
 from kmslab.engine.control import EngineInfo
+from kmslab.faults.ledger import Ledger
 from kmslab.model.errors import ExitCode
 from kmslab.model.naming import PREFIX_TAG
 from kmslab.model.target import Target
 from kmslab.toolchain import Node
 from tests.checks.fakes import ACCOUNT, OUTPUTS, REGION, FakeAccess, World
+from tests.faults.fakes import an_entry, parameter_store
 
 if TYPE_CHECKING:
     from kmslab.project import Project
@@ -243,3 +245,21 @@ def test_the_engine_by_itself(lab: Lab) -> None:
     assert run("engine", "status").stdout == line
     assert run("engine", "stop").stdout == "The engine is stopped; its state is kept.\n"
     assert run("engine", "status").exit_code == ExitCode.ENGINE
+
+
+@pytest.mark.parametrize(
+    ("mystery", "said"),
+    [
+        (False, "tags.a-key-has-lost-its-tag: The RSA key has lost the tag that says whose it is."),
+        (True, "a mystery: `kmslab faults --hint` helps to find it"),
+    ],
+)
+@pytest.mark.usefixtures("lab")
+def test_status_names_the_faults_in_place_but_no_mystery(
+    monkeypatch: pytest.MonkeyPatch, mystery: bool, said: str
+) -> None:
+    access = FakeAccess(parameter_store(World()))
+    Ledger(access).write(an_entry(mystery=mystery))
+    monkeypatch.setattr(command, "Access", lambda *_: access)
+    monkeypatch.setattr(command, "read_stacks", lambda _: {})
+    assert run("status").stdout.splitlines()[-1] == f"Broken since 2026-11-22T01:00:00Z: {said}"
