@@ -55,6 +55,7 @@ class Format(StrEnum):
     JSON = "json"
     HTML = "html"
     JUNIT = "junit"
+    OCSF = "ocsf"
 
 
 def _version(wanted: bool) -> None:
@@ -147,9 +148,16 @@ def verify(
     ] = "table",
     folder: Annotated[
         Path,
-        typer.Option("--output", metavar="FOLDER", help="Where report.html, report.json, report.xml go."),
+        typer.Option(
+            "--output",
+            metavar="FOLDER",
+            help="Where report.html, report.json, report.xml, report.ocsf.json go.",
+        ),
     ] = Path(),
-    list_checks: Annotated[bool, typer.Option("--list", help="List the checks and run none.")] = False,
+    list_checks: Annotated[
+        bool,
+        typer.Option("--list", help="List the checks with their controls and run none; also --format json."),
+    ] = False,
 ) -> None:
     """Prove the lab's claims: every check acts as the lab's personas and shows its evidence.
 
@@ -162,11 +170,22 @@ def verify(
     from kmslab.commands import verify as command
 
     if list_checks:
-        command.list_checks(only or [])
+        _list(only or [], _formats(formats))
         return
     raise typer.Exit(
         command.run(TargetKind(target), endpoint_url, context or [], only or [], _formats(formats), folder)
     )
+
+
+def _list(only: list[str], formats: frozenset[str]) -> None:
+    from kmslab.commands import catalogue
+
+    if formats == {Format.TABLE}:
+        catalogue.show(only)
+    elif formats == {Format.JSON}:
+        catalogue.show_json(only)
+    else:
+        raise LabError("--list prints one of table and json.", hint="`kmslab verify --list --format json`")
 
 
 def _formats(given: str) -> frozenset[str]:

@@ -17,6 +17,7 @@ from rich.markup import escape
 from kmslab.commands.settings import as_typed, context_for
 from kmslab.deployed import read_outputs
 from kmslab.deployment import exclusively
+from kmslab.inventory import read_inventory
 from kmslab.lab import Access
 from kmslab.model.errors import ExitCode, LabError
 from kmslab.model.settings import LabSettings
@@ -36,8 +37,11 @@ if TYPE_CHECKING:
     from kmslab.model.outputs import LabOutputs
     from kmslab.model.verdict import Verdict
 
-FILES = {"html": "report.html", "json": "report.json", "junit": "report.xml"}
+FILES = {"html": "report.html", "json": "report.json", "junit": "report.xml", "ocsf": "report.ocsf.json"}
 """Where each format that is not for the terminal goes."""
+
+WHOLE = frozenset({"html", "json"})
+"""Formats that show keys and access too, which are read for them only."""
 
 PATIENCE_SECONDS = 120.0
 """How long to wait for another command on the same lab."""
@@ -73,9 +77,9 @@ def run(
         outputs = read_outputs(access)
         # What a run makes for itself, the next one sweeps: two at a time would sweep each other's.
         with exclusively(project, patience=PATIENCE_SECONDS), _shown(len(checks)) as on_verdict:
-            verdicts = runner.run_all(
-                access, outputs, _capabilities(access, outputs), only, on_verdict, on_sweep=_tell_swept
-            )
+            capabilities = _capabilities(access, outputs)
+            verdicts = runner.run_all(access, outputs, capabilities, only, on_verdict, on_sweep=_tell_swept)
+            inventory = read_inventory(access, outputs) if formats & WHOLE else None
         report = Report(
             version=version("kmslab"),
             target=target.kind,
@@ -86,6 +90,8 @@ def run(
             started=started,
             seconds=time.monotonic() - clock,
             results=tuple(_result(check, verdict) for check, verdict in verdicts),
+            capabilities=capabilities,
+            inventory=inventory,
         )
     _write(report, formats, folder)
     if target.kind is not TargetKind.ENDPOINT:
@@ -128,20 +134,6 @@ def _next_steps(report: Path, guides: Path) -> str:
 def _from_here(path: Path) -> str:
     here = Path.cwd()
     return str(path.relative_to(here) if path.is_relative_to(here) else path)
-
-
-def list_checks(only: Sequence[str]) -> None:
-    """Print the register: every check with its claim and its guide."""
-    from rich.table import Table
-
-    from kmslab.checks import runner
-
-    table = Table(box=None, padding=(0, 1), header_style="bold")
-    for column in ("check", "claim", "guide"):
-        table.add_column(column, overflow="fold")
-    for check in runner.catalogue(only):
-        table.add_row(check.id, check.title, check.guide)
-    out.print(table)
 
 
 def _capabilities(access: Access, outputs: LabOutputs) -> frozenset[Capability]:
@@ -230,6 +222,10 @@ def _render(report: Report, name: str) -> str:
         from kmslab.reports import junit
 
         return junit.render(report)
+    if name == "ocsf":
+        from kmslab.reports import ocsf
+
+        return ocsf.render(report)
     from kmslab.reports import json_report
 
     return json_report.render(report)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kmslab.model.capability import Capability
 from kmslab.model.verdict import Outcome
+from kmslab.reports import access, mapping, picture
 
 if TYPE_CHECKING:
-    from kmslab.reports.report import Report
+    from kmslab.reports.report import Report, Result
 
 MEANINGS = {
     Outcome.PASS: "Observed, and as claimed",
@@ -16,6 +18,24 @@ MEANINGS = {
     Outcome.UNPROVABLE: "This target does not enforce what the check needs",
 }
 """What a reader is told about each verdict."""
+
+TARGETS = {
+    "aws": ("AWS", "AWS itself answered every call."),
+    "local": (
+        "Local engine",
+        "KMS Lab's own engine on this machine answered every call: it is not AWS. A PASS says that the lab's policies "
+        "and settings do what they claim under the rules that AWS documents, as the engine follows them. That "
+        "AWS does the same is shown by verifying the lab in an account: kmslab verify --target aws.",
+    ),
+    "endpoint": (
+        "Endpoint",
+        "An emulator answered every call: it is not AWS. What it enforces was tried out before the checks ran.",
+    ),
+}
+"""What a target is called, and what a verdict on it is worth."""
+
+SLOWEST = 10
+"""Checks that the section about times names."""
 
 
 def render(report: Report) -> str:
@@ -28,5 +48,26 @@ def render(report: Report) -> str:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        auto_reload=False,
     )
-    return environment.get_template("report.html.j2").render(report=report, meanings=MEANINGS)
+    name, worth = TARGETS[report.target]
+    return environment.get_template("report.html.j2").render(
+        report=report,
+        meanings=MEANINGS,
+        target_name=name,
+        target_worth=worth,
+        capabilities=sorted(Capability),
+        matrix_rows=access.rows(report.matrix) if report.matrix else [],
+        legend=access.LEGEND,
+        demands=mapping.by_demand(report),
+        picture=picture.draw(report.inventory) if report.inventory else None,
+        rotation=picture.rotation,
+        owner=picture.owner,
+        worst=mapping.worst,
+        slowest=sorted(report.results, key=_seconds, reverse=True)[:SLOWEST],
+        unread=[*report.unread, *(report.inventory.unread if report.inventory else ())],
+    )
+
+
+def _seconds(result: Result) -> float:
+    return result.verdict.seconds

@@ -6,12 +6,15 @@ Fields are added without a new version; one that is renamed, removed or means so
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from kmslab.model.inventory import Inventory
+    from kmslab.model.matrix import AccessMatrix
     from kmslab.reports.report import Report, Result
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Version of the shape; ``report.schema.json`` says the same."""
 
 
@@ -31,7 +34,11 @@ def render(report: Report) -> str:
         "seconds": round(report.seconds, 3),
         "failed": report.failed,
         "counts": {str(outcome): count for outcome, count in report.counts.items()},
+        "capabilities": sorted(report.capabilities),
         "results": [_result(result) for result in report.results],
+        "matrix": _matrix(report.matrix) if report.matrix else None,
+        "inventory": _inventory(report.inventory) if report.inventory else None,
+        "unread": [*report.unread, *(report.inventory.unread if report.inventory else ())],
     }
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
@@ -58,4 +65,19 @@ def _result(result: Result) -> dict[str, Any]:
             }
             for call in verdict.evidence
         ],
+    }
+
+
+def _matrix(matrix: AccessMatrix) -> dict[str, Any]:
+    return {
+        "principals": list(matrix.principals),
+        "keys": list(matrix.keys),
+        "cells": [asdict(cell) for cell in matrix.cells],
+    }
+
+
+def _inventory(inventory: Inventory) -> dict[str, Any]:
+    return {
+        "keys": [asdict(key) for key in inventory.keys],
+        "things": [asdict(thing) for thing in inventory.things],
     }

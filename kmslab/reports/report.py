@@ -10,6 +10,9 @@ from kmslab.model.verdict import Outcome
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from kmslab.model.capability import Capability
+    from kmslab.model.inventory import Inventory
+    from kmslab.model.matrix import AccessMatrix
     from kmslab.model.verdict import Verdict
 
 
@@ -55,6 +58,10 @@ class Report:
         started: when the run began, with time zone.
         seconds: how long it took.
         results: in the order of the register, which is the order of the guides.
+        capabilities: what the target enforces.
+        matrix: who may do what with which key; None where nobody asked.
+        inventory: the keys and what lies under them; None where nobody asked.
+        unread: what of these could not be read, each with the reason in one line.
     """
 
     version: str
@@ -66,6 +73,10 @@ class Report:
     started: datetime
     seconds: float
     results: tuple[Result, ...]
+    capabilities: frozenset[Capability] = frozenset()
+    matrix: AccessMatrix | None = None
+    inventory: Inventory | None = None
+    unread: tuple[str, ...] = ()
 
     @property
     def counts(self) -> dict[Outcome, int]:

@@ -13,6 +13,7 @@ from kmslab.engine.capabilities import CAPABILITIES
 from kmslab.faults.ledger import Ledger
 from kmslab.model.capability import ALL, Capability
 from kmslab.model.errors import ExitCode, LabError
+from kmslab.model.inventory import Inventory
 from kmslab.model.target import Target, TargetKind
 from kmslab.model.verdict import Outcome, Verdict
 from tests.checks.fakes import ACCOUNT, OUTPUTS, FakeAccess, World
@@ -31,6 +32,12 @@ class Runner:
         self.outcome = Outcome.PASS
         self.capabilities: frozenset[Any] | None = None
         self.problems: list[str] = []
+        self.inventories = 0
+
+    def read_inventory(self, _access: Any, outputs: Any) -> Inventory:
+        assert outputs is OUTPUTS
+        self.inventories += 1
+        return Inventory((), (), ("kms:ListAliases: AccessDenied",))
 
     def run_all(
         self,
@@ -65,6 +72,7 @@ def fake(project: Project, monkeypatch: pytest.MonkeyPatch) -> Runner:
     monkeypatch.setattr(verify, "choose_target", lambda _, kind, __: Target(kind, "eu-central-1"))
     monkeypatch.setattr(verify, "Access", lambda *_: FakeAccess(whole()))
     monkeypatch.setattr(verify, "read_outputs", lambda _: OUTPUTS)
+    monkeypatch.setattr(verify, "read_inventory", stand_in.read_inventory)
     return stand_in
 
 
@@ -91,10 +99,11 @@ def test_the_exit_code_follows_the_verdicts(
 
 def test_each_format_has_its_file(fake: Runner, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     del fake
-    run({"json", "html", "junit"}, tmp_path)
+    run({"json", "html", "junit", "ocsf"}, tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == [
         "report.html",
         "report.json",
+        "report.ocsf.json",
         "report.xml",
     ]
     assert capsys.readouterr().out == ""
@@ -104,6 +113,17 @@ def test_each_format_has_its_file(fake: Runner, tmp_path: Path, capsys: pytest.C
     assert results[0]["title"] == first.title
     assert results[0]["explanation"] == first.explanation
     assert results[0]["needs"] == sorted(first.needs)
+
+
+@pytest.mark.parametrize(("formats", "times"), [({"table", "junit", "ocsf"}, 0), ({"html", "json"}, 1)])
+def test_keys_are_read_for_the_formats_that_show_them(
+    fake: Runner, tmp_path: Path, formats: set[str], times: int
+) -> None:
+    run(formats, tmp_path)
+    assert fake.inventories == times
+    if times:
+        unread = json.loads((tmp_path / "report.json").read_text())["unread"]
+        assert "kms:ListAliases: AccessDenied" in unread
 
 
 @pytest.mark.parametrize(
@@ -263,14 +283,3 @@ def test_the_next_steps_name_what_is_there_as_one_types_it_here(
     assert "  checkout/lab_guides:" in said
     monkeypatch.chdir(scripts)
     assert f"  {project.root}/lab_guides:" in next_steps(Path(), capsys)
-
-
-def test_the_list_names_every_check_and_runs_none(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from rich.console import Console
-
-    monkeypatch.setattr(verify, "out", Console(width=300))
-    verify.list_checks([])
-    said = capsys.readouterr().out
-    assert all(check.id in said for check in runner.catalogue())
