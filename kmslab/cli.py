@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kmslab import cli_faults
+from kmslab import cli_faults, cli_reports
 from kmslab.model.errors import ExitCode, LabError
 from kmslab.model.persona import Persona
 from kmslab.model.target import TargetKind
@@ -214,6 +214,7 @@ def env(
 
 
 cli_faults.register(app)
+cli_reports.register(app)
 
 
 @engine_app.command("start")
