@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from kmslab.authorization.conditions import unmet
 from kmslab.authorization.keys import reaches_other_accounts
 from kmslab.authorization.model import ALLOW, DENY, NamedPrincipal, PrincipalKind, Side
-from kmslab.authorization.statements import Named, covers_action, covers_resource, named, named_by
+from kmslab.authorization.statements import Named, covers_resource, named, named_by
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -153,9 +153,7 @@ class Case:
         """The statements of one side that speak about the request, whether their conditions are met or not."""
         context = self.context
         for policy in self.sides[side]:
-            for statement in policy.statements:
-                if statement.effect != effect or not covers_action(statement, context.action):
-                    continue
+            for statement in policy.about(effect, context.action):
                 how = named(statement, context.principal) if side is Side.RESOURCE else Named.ITSELF
                 if how is not Named.NOT and covers_resource(statement, context):
                     yield Match(side, policy, statement, how)

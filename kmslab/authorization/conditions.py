@@ -41,7 +41,7 @@ def is_met(condition: Condition, context: Context, *, variables: bool = True) ->
     actual = context.values(condition.key)
     if condition.comparison == "null":
         return ("true" if not actual else "false") in (value.lower() for value in condition.values)
-    if condition.comparison not in _TESTS:
+    if condition.comparison not in _TESTS or condition.quantifier not in _QUANTIFIERS:
         return False
     test, negated = _TESTS[condition.comparison]
     if not actual:
@@ -118,7 +118,7 @@ def _date(compare: Callable[[Any, Any], bool]) -> Test:
     def test(value: str, wanted: str) -> bool:
         try:
             return compare(_moment(value), _moment(plain(wanted)))
-        except (ValueError, OverflowError):
+        except (ValueError, OverflowError, OSError):
             return False
 
     return test
@@ -133,6 +133,7 @@ def _moment(text: str) -> datetime:
         return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
+_QUANTIFIERS = frozenset({"", "forallvalues", "foranyvalue"})
 _ORDERS = {
     "equals": eq,
     "lessthan": lt,

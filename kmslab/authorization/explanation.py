@@ -20,7 +20,7 @@ def reasons(case: Case) -> tuple[Reason, ...]:
     if case.denials:
         return tuple(_of_statement(case, match) for match in case.denials)
     if case.out_of_reach:
-        text = f"{case.context.action} never reaches a resource of another account, whatever policies say"
+        text = f"no policy can allow {case.context.action} on a resource of another account"
         return (Reason("", "", "", wording.sentence(text), Side.SERVICE),)
     return tuple(_allowing(case) if case.allowed else _missing(case))
 
@@ -106,7 +106,7 @@ def _missing(case: Case) -> Iterator[Reason]:
         policies = case.sides[side]
         name = policies[0].name if len(policies) == 1 else ""
         text = _lack(case, side)
-        near = _nearest(case, side)
+        near = _nearest(case, side) or (None if case.needs_resource else _nearest(case, Side.RESOURCE))
         if near:
             named = f"its statement {near.statement.label}" if name and side is Side.RESOURCE else _name(near)
             name = near.policy.name

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from kmslab.authorization.patterns import action_matches
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -31,6 +33,7 @@ class Condition:
         comparison: the operator's core in lower case: ``stringlike``.
         quantifier: ``forallvalues``, ``foranyvalue`` or empty.
         if_exists: whether a request without the key meets the condition.
+        variables: whether a value has something to put in: ``${...}``.
     """
 
     operator: str
@@ -39,13 +42,23 @@ class Condition:
     comparison: str
     quantifier: str = ""
     if_exists: bool = False
+    variables: bool = False
 
     @classmethod
     def parse(cls, operator: str, key: str, values: Any) -> Condition:
         """Read one key of an operator's block."""
+        texts = _texts(values)
         quantifier, _, core = operator.lower().rpartition(":")
         comparison = core.removesuffix("ifexists")
-        return cls(operator, key, _texts(values), comparison, quantifier, comparison != core)
+        return cls(
+            operator,
+            key,
+            texts,
+            comparison,
+            quantifier,
+            if_exists=comparison != core,
+            variables=any("${" in text for text in texts),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +104,12 @@ class Statement:
         """What people call the statement: its Sid, or its number."""
         return self.sid or f"number {self.number}"
 
+    def covers(self, action: str) -> bool:
+        """Whether the statement speaks about the action."""
+        if self.not_actions:
+            return not any(action_matches(pattern, action) for pattern in self.not_actions)
+        return any(action_matches(pattern, action) for pattern in self.actions)
+
     @classmethod
     def parse(cls, item: Mapping[str, Any], number: int, *, variables: bool) -> Statement:
         """Read one statement.
@@ -130,6 +149,17 @@ class Policy:
 
     name: str
     statements: tuple[Statement, ...]
+    _about: dict[tuple[str, str], tuple[Statement, ...]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+
+    def about(self, effect: str, action: str) -> tuple[Statement, ...]:
+        """The statements of this effect that speak about the action: found once, asked for on every request."""
+        found = self._about.get((effect, action))
+        if found is None:
+            found = tuple(one for one in self.statements if one.effect == effect and one.covers(action))
+            self._about[effect, action] = found
+        return found
 
     @classmethod
     def parse(cls, name: str, document: str | Mapping[str, Any]) -> Policy:

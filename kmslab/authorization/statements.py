@@ -10,7 +10,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING
 
 from kmslab.authorization.model import DENY, EVERYONE, PrincipalKind
-from kmslab.authorization.patterns import action_matches, expand, resource_matches
+from kmslab.authorization.patterns import expand, resource_matches
 
 if TYPE_CHECKING:
     from kmslab.authorization.context import Context
@@ -27,15 +27,6 @@ class Named(IntEnum):
     """The role is named: enough without an identity policy, within boundary and session policies."""
     ITSELF = 3
     """The user, the session, the service or everyone is named: no implicit deny elsewhere counts."""
-
-
-def covers_action(statement: Statement, action: str) -> bool:
-    """Whether the statement speaks about the action."""
-    if statement.actions:
-        return any(action_matches(pattern, action) for pattern in statement.actions)
-    return bool(statement.not_actions) and not any(
-        action_matches(pattern, action) for pattern in statement.not_actions
-    )
 
 
 def covers_resource(statement: Statement, context: Context) -> bool:
