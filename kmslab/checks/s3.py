@@ -26,6 +26,8 @@ GUIDE = "04-s3"
 ON_BEHALF = frozenset({Capability.IAM, Capability.KEY_POLICIES, Capability.KMS_ON_BEHALF_OF_CALLER})
 KEY_NOT_USABLE = frozenset({"KMS.DisabledException", "KMS.KMSInvalidStateException"})
 """What S3 says when KMS says that the key is disabled."""
+EXPIRY = frozenset({"Expiration", "NoncurrentVersionExpiration"})
+"""Parts of a lifecycle rule that delete objects or their older versions."""
 PUBLIC_ACCESS_BLOCKS = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
 
 
@@ -59,7 +61,8 @@ def reader_reads_what_the_owner_wrote(lab: Lab) -> str:
     lab.expect(
         sample.get(Persona.DATA_READER) == sample.body, "the reader read something else than was written"
     )
-    lab.refused(Persona.DATA_READER, "s3:PutObject", Body=b"x", **sample.where)
+    said = lab.refused(Persona.DATA_READER, "s3:PutObject", Body=b"x", **sample.where)
+    lab.expect("s3:PutObject" in said, "IAM let the reader write; only the key refused")
     return "the reader reads the same bytes and cannot write"
 
 
@@ -119,10 +122,12 @@ def other_encryption_is_refused(lab: Lab) -> str:
     """Asking for SSE-S3 in the request does not get around the key.
 
     SSE-S3 (AES256) encrypts under a key of AWS that everybody with S3 permissions can use. The bucket
-    policy refuses it, while the same put with aws:kms is taken.
+    policy refuses it, while the same put with aws:kms is taken. Dual-layer encryption (aws:kms:dsse) is
+    not what the bucket was made for either, even under the lab's key.
     """
     expect_policy_refuses(lab, ServerSideEncryption="AES256")
-    return "aws:kms is taken, AES256 refused"
+    expect_policy_refuses(lab, ServerSideEncryption="aws:kms:dsse", SSEKMSKeyId=lab.outputs.key_s3)
+    return "aws:kms is taken, AES256 and aws:kms:dsse are refused"
 
 
 @check(guide=GUIDE, needs={Capability.IAM})
@@ -265,13 +270,18 @@ def customer_provided_keys_are_blocked(lab: Lab) -> str:
     ),
 )
 def versions_are_kept(lab: Lab) -> str:
-    """The data bucket keeps versions: overwriting or deleting destroys nothing.
+    """The data bucket keeps versions: overwriting or deleting destroys nothing, and nothing expires.
 
     Each version keeps the key it was written under, so a key must outlive every version under it.
     """
-    status = lab.read("s3:GetBucketVersioning", Bucket=lab.outputs.data_bucket).get("Status", "never enabled")
+    bucket = lab.outputs.data_bucket
+    status = lab.read("s3:GetBucketVersioning", Bucket=bucket).get("Status", "never enabled")
     lab.expect(status == "Enabled", f"versioning is {status}")
-    return "versioning is enabled"
+    action, absent = "s3:GetBucketLifecycleConfiguration", "NoSuchLifecycleConfiguration"
+    rules = read_if_any(lab, action, absent, Bucket=bucket).get("Rules", [])
+    expiring = [rule["ID"] for rule in rules if rule["Status"] == "Enabled" and EXPIRY & rule.keys()]
+    lab.expect(not expiring, f"lifecycle rules delete what is there: {', '.join(expiring)}")
+    return "versioning is enabled, and no lifecycle rule deletes a version"
 
 
 @check(

@@ -37,11 +37,19 @@ def every_use_of_a_key_is_recorded(lab: Lab) -> str:
 
 @check(guide=GUIDE)
 def log_files_can_be_delivered(lab: Lab) -> str:
-    """The trail's bucket lets CloudTrail write, for the lab's own trail and for no other.
+    """The trail's bucket and its key let CloudTrail write, for the lab's own trail and for no other.
 
     A refused delivery is silent for who does not ask: the trail says that it is logging. And without
     aws:SourceArn any trail of any account that names this bucket would write into the record.
     """
+    sealing = statements(
+        lab.read("kms:GetKeyPolicy", KeyId=lab.outputs.key_trail, PolicyName="default")["Policy"]
+    )
+    may = any(
+        one.effect == ALLOW and CLOUDTRAIL in one.principals and one.covers("kms:GenerateDataKey")
+        for one in sealing
+    )
+    lab.expect(may, "the key's policy does not let CloudTrail encrypt log files")
     bucket = lab.outputs.trail_bucket
     policy = statements(lab.read("s3:GetBucketPolicy", Bucket=bucket)["Policy"])
     lent = [one for one in policy if one.effect == ALLOW and CLOUDTRAIL in one.principals]

@@ -38,6 +38,7 @@ class GoodWorld(World):
         blocked = {"BlockedEncryptionTypes": {"EncryptionType": ["SSE-C"]}}
         self.answers("s3:GetBucketEncryption", lambda r: _rules({**self._default(r), **blocked}))
         self.answers("s3:GetBucketVersioning", {"Status": "Enabled"})
+        self.refuses("s3:GetBucketLifecycleConfiguration", code="NoSuchLifecycleConfiguration")
         on = dict.fromkeys(PUBLIC_ACCESS, True)
         self.answers("s3:GetPublicAccessBlock", {"PublicAccessBlockConfiguration": on})
         owned = {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
@@ -128,6 +129,25 @@ def takes_but_not_others(world: World) -> None:
     )
 
 
+def key_alone_refuses_the_reader(world: World) -> None:
+    """IAM lets the reader put objects; KMS refuses."""
+    world.refuses("s3:PutObject", READER, message="kms:GenerateDataKey")
+
+
+def dual_layer_is_taken(world: World) -> None:
+    takes("s3:PutObject", OWNER)(world)
+    world.refuses("s3:PutObject", when=lambda r: r.get("ServerSideEncryption") == "AES256")
+
+
+def expires(**parts: Any) -> Callable[[World], object]:
+    rules = [
+        {"ID": "move", "Status": "Enabled", "Transitions": []},
+        {"ID": "off", "Status": "Disabled", "Expiration": {}},
+        {"ID": "tidy-up", "Status": "Enabled", **parts},
+    ]
+    return answers("s3:GetBucketLifecycleConfiguration", {"Rules": rules})
+
+
 def changed_content(world: World) -> None:
     assert isinstance(world, GoodWorld)
     store = world.s3
@@ -170,6 +190,7 @@ BROKEN = [
     ),
     Broken("s3.reader-reads-what-the-owner-wrote", refuses("s3:GetObject", READER), "refused s3:GetObject"),
     Broken("s3.reader-reads-what-the-owner-wrote", takes("s3:PutObject"), "could call s3:PutObject"),
+    Broken("s3.reader-reads-what-the-owner-wrote", key_alone_refuses_the_reader, "only the key refused"),
     Broken("s3.reader-reads-what-the-owner-wrote", garbled, "something else than was written"),
     Broken("s3.all-of-s3-without-the-key-is-refused", takes("s3:GetObject"), "storage-operator could call"),
     Broken(
@@ -184,6 +205,7 @@ BROKEN = [
     Broken("s3.another-key-is-refused", takes("s3:PutObject"), "could call s3:PutObject"),
     Broken("s3.another-key-is-refused", takes_but_not_others, "only KMS refused"),
     Broken("s3.other-encryption-is-refused", takes("s3:PutObject"), "could call s3:PutObject"),
+    Broken("s3.other-encryption-is-refused", dual_layer_is_taken, "could call s3:PutObject"),
     Broken("s3.managed-key-is-refused", takes("s3:PutObject"), "could call s3:PutObject"),
     Broken("s3.customer-provided-key-is-refused", takes("s3:PutObject"), "could call s3:PutObject"),
     Broken("s3.plain-http-is-refused", takes("s3:GetObject"), "could call s3:GetObject"),
@@ -207,6 +229,16 @@ BROKEN = [
     Broken("s3.versions-are-kept", answers("s3:GetBucketVersioning", {}), "versioning is never enabled"),
     Broken(
         "s3.versions-are-kept", answers("s3:GetBucketVersioning", {"Status": "Suspended"}), "is Suspended"
+    ),
+    *(
+        Broken("s3.versions-are-kept", expires(**{part: {}}), "delete what is there: tidy-up")
+        for part in ("Expiration", "NoncurrentVersionExpiration")
+    ),
+    Broken(
+        "s3.versions-are-kept",
+        absent("s3:GetBucketLifecycleConfiguration", "AccessDenied"),
+        "could not call",
+        Outcome.ERROR,
     ),
     *(
         Broken(
