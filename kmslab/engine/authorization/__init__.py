@@ -5,10 +5,11 @@ from __future__ import annotations
 
 def install() -> None:
     """Apply the room's hooks to MiniStack."""
-    from kmslab.engine.authorization import enforcement, evaluation, functions, simulation, trust
+    from kmslab.engine.authorization import details, enforcement, evaluation, functions, simulation, trust
 
     evaluation.install()
     enforcement.install()
     trust.install()
     functions.install()
     simulation.install()
+    details.install()

@@ -129,6 +129,22 @@ def _by_blob(blob: bytes) -> KeyRecord | None:
     return records.resolve(":".join(fields))
 
 
+def _ignores_ciphertext(call: Call, reference: str) -> bool:
+    """Whether a dry run asks for permissions only, without a ciphertext; the key must be named then.
+
+    Raises:
+        KmsError: ValidationException: the ciphertext or the key is missing.
+    """
+    unseen = bool(call.get("DryRun")) and "IGNORE_CIPHERTEXT" in (call.get("DryRunModifiers") or ())
+    needed = reference if unseen else "CiphertextBlob"
+    if not call.get(needed):
+        raise invalid(
+            f"1 validation error detected: Value null at '{needed[0].lower()}{needed[1:]}' failed to satisfy "
+            "constraint: Member must not be null"
+        )
+    return unseen
+
+
 @operation("Encrypt")
 def encrypt(call: Call) -> dict[str, Any]:
     """Encrypt up to 4,096 bytes; an RSA key takes less (API reference, Encrypt)."""
@@ -144,14 +160,13 @@ def encrypt(call: Call) -> dict[str, Any]:
 @operation("Decrypt")
 def decrypt(call: Call) -> dict[str, Any]:
     """Decrypt what this key, this encryption context and this algorithm encrypted."""
-    if not call.get("CiphertextBlob"):
-        raise invalid(
-            "1 validation error detected: Value null at 'ciphertextBlob' failed to satisfy constraint: Member must not be null"
-        )
+    unseen = _ignores_ciphertext(call, "KeyId")
     algorithm = call.get("EncryptionAlgorithm", specs.SYMMETRIC)
-    key = _source(call, call.get("KeyId"), algorithm)
+    key = records.require(call.get("KeyId")) if unseen else _source(call, call.get("KeyId"), algorithm)
     call.allow(key)
     require_usage(key, call, specs.ENCRYPT_DECRYPT)
+    if unseen:
+        call.end_of_dry_run()
     plaintext, material_id = _decrypted(
         key, call.get("CiphertextBlob"), call.get("EncryptionContext"), algorithm
     )
@@ -164,13 +179,11 @@ def decrypt(call: Call) -> dict[str, Any]:
 @operation("ReEncrypt")
 def re_encrypt(call: Call) -> dict[str, Any]:
     """Decrypt under one key and encrypt under another, or the same, without showing the plaintext."""
-    if not call.get("CiphertextBlob"):
-        raise invalid(
-            "1 validation error detected: Value null at 'ciphertextBlob' failed to satisfy constraint: Member must not be null"
-        )
+    unseen = _ignores_ciphertext(call, "SourceKeyId")
     source_algorithm = call.get("SourceEncryptionAlgorithm", specs.SYMMETRIC)
     algorithm = call.get("DestinationEncryptionAlgorithm", specs.SYMMETRIC)
-    source = _source(call, call.get("SourceKeyId"), source_algorithm)
+    named: str | None = call.get("SourceKeyId")
+    source = records.require(named or "") if unseen else _source(call, named, source_algorithm)
     destination = records.require(call.get("DestinationKeyId"))
     same = source["Arn"] == destination["Arn"]
     source_context, context = call.get("SourceEncryptionContext"), call.get("DestinationEncryptionContext")
@@ -188,6 +201,8 @@ def re_encrypt(call: Call) -> dict[str, Any]:
     )
     require_usage(source, call, specs.ENCRYPT_DECRYPT)
     require_usage(destination, call, specs.ENCRYPT_DECRYPT)
+    if unseen:
+        call.end_of_dry_run()
     plaintext, material_id = _decrypted(source, call.get("CiphertextBlob"), source_context, source_algorithm)
     blob = _encrypted(destination, plaintext, context, algorithm)
     call.end_of_dry_run()

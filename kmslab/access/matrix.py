@@ -1,0 +1,188 @@
+"""The access matrix: personas, the operator and the admin user against the lab's keys and their operations."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from kmslab.access import questions, reading
+from kmslab.access.operations import means_something
+from kmslab.model.matrix import AccessMatrix, Cell
+from kmslab.model.persona import Persona
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from kmslab.access.questions import Step
+    from kmslab.access.reading import Identity, Key, Reading
+    from kmslab.lab import Access
+    from kmslab.model.outputs import LabOutputs
+
+DIRECT = (
+    "Encrypt",
+    "Decrypt",
+    "GenerateDataKey",
+    "Sign",
+    "Verify",
+    "GenerateMac",
+    "VerifyMac",
+    "DeriveSharedSecret",
+    "GetPublicKey",
+    "DescribeKey",
+    "CreateGrant",
+    "PutKeyPolicy",
+    "ScheduleKeyDeletion",
+)
+"""What is asked about direct calls, where it means something for the key."""
+ROUTES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    "s3": {"s3": ("GenerateDataKey", "Decrypt")},
+    "trail": {"s3": ("Decrypt",)},
+    "ebs": {"ec2": ("GenerateDataKeyWithoutPlaintext", "CreateGrant")},
+    "app": {"ec2": ("GenerateDataKeyWithoutPlaintext", "CreateGrant")},
+    "secrets": {"secretsmanager": ("GenerateDataKey", "Decrypt"), "ssm": ("Encrypt", "Decrypt")},
+}
+"""Through which services each key is used, and with which operations."""
+
+Place = tuple[str, str, str, str]
+"""Principal, key, operation and route: what tells a cell from the others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked about every principal.
+
+    Attributes:
+        key: the key.
+        operation: the permission without ``kms:``.
+        route: the service that calls for its caller; empty for a direct call.
+        step: the permission as the evaluator takes it.
+    """
+
+    key: Key
+    operation: str
+    route: str
+    step: Step
+
+
+@dataclass(slots=True)
+class Notes:
+    """What one run of the checks learnt.
+
+    Attributes:
+        reading: the policies, once they were read.
+        observed: what principals could really do.
+    """
+
+    reading: Reading | None = None
+    observed: dict[Place, bool] = field(default_factory=dict)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+def notes(access: Access, run_id: str) -> Notes:
+    """The notes of a run; they outlive it, for `build`."""
+
+    def begun() -> Notes:
+        access.once("access: runs", list[str]).append(run_id)
+        return Notes()
+
+    return access.once(("access: notes", run_id), begun)
+
+
+def read_once(access: Access, outputs: LabOutputs, run_id: str) -> Reading:
+    """Read the policies, or return what this run has read.
+
+    Raises:
+        UnreadableError: some of it could not be read.
+    """
+    kept = notes(access, run_id)
+    with kept.lock:
+        if kept.reading is None:
+            kept.reading = reading.read(access, outputs)
+        return kept.reading
+
+
+def build(access: Access, outputs: LabOutputs) -> AccessMatrix:
+    """Compute the matrix, with what the last run of the checks on this access observed.
+
+    Raises:
+        UnreadableError: the policies could not be read.
+    """
+    runs = access.once("access: runs", list[str])
+    run_id = runs[-1] if runs else ""
+    return of(read_once(access, outputs, run_id), notes(access, run_id).observed)
+
+
+def of(found: Reading, observed: Mapping[Place, bool] | None = None) -> AccessMatrix:
+    """The matrix of a reading."""
+    rows = principals(found)
+    asked = list(all_questions(found))
+    cells = [cell(found, identity, question) for identity in rows for question in asked]
+    known = observed or {}
+    return AccessMatrix(
+        principals=tuple(identity.name for identity in rows),
+        keys=tuple(key.name for key in found.keys),
+        cells=tuple(replace(one, observed=known.get(place(one))) for one in cells),
+    )
+
+
+def principals(found: Reading) -> tuple[Identity, ...]:
+    """The rows: the personas, the operator if the account knows them, and every user of the account."""
+    return tuple(
+        one for one in found.identities if one.name in {*Persona} or one.principal.kind.value == "user"
+    )
+
+
+def all_questions(found: Reading) -> Iterator[Question]:
+    """The columns: what is asked about each key, direct calls first."""
+    for key in found.keys:
+        yield from questions_of(found, key)
+
+
+def questions_of(found: Reading, key: Key) -> Iterator[Question]:
+    """What is asked about one key."""
+    for operation in DIRECT:
+        if means_something(operation, key):
+            yield Question(key, operation, "", questions.on_key(found, operation, key))
+    for route, wanted in ROUTES.get(key.name, {}).items():
+        for operation in wanted:
+            context = _context_of(found, key, route)
+            step = questions.on_key(found, operation, key, via=route, context=context)
+            yield Question(key, operation, route, step)
+
+
+def cell(found: Reading, identity: Identity, question: Question) -> Cell:
+    """The answer for one principal."""
+    answer = questions.ask(found, identity, [question.step])
+    return Cell(
+        principal=identity.name,
+        key=question.key.name,
+        operation=question.operation,
+        route=question.route,
+        allowed=answer.allowed,
+        reason=answer.reason,
+    )
+
+
+def place(one: Cell) -> Place:
+    """What tells the cell from others."""
+    return one.principal, one.key, one.operation, one.route
+
+
+def _context_of(found: Reading, key: Key, route: str) -> Mapping[str, str]:
+    """The encryption context that the service brings.
+
+    CloudTrail's log files bring CloudTrail's, which names the trail; the others something of their own,
+    which no policy of the lab looks at.
+    """
+    if key.name == "trail":
+        trail = f"arn:{found.partition}:cloudtrail:{found.region}:{found.account}:trail/{found.prefix}"
+        return {"aws:cloudtrail:arn": trail}
+    return {
+        "s3": {"aws:s3:arn": f"arn:{found.partition}:s3:::{next(iter(found.bucket_policies), '')}"},
+        "ec2": {"aws:ebs:id": "vol-0"},
+        "secretsmanager": {"SecretARN": next(iter(found.secret_policies), "")},
+        "ssm": {
+            "PARAMETER_ARN": f"arn:{found.partition}:ssm:{found.region}:{found.account}:parameter/{found.prefix}"
+        },
+    }[route]
