@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from kmslab.checks.registry import check
 from kmslab.checks.samples import public_key
+from kmslab.checks.temporary import scratch_key_of_kind
 from kmslab.model.capability import Capability
 from kmslab.model.persona import Persona
 
@@ -56,6 +57,30 @@ def agreed_key_opens_the_others_message(lab: Lab) -> str:
     lab.expect(opened == b"agreed", "the key derived in KMS does not open what this machine sealed")
     lab.note("offline:HKDF+AES-GCM", "sealed with the local derivation, opened with the one from KMS")
     return "what this machine seals, the derivation from KMS opens"
+
+
+@check(guide=GUIDE, needs={Capability.ASYMMETRIC}, changes_keys=True)
+def larger_curves_agree_too(lab: Lab) -> str:
+    """Keys on NIST P-384 and P-521 agree as those on P-256 do; both sides must be on one curve.
+
+    The secret is as long as the curve's numbers. Ed25519 keys sign and cannot agree.
+    """
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    seen = []
+    for spec, curve, size in (("ECC_NIST_P384", ec.SECP384R1(), 48), ("ECC_NIST_P521", ec.SECP521R1(), 66)):
+        key = scratch_key_of_kind(lab, spec, "KEY_AGREEMENT")
+        mine = ec.generate_private_key(curve)
+        theirs: Any = public_key(lab, key, Persona.OPERATOR)
+        request = {**_request(lab, mine), "KeyId": key}
+        derived = lab.allowed(Persona.OPERATOR, "kms:DeriveSharedSecret", **request)["SharedSecret"]
+        lab.expect(
+            derived == _exchange(mine, theirs), f"KMS and this machine derived different secrets ({spec})"
+        )
+        lab.expect(len(derived) == size, f"the secret of {spec} has {len(derived)} bytes, not {size}")
+        lab.note(f"offline:ECDH {spec}", "equal to the secret derived in KMS")
+        seen.append(f"{spec} {size} bytes")
+    return "the same secret in KMS and on this machine: " + ", ".join(seen)
 
 
 @check(guide=GUIDE, needs={Capability.ASYMMETRIC, Capability.KEY_POLICIES, Capability.IAM})

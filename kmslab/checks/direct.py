@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kmslab.checks.registry import check
 from kmslab.checks.temporary import scratch_key
@@ -18,6 +18,10 @@ OWNER = Persona.DATA_OWNER
 OPERATOR = Persona.OPERATOR
 LIMIT = 4096
 """Most bytes that Encrypt takes under a symmetric key (botocore model, EncryptRequest)."""
+CIPHERTEXT_LIMIT = 6144
+"""Most bytes that Decrypt takes (botocore model, CiphertextType)."""
+RANDOM_LIMIT = 1024
+"""Most bytes that GenerateRandom gives (botocore model, NumberOfBytesType)."""
 INVALID = frozenset({"InvalidCiphertextException"})
 """KMS says no more than that, whether a byte or the context is wrong."""
 SAMPLE = b"kmslab sample"
@@ -71,8 +75,10 @@ def at_most_4096_bytes(lab: Lab) -> str:
     """Encrypt takes 4,096 bytes and refuses 4,097.
 
     KMS is no place for bulk data. Beyond this, a data key encrypts outside KMS (envelope encryption).
+    The largest ciphertext fits into Decrypt, which takes 6,144 bytes.
     """
-    _encrypt(lab, b"x" * LIMIT)
+    longest = len(_encrypt(lab, b"x" * LIMIT))
+    lab.expect(longest <= CIPHERTEXT_LIMIT, f"the ciphertext has {longest} bytes: Decrypt does not take it")
     lab.refused(
         OWNER,
         "kms:Encrypt",
@@ -178,3 +184,80 @@ def others_cannot_decrypt(lab: Lab) -> str:
             EncryptionContext=ENCRYPTION_CONTEXT,
         )
     return "the owner reads; reader, storage operator and outsider are refused kms:Decrypt"
+
+
+@check(guide=GUIDE, needs={Capability.AUTHENTICATED_ENCRYPTION}, changes_keys=True)
+def the_context_is_exact(lab: Lab) -> str:
+    """The order of the pairs does not matter; letter case does, and so does each pair.
+
+    A context is compared as a whole: one pair less, one more or one in capitals, and nothing opens.
+    """
+    key = scratch_key(lab)
+    context = {"record": "1", "class": "a"}
+    blob = lab.allowed(OPERATOR, "kms:Encrypt", KeyId=key, Plaintext=SAMPLE, EncryptionContext=context)[
+        "CiphertextBlob"
+    ]
+    turned = dict(reversed(context.items()))
+    opened = lab.allowed(OPERATOR, "kms:Decrypt", CiphertextBlob=blob, EncryptionContext=turned)
+    lab.expect(opened["Plaintext"] == SAMPLE, "another plaintext came back")
+    for other in ({"record": "1"}, {**context, "more": "1"}, {"Record": "1", "class": "a"}):
+        lab.refused(OPERATOR, "kms:Decrypt", codes=INVALID, CiphertextBlob=blob, EncryptionContext=other)
+    return "the same pairs in another order open; one less, one more and one in capitals do not"
+
+
+@check(guide=GUIDE, needs={Capability.AUTHENTICATED_ENCRYPTION}, changes_keys=True)
+def re_encryption_changes_the_context(lab: Lab) -> str:
+    """ReEncrypt gives a ciphertext another encryption context, under the same key.
+
+    What was bound to one record is bound to another, and opens with the new context alone. Whoever may do
+    that could read: so it takes two permissions, ReEncryptFrom on the old and ReEncryptTo on the new.
+    """
+    key = scratch_key(lab)
+    old, new = {"record": "1"}, {"record": "2"}
+    blob = lab.allowed(OPERATOR, "kms:Encrypt", KeyId=key, Plaintext=SAMPLE, EncryptionContext=old)[
+        "CiphertextBlob"
+    ]
+    moved = lab.allowed(
+        OPERATOR,
+        "kms:ReEncrypt",
+        CiphertextBlob=blob,
+        SourceEncryptionContext=old,
+        DestinationKeyId=key,
+        DestinationEncryptionContext=new,
+    )["CiphertextBlob"]
+    opened = lab.allowed(OPERATOR, "kms:Decrypt", CiphertextBlob=moved, EncryptionContext=new)
+    lab.expect(opened["Plaintext"] == SAMPLE, "another plaintext came back")
+    lab.refused(OPERATOR, "kms:Decrypt", codes=INVALID, CiphertextBlob=moved, EncryptionContext=old)
+    return "the ciphertext opens with its new context and no longer with the old one"
+
+
+@check(guide=GUIDE, needs={Capability.IAM, Capability.KEY_POLICIES})
+def a_dry_run_tells_and_does_nothing(lab: Lab) -> str:
+    """DryRun tells whether a request would be allowed, and gives nothing away.
+
+    The data owner's dry run of Decrypt is answered by DryRunOperationException: it would have succeeded.
+    The outsider's is refused as the real request would be.
+    """
+    blob = _encrypt(lab)
+    request: dict[str, Any] = {
+        "CiphertextBlob": blob,
+        "EncryptionContext": ENCRYPTION_CONTEXT,
+        "DryRun": True,
+    }
+    lab.expect(
+        "Plaintext" not in lab.allowed(OWNER, "kms:Decrypt", **request), "a dry run gave the plaintext"
+    )
+    lab.refused(Persona.OUTSIDER, "kms:Decrypt", by="kms:Decrypt", **request)
+    return "the owner's dry run would succeed and gives nothing; the outsider's is refused"
+
+
+@check(guide=GUIDE)
+def random_bytes_come_from_kms(lab: Lab) -> str:
+    """GenerateRandom gives random bytes of KMS's hardware: up to 1,024, others each time, and under no key."""
+    first, second = (
+        lab.allowed(OPERATOR, "kms:GenerateRandom", NumberOfBytes=RANDOM_LIMIT)["Plaintext"] for _ in range(2)
+    )
+    lab.expect(len(first) == RANDOM_LIMIT, f"{RANDOM_LIMIT} bytes were asked for, {len(first)} came")
+    lab.expect(first != second, "the same bytes came twice")
+    lab.refused(OPERATOR, "kms:GenerateRandom", codes={"ValidationException"}, NumberOfBytes=RANDOM_LIMIT + 1)
+    return f"{RANDOM_LIMIT} bytes, twice and different; {RANDOM_LIMIT + 1} are refused"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 import secrets
 from typing import TYPE_CHECKING, Any
 
 from kmslab.checks.registry import check
+from kmslab.checks.samples import encryption_sdk
 from kmslab.lab import Inconclusive
 from kmslab.model.capability import Capability
 from kmslab.model.naming import ENCRYPTION_CONTEXT
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 GUIDE = "06-asymmetric-and-envelope"
 OWNER = Persona.DATA_OWNER
 DATA_KEY_BYTES = 32
+LONGEST_DATA_KEY = 1024
+"""Bytes (botocore model, NumberOfBytesType)."""
 NONCE_BYTES = 12
 """What AES-GCM takes (NIST SP 800-38D); new for every message under one key."""
 RECORD_1, RECORD_2 = b"record\x00\x011", b"record\x00\x012"
@@ -85,6 +87,80 @@ def a_data_key_can_come_without_its_plaintext(lab: Lab) -> str:
     length = len(_open_data_key(lab, answer["CiphertextBlob"]))
     lab.expect(length == DATA_KEY_BYTES, f"the data key has {length} bytes, not 32")
     return "no plaintext in the answer; decrypted later it has 32 bytes"
+
+
+@check(guide=GUIDE)
+def a_data_key_has_the_length_asked_for(lab: Lab) -> str:
+    """A data key has the length that was asked for: by its spec, or in bytes, up to 1,024.
+
+    AES_128 and AES_256 are lengths and nothing more: KMS does not care what the bytes are used for.
+    A request for both, or for more than 1,024 bytes, is refused.
+    """
+    asked: dict[str, Any] = {"KeyId": lab.outputs.key_app, "EncryptionContext": ENCRYPTION_CONTEXT}
+    sizes: tuple[tuple[dict[str, Any], int], ...] = (
+        ({"KeySpec": "AES_128"}, 16),
+        ({"NumberOfBytes": 1}, 1),
+        ({"NumberOfBytes": LONGEST_DATA_KEY}, LONGEST_DATA_KEY),
+    )
+    for how, size in sizes:
+        length = len(lab.allowed(OWNER, "kms:GenerateDataKey", **asked, **how)["Plaintext"])
+        lab.expect(length == size, f"a data key of {size} bytes was asked for, {length} bytes came")
+    for wrong in ({"NumberOfBytes": LONGEST_DATA_KEY + 1}, {"KeySpec": "AES_256", "NumberOfBytes": 32}):
+        lab.refused(OWNER, "kms:GenerateDataKey", codes={"ValidationException"}, **asked, **wrong)
+    return f"16, 1 and {LONGEST_DATA_KEY} bytes as asked for; {LONGEST_DATA_KEY + 1} and both at once are refused"
+
+
+@check(guide=GUIDE, needs={Capability.ASYMMETRIC})
+def a_data_key_pair_signs_outside_kms(lab: Lab) -> str:
+    """GenerateDataKeyPair gives a key pair for use outside KMS, its private key also encrypted.
+
+    A device signs by itself, with a private key that is kept encrypted. What KMS encrypted is that very
+    private key: decrypted, it makes a signature that verifies with the pair's public key.
+    """
+    for spec in ("ECC_NIST_P256", "ECC_NIST_EDWARDS25519"):
+        made = _data_key_pair(lab, "kms:GenerateDataKeyPair", spec)
+        opened = _open_data_key(lab, made["PrivateKeyCiphertextBlob"])
+        lab.expect(opened == made["PrivateKeyPlaintext"], f"another private key was encrypted ({spec})")
+        lab.expect(_is_pair(opened, made["PublicKey"]), f"the private key is not the public key's ({spec})")
+        lab.note(f"offline:{spec}", "signed with the decrypted private key, verified with the public key")
+    return "two pairs: what the decrypted private key signs, its public key verifies"
+
+
+@check(guide=GUIDE, needs={Capability.ASYMMETRIC})
+def a_private_key_can_stay_encrypted(lab: Lab) -> str:
+    """GenerateDataKeyPairWithoutPlaintext gives a public key, and its private key encrypted only.
+
+    Who hands out key pairs need never see a private key. Its owner asks KMS to decrypt it when it is needed.
+    """
+    made = _data_key_pair(lab, "kms:GenerateDataKeyPairWithoutPlaintext", "ECC_NIST_P256")
+    lab.expect("PrivateKeyPlaintext" not in made, "the answer holds the private key in plaintext")
+    opened = _open_data_key(lab, made["PrivateKeyCiphertextBlob"])
+    lab.expect(_is_pair(opened, made["PublicKey"]), "the encrypted private key is not the public key's")
+    return "no plaintext in the answer; decrypted later, the private key is the public key's"
+
+
+def _data_key_pair(lab: Lab, action: str, spec: str) -> dict[str, Any]:
+    made: dict[str, Any] = lab.allowed(
+        OWNER, action, KeyId=lab.outputs.key_app, KeyPairSpec=spec, EncryptionContext=ENCRYPTION_CONTEXT
+    )
+    return made
+
+
+def _is_pair(private_der: bytes, public_der: bytes) -> bool:
+    """Whether what the private key signs verifies with the public key; both DER-encoded."""
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.hazmat.primitives.hashes import SHA256
+
+    private: Any = serialization.load_der_private_key(private_der, password=None)
+    public: Any = serialization.load_der_public_key(public_der)
+    how = (ec.ECDSA(SHA256()),) if isinstance(private, ec.EllipticCurvePrivateKey) else ()
+    try:
+        public.verify(private.sign(b"kmslab", *how), b"kmslab", *how)
+    except InvalidSignature:
+        return False
+    return True
 
 
 @check(guide=GUIDE)
@@ -161,7 +237,9 @@ def _seal(lab: Lab, message: bytes, context: dict[str, str]) -> bytes:
 
     master_key = KMSMasterKey(key_id=lab.outputs.key_app, client=lab.client(OWNER, "kms"))
     try:
-        sealed: bytes = _sdk().encrypt(source=message, key_provider=master_key, encryption_context=context)[0]
+        sealed: bytes = encryption_sdk().encrypt(
+            source=message, key_provider=master_key, encryption_context=context
+        )[0]
     except AWSEncryptionSDKClientError as error:
         raise Inconclusive(f"the AWS Encryption SDK could not encrypt: {error.__cause__ or error}") from error
     lab.note("aws-encryption-sdk encrypt", f"as {OWNER} under the app key")
@@ -192,7 +270,7 @@ def _open(lab: Lab, sealed: bytes) -> bytes | None:
 
     master_key = MasterKey(key_id=lab.outputs.key_app, client=lab.client(OWNER, "kms"))
     try:
-        plaintext: bytes = _sdk().decrypt(source=sealed, key_provider=master_key)[0]
+        plaintext: bytes = encryption_sdk().decrypt(source=sealed, key_provider=master_key)[0]
     except (AWSEncryptionSDKClientError, InvalidSignature, InvalidTag) as error:
         for cause in causes:
             code = getattr(cause, "response", {}).get("Error", {}).get("Code", type(cause).__name__)
@@ -203,13 +281,3 @@ def _open(lab: Lab, sealed: bytes) -> bytes | None:
         return None
     lab.note("aws-encryption-sdk decrypt", f"as {OWNER}: {len(plaintext)} bytes")
     return plaintext
-
-
-def _sdk() -> Any:
-    import aws_encryption_sdk
-
-    # The SDK logs what it raises; a refusal that a check wants to see is no news for the terminal.
-    logging.getLogger("aws_encryption_sdk").addHandler(logging.NullHandler())
-    return aws_encryption_sdk.EncryptionSDKClient(
-        commitment_policy=aws_encryption_sdk.CommitmentPolicy.REQUIRE_ENCRYPT_REQUIRE_DECRYPT
-    )

@@ -51,6 +51,15 @@ SECRET_USE = (
 """What only holders of the secret can do: everything but what a public key gives away."""
 
 
+SERVICES = {
+    "s3": frozenset({"s3"}),
+    "ebs": frozenset({"ec2", "ebs"}),
+    "secrets": frozenset({"secretsmanager", "ssm"}),
+    "trail": frozenset({"s3"}),
+}
+"""Keys that no principal uses directly, and the services through which they are used; log files lie in S3."""
+
+
 def _policies(lab: Lab) -> Iterator[tuple[str, Statement]]:
     """Every allowing statement of every key's policy, with the key's name."""
     for expected, arn in deployed_keys(lab.outputs):
@@ -174,6 +183,96 @@ def the_trail_key_serves_one_trail(lab: Lab) -> str:
             f"{statement.sid} does not demand CloudTrail's encryption context",
         )
     return f"CloudTrail is held to {lab.outputs.trail}"
+
+
+@check(guide=GUIDE)
+def services_keys_serve_their_service_only(lab: Lab) -> str:
+    """The keys for S3, EBS, secrets and log files can be used through their services only (kms:ViaService).
+
+    Every statement that gives their use says through which service, or names the service itself. A single
+    one without it opens every object and volume to whoever holds a stolen session of that principal.
+    """
+    count = 0
+    for name, statement in _policies(lab):
+        wanted = SERVICES.get(name)
+        if wanted is None or not any(statement.covers(action) for action in (*SECRET_USE, "kms:CreateGrant")):
+            continue
+        count += 1
+        if all(principal.startswith("Service:") for principal in statement.principals):
+            continue
+        through = {value.split(".")[0] for value in statement.pinned_to("kms:ViaService")}
+        lab.expect(through, f"{statement.sid} of the key {name} gives its use through no named service")
+        lab.expect(
+            through <= wanted, f"{statement.sid} of the key {name} gives its use through {', '.join(through)}"
+        )
+    lab.expect(count, "no statement gives the use of the services' keys")
+    return f"{count} statements give use, each through its service alone"
+
+
+@check(guide=GUIDE)
+def direct_use_demands_the_context(lab: Lab) -> str:
+    """Whoever uses the app key without a service in between must bring the lab's encryption context.
+
+    Every statement that gives its use demands it, Decrypt as well as Encrypt: a context that only one of
+    the two needs protects nothing. A grant can be made within it only.
+    """
+    ((context, value),) = ENCRYPTION_CONTEXT.items()
+    count = 0
+    for name, statement in _policies(lab):
+        uses = any(statement.covers(action) for action in (*SECRET_USE, "kms:Encrypt", "kms:CreateGrant"))
+        if name != "app" or not uses or statement.pinned_to("kms:ViaService"):
+            continue
+        count += 1
+        found = statement.pinned_to(f"kms:EncryptionContext:{context}")
+        lab.expect(found == (value,), f"{statement.sid} of the key app does not demand {context}={value}")
+    lab.expect(count, "no statement gives the direct use of the app key")
+    return f"{count} statements give direct use of the app key, each with {context}={value} alone"
+
+
+@check(guide=GUIDE)
+def grants_are_made_within_limits(lab: Lab) -> str:
+    """Whoever may create a grant may do so for an AWS service's use, or for named principals within a context.
+
+    CreateGrant without a condition is the whole key: its holder makes anyone a user of it, outside the key
+    policy that everybody reads.
+    """
+    count = 0
+    for name, statement in _policies(lab):
+        if not statement.covers("kms:CreateGrant"):
+            continue
+        count += 1
+        where = f"{statement.sid} of the key {name}"
+        for_services = statement.values("kms:GrantIsForAWSResource", "Bool") == ("true",)
+        operations = statement.values("kms:GrantOperations")
+        for_named = statement.pinned_to("kms:GranteePrincipal") and statement.pinned_to(
+            "kms:GrantConstraintType"
+        )
+        lab.expect(for_services or (for_named and operations), f"{where} lets grants be made without limits")
+        lab.expect("CreateGrant" not in operations, f"{where} lets grantees pass their grants on")
+    lab.expect(count, "nobody may create a grant: EBS could not use its key")
+    return f"{count} statements allow grants, each for AWS services or for named principals within a context"
+
+
+@check(guide=GUIDE)
+def there_is_a_way_back_in(lab: Lab) -> str:
+    """Every key policy lets the account's root user put another policy.
+
+    Without it a mistake in a policy is for AWS Support. The root user is the break-glass: named in a
+    condition, so that the statement does not stand for the whole account.
+    """
+    root = f"arn:{lab.access.partition}:iam::{lab.account}:root"
+    repairable = {
+        name
+        for name, statement in _policies(lab)
+        if statement.covers("kms:PutKeyPolicy") and root in statement.pinned_to("aws:PrincipalArn")
+    }
+    keys = deployed_keys(lab.outputs)
+    for expected, _ in keys:
+        lab.expect(
+            expected.name in repairable,
+            f"the root user may not put another policy on the key {expected.name}: nobody could repair it",
+        )
+    return f"{len(keys)} key policies can be repaired by the root user"
 
 
 @check(guide=GUIDE, needs=DECIDING, changes_keys=True)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import secrets
 from typing import TYPE_CHECKING, Any
 
 from kmslab.checks.expectations import deployed_keys
 from kmslab.checks.registry import check
 from kmslab.checks.samples import refused_soon, settle_seconds, soon
 from kmslab.checks.shared import read_once
-from kmslab.checks.temporary import SHORTEST_WINDOW_DAYS, scratch_key, temporary_key
+from kmslab.checks.temporary import SHORTEST_WINDOW_DAYS, scratch_key, scratch_key_of_kind, temporary_key
 from kmslab.model.capability import Capability
 from kmslab.model.naming import PREFIX_TAG, alias_name
 from kmslab.model.persona import Persona
@@ -163,20 +161,21 @@ def rotation_is_on_where_it_can_be(lab: Lab) -> str:
 
 @check(guide=GUIDE, needs={Capability.ROTATION}, changes_keys=True)
 def rotation_is_refused_where_it_cannot_be(lab: Lab) -> str:
-    """KMS does not rotate asymmetric and HMAC keys by itself, and says so.
+    """KMS rotates neither asymmetric nor HMAC keys, not by itself and not on demand, and says so.
 
-    Their public keys and tags are in other hands, so a new key pair is a new key. A tool that asks
+    Their public keys and codes are in other hands, so a new key pair is a new key. A tool that asks
     for rotation of such keys asks for the impossible. The operator switches rotation on for a
-    symmetric key first; an HMAC key made the same way is refused.
+    symmetric key first; a key pair and an HMAC key made the same way are refused.
     """
     lab.allowed(Persona.OPERATOR, "kms:EnableKeyRotation", KeyId=scratch_key(lab))
-    fixed = temporary_key(
-        lab, "rotation where it cannot be", KeySpec="HMAC_256", KeyUsage="GENERATE_VERIFY_MAC"
+    lab.allowed(
+        Persona.OPERATOR, "kms:RotateKeyOnDemand", KeyId=temporary_key(lab, "rotated where it can be")
     )
-    lab.refused(
-        Persona.OPERATOR, "kms:EnableKeyRotation", codes={"UnsupportedOperationException"}, KeyId=fixed
-    )
-    return "an HMAC key is refused (UnsupportedOperationException), a symmetric key is not"
+    for spec, usage in (("HMAC_384", "GENERATE_VERIFY_MAC"), ("ECC_NIST_P384", "SIGN_VERIFY")):
+        fixed = scratch_key_of_kind(lab, spec, usage)
+        for action in ("kms:EnableKeyRotation", "kms:RotateKeyOnDemand"):
+            lab.refused(Persona.OPERATOR, action, codes={"UnsupportedOperationException"}, KeyId=fixed)
+    return "an HMAC key and a key pair are refused (UnsupportedOperationException), a symmetric key is not"
 
 
 @check(guide=GUIDE, needs={Capability.KEY_STATES}, changes_keys=True)
@@ -227,30 +226,6 @@ def deletion_can_be_called_off(lab: Lab) -> str:
     return "PendingDeletion stops the key, cancelling leaves it Disabled, 6 days are too few"
 
 
-@check(guide=GUIDE, needs={Capability.IMPORTED_MATERIAL}, changes_keys=True)
-def imported_material_can_be_taken_back(lab: Lab) -> str:
-    """With imported material the owner can take the key away at once, and bring it back.
-
-    Deleting the material makes every ciphertext unreadable in that moment. Only the very same bytes
-    open them again: KMS refuses other material for the same key.
-    """
-    key = temporary_key(lab, "imported material", Origin="EXTERNAL")
-    material = secrets.token_bytes(32)
-    _import(lab, key, material)
-    blob = soon(lab, lambda: _encrypt(lab, key))
-    lab.allowed(Persona.OPERATOR, "kms:Decrypt", CiphertextBlob=blob, KeyId=key)
-    lab.allowed(Persona.OPERATOR, "kms:DeleteImportedKeyMaterial", KeyId=key)
-    refused_soon(lab, Persona.OPERATOR, "kms:Decrypt", codes=UNUSABLE, CiphertextBlob=blob, KeyId=key)
-    parameters = _import_parameters(lab, key, secrets.token_bytes(32))
-    lab.refused(
-        Persona.OPERATOR, "kms:ImportKeyMaterial", codes={"IncorrectKeyMaterialException"}, **parameters
-    )
-    _import(lab, key, material)
-    soon(lab, lambda: lab.allowed(Persona.OPERATOR, "kms:Decrypt", CiphertextBlob=blob, KeyId=key))
-    fingerprint = hashlib.sha256(material).hexdigest()[:8]
-    return f"deleting the material stopped the key, the same material (SHA-256 {fingerprint}...) restored it"
-
-
 def _encrypt(lab: Lab, key: str) -> bytes:
     blob: bytes = lab.allowed(Persona.OPERATOR, "kms:Encrypt", KeyId=key, Plaintext=b"kmslab")[
         "CiphertextBlob"
@@ -264,34 +239,3 @@ def _wait_for_state(lab: Lab, key: str, state: str) -> None:
         f"the state {state}",
         seconds=settle_seconds(lab) + 30,
     )
-
-
-def _import(lab: Lab, key: str, material: bytes) -> None:
-    lab.allowed(Persona.OPERATOR, "kms:ImportKeyMaterial", **_import_parameters(lab, key, material))
-    _wait_for_state(lab, key, "Enabled")
-
-
-def _import_parameters(lab: Lab, key: str, material: bytes) -> dict[str, Any]:
-    """Wrap material as KMS asks: under a public key that KMS made for this import alone."""
-    from cryptography.hazmat.primitives.asymmetric import padding, rsa
-    from cryptography.hazmat.primitives.hashes import SHA256
-    from cryptography.hazmat.primitives.serialization import load_der_public_key
-
-    given = lab.allowed(
-        Persona.OPERATOR,
-        "kms:GetParametersForImport",
-        KeyId=key,
-        WrappingAlgorithm="RSAES_OAEP_SHA_256",
-        WrappingKeySpec="RSA_2048",
-    )
-    wrapping_key = load_der_public_key(given["PublicKey"])
-    lab.expect(isinstance(wrapping_key, rsa.RSAPublicKey), "the wrapping key is not an RSA key")
-    wrapped = wrapping_key.encrypt(  # type: ignore[union-attr]  # expected just above
-        material, padding.OAEP(mgf=padding.MGF1(SHA256()), algorithm=SHA256(), label=None)
-    )
-    return {
-        "KeyId": key,
-        "ImportToken": given["ImportToken"],
-        "EncryptedKeyMaterial": wrapped,
-        "ExpirationModel": "KEY_MATERIAL_DOES_NOT_EXPIRE",
-    }

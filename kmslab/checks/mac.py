@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from kmslab.checks.registry import check
+from kmslab.checks.temporary import scratch_key_of_kind
 from kmslab.model.capability import Capability
 from kmslab.model.persona import Persona
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from kmslab.lab import Lab
 
 GUIDE = "06-asymmetric-and-envelope"
+OPERATOR = Persona.OPERATOR
 MESSAGE = b"amount=100;to=alice"
 TAMPERED = b"amount=900;to=alice"
 HMAC: dict[str, Any] = {"MacAlgorithm": "HMAC_SHA_256"}
@@ -72,6 +74,30 @@ def only_the_permitted_make_codes(lab: Lab) -> str:
             **HMAC,
         )
     return f"the data owner makes codes; {len(others)} other personas are refused"
+
+
+@check(guide=GUIDE, needs={Capability.ASYMMETRIC}, changes_keys=True)
+def every_hash_has_its_length(lab: Lab) -> str:
+    """HMAC keys come in four lengths, each for one hash: the code is as long as the hash.
+
+    A key of one length takes no algorithm of another (InvalidKeyUsageException).
+    """
+    seen = []
+    for bits in (224, 384, 512):
+        key = scratch_key_of_kind(lab, f"HMAC_{bits}", "GENERATE_VERIFY_MAC")
+        call: dict[str, Any] = {"KeyId": key, "MacAlgorithm": f"HMAC_SHA_{bits}", "Message": MESSAGE}
+        mac = lab.allowed(OPERATOR, "kms:GenerateMac", **call)["Mac"]
+        lab.expect(len(mac) == bits // 8, f"the code of HMAC_{bits} has {len(mac)} bytes, not {bits // 8}")
+        answer = lab.allowed(OPERATOR, "kms:VerifyMac", Mac=mac, **call)
+        lab.expect(answer["MacValid"], f"KMS does not accept its own code of HMAC_{bits}")
+        lab.refused(
+            OPERATOR,
+            "kms:GenerateMac",
+            codes={"InvalidKeyUsageException"},
+            **{**call, "MacAlgorithm": "HMAC_SHA_256"},
+        )
+        seen.append(f"HMAC_{bits} {len(mac)} bytes")
+    return ", ".join(seen) + "; HMAC_SHA_256 is refused by each"
 
 
 def _generate(lab: Lab, message: bytes = MESSAGE) -> bytes:

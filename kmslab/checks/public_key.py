@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from kmslab.checks.registry import check
 from kmslab.checks.samples import public_key
+from kmslab.checks.temporary import scratch_key_of_kind
 from kmslab.lab import Failed
 from kmslab.model.capability import Capability
+from kmslab.model.naming import ENCRYPTION_CONTEXT
 from kmslab.model.persona import Persona
 
 if TYPE_CHECKING:
@@ -83,8 +85,53 @@ def size_limit_is_the_keys(lab: Lab) -> str:
     return f"{LARGEST} bytes fit and {LARGEST + 1} do not, offline and in KMS"
 
 
-def _seal(lab: Lab, message: bytes) -> bytes:
-    """Encrypt on this machine with the exported public key.
+@check(guide=GUIDE, needs={Capability.ASYMMETRIC}, changes_keys=True)
+def the_hash_is_part_of_the_padding(lab: Lab) -> str:
+    """OAEP works with SHA-1 and with SHA-256, and what was sealed with one does not open as the other.
+
+    Both are sound in OAEP. The shorter hash leaves room for more: RSA_3072 holds 342 bytes with SHA-1 and
+    318 with SHA-256. Whoever seals must tell, since the ciphertext does not.
+    """
+    key = scratch_key_of_kind(lab, "RSA_3072", "ENCRYPT_DECRYPT")
+    for digest, other, longest in (("SHA_1", "SHA_256", 342), ("SHA_256", "SHA_1", 318)):
+        message = b"x" * longest
+        sealed = _seal(lab, message, key, digest)
+        call: dict[str, Any] = {"KeyId": key, "CiphertextBlob": sealed}
+        opened = lab.allowed(
+            Persona.OPERATOR, "kms:Decrypt", EncryptionAlgorithm=f"RSAES_OAEP_{digest}", **call
+        )
+        lab.expect(opened["Plaintext"] == message, "KMS opened something else than was sealed")
+        lab.refused(
+            Persona.OPERATOR,
+            "kms:Decrypt",
+            codes={"InvalidCiphertextException"},
+            EncryptionAlgorithm=f"RSAES_OAEP_{other}",
+            **call,
+        )
+    lab.note("offline:RSAES_OAEP", "342 bytes with SHA-1 and 318 with SHA-256 sealed with the public key")
+    return "342 bytes with SHA-1 and 318 with SHA-256 open; neither opens as the other"
+
+
+@check(guide=GUIDE, needs={Capability.ASYMMETRIC})
+def a_public_key_binds_no_context(lab: Lab) -> str:
+    """Asymmetric keys take no encryption context: there is nothing in RSA that could bind it.
+
+    A key policy cannot demand one either: a condition on it never matches such a request.
+    """
+    request: dict[str, Any] = {"KeyId": lab.outputs.key_rsa, "Plaintext": SECRET, **OAEP}
+    lab.allowed(Persona.DATA_OWNER, "kms:Encrypt", **request)
+    lab.refused(
+        Persona.DATA_OWNER,
+        "kms:Encrypt",
+        codes={"ValidationException"},
+        EncryptionContext=ENCRYPTION_CONTEXT,
+        **request,
+    )
+    return "the same request with an encryption context is refused (ValidationException)"
+
+
+def _seal(lab: Lab, message: bytes, key: str = "", digest: str = "SHA_256") -> bytes:
+    """Encrypt on this machine with the public key of the lab's RSA key, or of a key that the operator made.
 
     Raises:
         ValueError: the message is too long for the key.
@@ -92,8 +139,9 @@ def _seal(lab: Lab, message: bytes) -> bytes:
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-    public: Any = public_key(lab, lab.outputs.key_rsa)
+    public: Any = public_key(lab, key, Persona.OPERATOR) if key else public_key(lab, lab.outputs.key_rsa)
     lab.expect(isinstance(public, rsa.RSAPublicKey), "the RSA key is not an RSA key")
-    oaep = padding.OAEP(mgf=padding.MGF1(hashes.SHA256()), algorithm=hashes.SHA256(), label=None)
+    hashed: Any = hashes.SHA1() if digest == "SHA_1" else hashes.SHA256()  # noqa: S303  # the API's; sound in OAEP
+    oaep = padding.OAEP(mgf=padding.MGF1(hashed), algorithm=hashed, label=None)
     sealed: bytes = public.encrypt(message, oaep)
     return sealed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -76,14 +77,25 @@ def _remove_versions(lab: Lab, sample: SampleObject) -> None:
         s3.delete_object(Bucket=sample.bucket, Key=version["Key"], VersionId=version["VersionId"])
 
 
-def public_key(lab: Lab, key: str) -> Any:
-    """Export a key pair's public part, as the auditor: it is no secret.
+def public_key(lab: Lab, key: str, persona: Persona = Persona.AUDITOR) -> Any:
+    """Export a key pair's public part, as the auditor unless told otherwise: it is no secret.
 
     Returns: the key as the ``cryptography`` library represents its kind.
     """
     from cryptography.hazmat.primitives.serialization import load_der_public_key
 
-    return load_der_public_key(lab.read("kms:GetPublicKey", KeyId=key)["PublicKey"])
+    return load_der_public_key(lab.read("kms:GetPublicKey", persona=persona, KeyId=key)["PublicKey"])
+
+
+def encryption_sdk() -> Any:
+    """A client of the AWS Encryption SDK that writes and reads committed messages only."""
+    import aws_encryption_sdk
+
+    # The SDK logs what it raises; a refusal that a check wants to see is no news for the terminal.
+    logging.getLogger("aws_encryption_sdk").addHandler(logging.NullHandler())
+    return aws_encryption_sdk.EncryptionSDKClient(
+        commitment_policy=aws_encryption_sdk.CommitmentPolicy.REQUIRE_ENCRYPT_REQUIRE_DECRYPT
+    )
 
 
 def read_if_any(lab: Lab, action: str, absent: str, **parameters: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from kmslab.checks.registry import check
 from kmslab.checks.samples import refused_soon, soon
-from kmslab.checks.temporary import GRANT_NAME, put_own_policy, scratch_key, stopped
+from kmslab.checks.temporary import GRANT_NAME, other_region, put_own_policy, scratch_key, stopped
 from kmslab.model.capability import Capability
 from kmslab.model.naming import ENCRYPTION_CONTEXT, alias_name
 from kmslab.model.persona import Persona
@@ -125,7 +125,6 @@ def the_administrator_cannot_replicate(lab: Lab) -> str:
     the same key, and the refusal names kms:ReplicateKey, not the kind of key.
     """
     app = lab.outputs.key_app
-    elsewhere = "us-west-2" if lab.region != "us-west-2" else "us-east-1"
     lab.allowed(ADMINISTRATOR, "kms:DescribeKey", KeyId=app)
     lab.refused(
         ADMINISTRATOR,
@@ -133,7 +132,7 @@ def the_administrator_cannot_replicate(lab: Lab) -> str:
         by="kms:ReplicateKey",
         unproven_is_fine=True,
         KeyId=app,
-        ReplicaRegion=elsewhere,
+        ReplicaRegion=other_region(lab),
     )
     return "the administrator is refused kms:ReplicateKey"
 

@@ -9,20 +9,20 @@ import secrets
 import struct
 import uuid
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
+from tests.checks.fake_imports import FakeImports, expire
+from tests.checks.fake_regions import LEAVING, FakeRegions
 from tests.checks.fakes import ACCOUNT, REGION, Refusal, Request, World, policy_document
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-WRAPPING_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 DEFAULT_POLICY = policy_document(
     {
@@ -37,7 +37,13 @@ DEFAULT_POLICY = policy_document(
 
 @dataclass
 class FakeKey:
-    """One key; `material` maps the id of each key material to its bytes, the current one last."""
+    """One key; `material` maps the id of each key material to its bytes, the current one last.
+
+    Attributes of note:
+        primary: ARN of the primary, for a replica.
+        waiting: imported material that the next rotation puts in use.
+        valid_to: when imported material expires.
+    """
 
     arn: str
     spec: str = "SYMMETRIC_DEFAULT"
@@ -52,6 +58,10 @@ class FakeKey:
     tags: list[dict[str, str]] = field(default_factory=list)
     material: dict[str, bytes] = field(default_factory=dict)
     rotations: int = 0
+    primary: str = ""
+    waiting: bytes = b""
+    valid_to: Any = None
+    created: datetime = datetime(2026, 1, 1, tzinfo=UTC)
 
     @property
     def current(self) -> str:
@@ -63,7 +73,7 @@ class FakeKey:
         self.material[uuid.uuid4().hex * 2] = material or secrets.token_bytes(32)
 
 
-class FakeKms:
+class FakeKms(FakeImports, FakeRegions):
     """Answers every symmetric operation of `kms` in a world.
 
     Attributes:
@@ -76,9 +86,13 @@ class FakeKms:
         self.keys: dict[str, FakeKey] = {}
         self.aliases: dict[str, str] = {}
         self.grants: dict[str, dict[str, Any]] = {}
-        for name in vars(type(self)):
-            if name[0].isupper():
-                world.answers(f"kms:{name}", getattr(self, name))
+        for name in self.operations():
+            world.answers(f"kms:{name}", getattr(self, name))
+
+    @classmethod
+    def operations(cls) -> list[str]:
+        """The operations that this KMS answers."""
+        return [name for name in dir(cls) if name[0].isupper()]
 
     def add(self, arn: str, alias: str = "", **attributes: Any) -> FakeKey:
         """Add a key; one with material unless its origin is EXTERNAL."""
@@ -95,6 +109,7 @@ class FakeKms:
         arn = self.aliases.get(key_id, key_id)
         for key in self.keys.values():
             if arn in {key.arn, key.arn.rpartition("/")[2]}:
+                expire(key)
                 return key
         raise Refusal("NotFoundException", f"Key {key_id} does not exist")
 
@@ -118,7 +133,7 @@ class FakeKms:
         """Decrypt: (key, id of the material, plaintext)."""
         (length,) = struct.unpack(">H", blob[:2])
         arn, _, material = blob[2 : 2 + length].decode().partition("|")
-        key = self.usable(arn)
+        key = self.find(arn)
         nonce, sealed = blob[2 + length : 14 + length], blob[14 + length :]
         try:
             return key, material, AESGCM(key.material[material]).decrypt(nonce, sealed, _aad(context))
@@ -152,7 +167,8 @@ class FakeKms:
     def CreateKey(self, request: Request) -> dict[str, Any]:  # noqa: N802  # named as the operation, as all below
         origin = request.get("Origin", "AWS_KMS")
         key = self.add(
-            f"arn:aws:kms:{REGION}:{ACCOUNT}:key/{uuid.uuid4()}",
+            f"arn:aws:kms:{REGION}:{ACCOUNT}:key/{'mrk-' if request.get('MultiRegion') else ''}{uuid.uuid4()}",
+            multi_region=request.get("MultiRegion", False),
             spec=request.get("KeySpec", "SYMMETRIC_DEFAULT"),
             usage=request.get("KeyUsage", "ENCRYPT_DECRYPT"),
             origin=origin,
@@ -176,8 +192,16 @@ class FakeKms:
                 "KeyState": key.state,
                 "MultiRegion": key.multi_region,
                 "CurrentKeyMaterialId": key.current,
+                "Description": key.description,
+                **({"ValidTo": key.valid_to} if key.valid_to else {}),
+                **self.configuration(key),
             }
         }
+
+    def GetKeyLastUsage(self, request: Request) -> dict[str, Any]:  # noqa: N802
+        key = self.find(request["KeyId"])
+        use = {"Operation": "Encrypt", "Timestamp": key.created + timedelta(days=1)}
+        return {"KeyCreationDate": key.created, "TrackingStartDate": key.created, "KeyLastUsage": use}
 
     def ListResourceTags(self, request: Request) -> dict[str, Any]:  # noqa: N802
         return {"Tags": self.find(request["KeyId"]).tags}
@@ -200,8 +224,12 @@ class FakeKms:
 
     def Decrypt(self, request: Request) -> dict[str, Any]:  # noqa: N802
         key, material, plaintext = self.open(request["CiphertextBlob"], request.get("EncryptionContext", {}))
+        key = self.relative(key.arn, request.region)
         if "KeyId" in request.parameters and self.find(request["KeyId"]) is not key:
             raise Refusal("IncorrectKeyException")
+        self.usable(key.arn)
+        if request.get("DryRun"):
+            raise Refusal("DryRunOperationException")
         return {"KeyId": key.arn, "Plaintext": plaintext, "KeyMaterialId": material}
 
     def ReEncrypt(self, request: Request) -> dict[str, Any]:  # noqa: N802
@@ -213,7 +241,10 @@ class FakeKms:
         return {"CiphertextBlob": blob, "SourceKeyId": source.arn, "KeyId": key.arn}
 
     def GenerateDataKey(self, request: Request) -> dict[str, Any]:  # noqa: N802
-        plaintext = secrets.token_bytes(request.get("NumberOfBytes", 32))
+        size = {"AES_128": 16, "AES_256": 32}.get(request.get("KeySpec", ""), request.get("NumberOfBytes", 0))
+        if size > 1024 or {"KeySpec", "NumberOfBytes"} <= request.parameters.keys():
+            raise Refusal("ValidationException")
+        plaintext = secrets.token_bytes(size)
         key = self.usable(request["KeyId"])
         blob = self.seal(key, plaintext, request.get("EncryptionContext", {}))
         return {"KeyId": key.arn, "Plaintext": plaintext, "CiphertextBlob": blob}
@@ -222,6 +253,30 @@ class FakeKms:
         answer = self.GenerateDataKey(request)
         del answer["Plaintext"]
         return answer
+
+    def GenerateDataKeyPair(self, request: Request) -> dict[str, Any]:  # noqa: N802
+        key = self.usable(request["KeyId"])
+        made: Any = (
+            ed25519.Ed25519PrivateKey.generate()
+            if request["KeyPairSpec"] == "ECC_NIST_EDWARDS25519"
+            else ec.generate_private_key(ec.SECP256R1())
+        )
+        private = made.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+        return {
+            "PrivateKeyPlaintext": private,
+            "PrivateKeyCiphertextBlob": self.seal(key, private, request.get("EncryptionContext", {})),
+            "PublicKey": made.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo),
+        }
+
+    def GenerateDataKeyPairWithoutPlaintext(self, request: Request) -> dict[str, Any]:  # noqa: N802
+        answer = self.GenerateDataKeyPair(request)
+        del answer["PrivateKeyPlaintext"]
+        return answer
+
+    def GenerateRandom(self, request: Request) -> dict[str, Any]:  # noqa: N802
+        if request["NumberOfBytes"] > 1024:
+            raise Refusal("ValidationException")
+        return {"Plaintext": secrets.token_bytes(request["NumberOfBytes"])}
 
     def CreateAlias(self, request: Request) -> dict[str, Any]:  # noqa: N802
         self.aliases[request["AliasName"]] = request["TargetKeyId"]
@@ -235,7 +290,14 @@ class FakeKms:
         return {}
 
     def ListAliases(self, request: Request) -> dict[str, Any]:  # noqa: N802
-        return {"Aliases": [{"AliasName": n} for n, arn in self.aliases.items() if arn == request["KeyId"]]}
+        wanted = request.get("KeyId")
+        return {
+            "Aliases": [
+                {"AliasName": name, "TargetKeyId": arn.rpartition("/")[2]}
+                for name, arn in self.aliases.items()
+                if wanted in {None, arn}
+            ]
+        }
 
     def TagResource(self, request: Request) -> dict[str, Any]:  # noqa: N802
         self.find(request["KeyId"]).tags.extend(request["Tags"])
@@ -249,21 +311,33 @@ class FakeKms:
     def CreateGrant(self, request: Request) -> dict[str, Any]:  # noqa: N802
         if request.get("DryRun"):
             raise Refusal("DryRunOperationException")
+        names = ("KeyId", "GranteePrincipal", "RetiringPrincipal", "Operations", "Constraints", "Name")
+        wanted = {name: request.get(name) for name in names if request.get(name)}
+        for grant_id, grant in self.grants.items():
+            if wanted.get("Name") and {**wanted, "GrantId": grant_id} == grant:
+                return {"GrantId": grant_id, "GrantToken": grant_id}
         grant_id = uuid.uuid4().hex * 2
-        names = ("GranteePrincipal", "Operations", "Constraints", "Name")
-        self.grants[grant_id] = {"GrantId": grant_id} | {n: request.get(n) for n in names if request.get(n)}
+        self.grants[grant_id] = {"GrantId": grant_id, **wanted}
         return {"GrantId": grant_id, "GrantToken": grant_id}
 
     def ListGrants(self, request: Request) -> dict[str, Any]:  # noqa: N802
-        wanted = request.get("GrantId")
-        return {"Grants": [g for g in self.grants.values() if wanted in {None, g["GrantId"]}]}
+        wanted, key = request.get("GrantId"), request["KeyId"]
+        found = [
+            grant
+            for grant in self.grants.values()
+            if wanted in {None, grant["GrantId"]} and grant.get("KeyId", key) == key
+        ]
+        start, limit = int(request.get("Marker", 0)), request.get("Limit", 50)
+        more = start + limit < len(found)
+        marker = {"NextMarker": str(start + limit)} if more else {}
+        return {"Grants": found[start : start + limit], "Truncated": more, **marker}
+
+    def RetireGrant(self, request: Request) -> dict[str, Any]:  # noqa: N802
+        del self.grants[request.get("GrantId") or request["GrantToken"]]
+        return {}
 
     def RevokeGrant(self, request: Request) -> dict[str, Any]:  # noqa: N802
         del self.grants[request["GrantId"]]
-        return {}
-
-    def ReplicateKey(self, request: Request) -> dict[str, Any]:  # noqa: N802
-        self.find(request["KeyId"]).multi_region = True
         return {}
 
     def EnableKey(self, request: Request) -> dict[str, Any]:  # noqa: N802
@@ -278,7 +352,8 @@ class FakeKms:
         if not 7 <= request.get("PendingWindowInDays", 30) <= 30:
             raise Refusal("ValidationException")
         key = self.find(request["KeyId"])
-        key.state = "PendingDeletion"
+        waits = any(replica.state not in LEAVING for replica in self.replicas(key))
+        key.state = "PendingReplicaDeletion" if waits else "PendingDeletion"
         return {"KeyId": key.arn, "KeyState": key.state}
 
     def CancelKeyDeletion(self, request: Request) -> dict[str, Any]:  # noqa: N802
@@ -288,7 +363,8 @@ class FakeKms:
 
     def EnableKeyRotation(self, request: Request) -> dict[str, Any]:  # noqa: N802
         key = self.find(request["KeyId"])
-        if key.spec != "SYMMETRIC_DEFAULT" or key.origin != "AWS_KMS":
+        self.must_not_be_replica(key)
+        if key.spec != "SYMMETRIC_DEFAULT" or key.origin != "AWS_KMS" or key.manager == "AWS":
             raise Refusal("UnsupportedOperationException")
         days = request.get("RotationPeriodInDays", 365)
         if not 90 <= days <= 2560:
@@ -297,38 +373,25 @@ class FakeKms:
         return {}
 
     def GetKeyRotationStatus(self, request: Request) -> dict[str, Any]:  # noqa: N802
-        key = self.find(request["KeyId"])
-        period = {"RotationPeriodInDays": key.rotation_days} if key.rotation_days else {}
-        return {"KeyRotationEnabled": bool(key.rotation_days), **period}
+        days = self.primary_of(self.find(request["KeyId"])).rotation_days
+        due = {"NextRotationDate": datetime.now(UTC) + timedelta(days=days - 1)}
+        return {"KeyRotationEnabled": bool(days), **({"RotationPeriodInDays": days, **due} if days else {})}
 
     def RotateKeyOnDemand(self, request: Request) -> dict[str, Any]:  # noqa: N802
         key = self.usable(request["KeyId"])
-        key.new_material()
+        self.must_not_be_replica(key)
+        if key.spec != "SYMMETRIC_DEFAULT":
+            raise Refusal("UnsupportedOperationException")
+        if key.origin == "EXTERNAL" and not key.waiting:
+            raise Refusal("KMSInvalidStateException", "no material is waiting")
+        key.new_material(key.waiting or None)
+        key.waiting = b""
         key.rotations += 1
         return {"KeyId": key.arn}
 
     def ListKeyRotations(self, request: Request) -> dict[str, Any]:  # noqa: N802
         key = self.find(request["KeyId"])
         return {"Rotations": [{"KeyId": key.arn, "RotationType": "ON_DEMAND"}] * key.rotations}
-
-    def GetParametersForImport(self, request: Request) -> dict[str, Any]:  # noqa: N802
-        public = WRAPPING_KEY.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-        return {"KeyId": request["KeyId"], "ImportToken": b"token", "PublicKey": public}
-
-    def ImportKeyMaterial(self, request: Request) -> dict[str, Any]:  # noqa: N802
-        key = self.find(request["KeyId"])
-        oaep = padding.OAEP(mgf=padding.MGF1(SHA256()), algorithm=SHA256(), label=None)
-        material = WRAPPING_KEY.decrypt(request["EncryptedKeyMaterial"], oaep)
-        if key.material and material != key.material[key.current]:
-            raise Refusal("IncorrectKeyMaterialException")
-        if not key.material:
-            key.new_material(material)
-        key.state = "Enabled"
-        return {"KeyId": key.arn}
-
-    def DeleteImportedKeyMaterial(self, request: Request) -> dict[str, Any]:  # noqa: N802
-        self.find(request["KeyId"]).state = "PendingImport"
-        return {}
 
 
 def _aad(context: Mapping[str, str]) -> bytes:

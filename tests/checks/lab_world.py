@@ -27,11 +27,26 @@ USE = frozenset(
         "ReEncrypt",
         "GenerateDataKey",
         "GenerateDataKeyWithoutPlaintext",
+        "GenerateDataKeyPair",
+        "GenerateDataKeyPairWithoutPlaintext",
     }
 )
-LOOK = frozenset({"DescribeKey", "GetKeyPolicy", "ListResourceTags", "GetKeyRotationStatus", "ListGrants"})
+LOOK = frozenset(
+    {
+        "DescribeKey",
+        "GetKeyPolicy",
+        "GetKeyLastUsage",
+        "GetKeyRotationStatus",
+        "ListGrants",
+        "ListKeyRotations",
+        "ListResourceTags",
+    }
+)
 ADMINISTER = frozenset({"EnableKey", "DisableKey", "TagResource", "UntagResource", "DescribeKey"})
 NOBODY = frozenset({"PutKeyPolicy", "UpdateAlias", "ReplicateKey", "ScheduleKeyDeletion"})
+THROUGH = {"s3": "s3", "ebs": "ec2", "secrets": "secretsmanager"}
+"""Keys that are used through one service."""
+USED = ("kms:Encrypt", "kms:Decrypt")
 Statement = dict[str, Any]
 
 
@@ -65,38 +80,106 @@ def good_lab() -> LabWorld:
             spec=expected.spec,
             usage=expected.usage,
             origin=expected.origin,
+            description=f"KMS Lab: {expected.name}",
             multi_region=expected.multi_region,
             rotation_days=365 if expected.rotates else 0,
             state="Enabled" if expected.origin == "AWS_KMS" else "PendingImport",
             tags=[{"TagKey": "kmslab:prefix", "TagValue": PREFIX}],
             policy=policy_document(*key_policy(expected.name)),
         )
+    world.kms.add(key_arn("aws-s3"), "alias/aws/s3", manager="AWS", policy=policy_document(for_account(USED)))
     lab_keys = frozenset(world.kms.keys)
-    for operation in USE | LOOK | ADMINISTER | NOBODY | {"CreateGrant", "RevokeGrant"}:
+    for operation in USE | LOOK | ADMINISTER | NOBODY | {"CreateGrant", "RevokeGrant", "RetireGrant"}:
         world.refuses(f"kms:{operation}", when=lambda request: not _permitted(world, lab_keys, request))
     _s3(world)
     _identities(world)
+    _stacks(world)
+    world.answers("resourcegroupstaggingapi:GetResources", partial(tagged, world))
     return world
+
+
+def tagged(world: LabWorld, request: Request) -> dict[str, Any]:
+    """The tagging service: keys that have every tag asked for."""
+
+    def asked(key: FakeKey) -> bool:
+        tags = {tag["TagKey"]: tag["TagValue"] for tag in key.tags}
+        return all(
+            wanted["Key"] in tags and tags[wanted["Key"]] in wanted.get("Values", tags.values())
+            for wanted in request["TagFilters"]
+        )
+
+    return {
+        "ResourceTagMappingList": [
+            {
+                "ResourceARN": arn,
+                "Tags": [{"Key": tag["TagKey"], "Value": tag["TagValue"]} for tag in one.tags],
+            }
+            for arn, one in world.kms.keys.items()
+            if asked(one)
+        ]
+    }
+
+
+def _stacks(world: LabWorld) -> None:
+    """The stack of the keys, as deployed: each key that rotates with its period."""
+    keys = {expected.name: key_arn(expected.name).rpartition("/")[2] for expected in KEYS}
+    period = {expected.name: {"RotationPeriodInDays": 365} for expected in KEYS if expected.rotates}
+    resources = {
+        name: {"Type": "AWS::KMS::Key", "Properties": {"Description": name, **period.get(name, {})}}
+        for name in keys
+    }
+    world.answers("cloudformation:GetTemplate", {"TemplateBody": {"Resources": resources}})
+    listed = [
+        {"LogicalResourceId": name, "PhysicalResourceId": key_id, "ResourceType": "AWS::KMS::Key"}
+        for name, key_id in keys.items()
+    ]
+    world.answers("cloudformation:DescribeStackResources", {"StackResources": listed})
 
 
 def key_policy(name: str) -> list[Statement]:
     """The policy of a key: administration by name, use by the owner or through one service."""
+    in_context = {f"kms:EncryptionContext:{pair}": value for pair, value in CONTEXT.items()}
     statements = [
         for_account(("kms:PutKeyPolicy", "kms:DisableKey", "kms:ScheduleKeyDeletion"), ROOT, EXECUTION_ROLE),
         for_account(("kms:DescribeKey", "kms:EnableKey", "kms:DisableKey"), role_arn("key-administrator")),
     ]
-    if name == "secrets":
-        through = {
-            "kms:ViaService": "secretsmanager.eu-central-1.amazonaws.com",
-            "kms:CallerAccount": ACCOUNT,
-        }
-        return [*statements, for_account(("kms:Decrypt",)) | {"Condition": {"StringEquals": through}}]
+    if name in THROUGH:
+        service, principals = THROUGH[name], () if name == "secrets" else (role_arn("data-owner"),)
+        use = for_account(("kms:Decrypt", "kms:GenerateDataKey"), *principals)
+        statements.append(when(use, **through(service)))
+    if name == "ebs":
+        grant = for_account(("kms:CreateGrant",), role_arn("data-owner"))
+        grant["Condition"]["Bool"] = {"kms:GrantIsForAWSResource": "true"}
+        statements.append(when(grant, **through("ec2")))
     if name == "trail":
-        return [*statements, cloudtrail()]
+        statements.append(cloudtrail())
+    if name == "app":
+        use = for_account(("kms:Encrypt", "kms:Decrypt", "kms:GenerateDataKey"), role_arn("data-owner"))
+        grant = for_account(("kms:CreateGrant",), role_arn("data-owner"))
+        grant["Condition"]["ForAllValues:StringEquals"] = {"kms:GrantOperations": ["Decrypt"]}
+        limits = {
+            "kms:GrantConstraintType": "EncryptionContextEquals",
+            "kms:GranteePrincipal": role_arn("outsider"),
+        }
+        statements += [when(use, **in_context), when(grant, **in_context, **limits)]
+    if name in THROUGH or name in {"app", "trail"}:
+        return statements
     return [
         *statements,
         for_account(("kms:Decrypt", "kms:GenerateDataKey", "kms:Sign"), role_arn("data-owner")),
     ]
+
+
+def through(service: str) -> dict[str, str]:
+    """As a condition: this account's principals, through one service."""
+    return {"kms:ViaService": f"{service}.eu-central-1.amazonaws.com", "kms:CallerAccount": ACCOUNT}
+
+
+def when(statement: Statement, **equal: str) -> Statement:
+    """The statement under further conditions."""
+    condition = statement.setdefault("Condition", {})
+    condition["StringEquals"] = {**condition.get("StringEquals", {}), **equal}
+    return statement
 
 
 def for_account(actions: tuple[str, ...], *principals: str) -> Statement:
@@ -131,8 +214,14 @@ def cloudtrail() -> Statement:
 def _permitted(world: LabWorld, lab_keys: frozenset[str], request: Request) -> bool:
     """Who may do what with the lab's keys; temporary keys are the operator's."""
     operation = request.action.partition(":")[2]
-    about = world.kms.key_of(request)
     who = request.persona
+    if operation == "RetireGrant":
+        grant = world.kms.grants[request.get("GrantId") or request["GrantToken"]]
+        own = grant["GranteePrincipal"] == role_arn(who) and "RetireGrant" in grant["Operations"]
+        return own or grant.get("RetiringPrincipal") == role_arn(who)
+    about = world.kms.key_of(request)
+    if about.arn == key_arn("aws-s3"):
+        return who is Persona.OPERATOR and operation in LOOK
     if about.arn not in lab_keys:
         return who is Persona.OPERATOR
     if operation in USE:
@@ -141,7 +230,11 @@ def _permitted(world: LabWorld, lab_keys: frozenset[str], request: Request) -> b
         return about.arn == key_arn("app") and (owner or _granted(world, request, operation))
     if operation == "CreateGrant":
         to = {role_arn("data-reader"), role_arn("outsider")}
-        narrow = bool(request.get("Constraints")) and request["GranteePrincipal"] in to
+        narrow = (
+            bool(request.get("Constraints"))
+            and request["GranteePrincipal"] in to
+            and "CreateGrant" not in request["Operations"]
+        )
         return who is Persona.DATA_OWNER and narrow
     return (
         (operation in LOOK and who in {Persona.AUDITOR, Persona.DATA_OWNER})
@@ -151,12 +244,15 @@ def _permitted(world: LabWorld, lab_keys: frozenset[str], request: Request) -> b
 
 
 def _granted(world: LabWorld, request: Request, operation: str) -> bool:
+    context = request.get("EncryptionContext", {})
     return any(
         grant["GranteePrincipal"] == role_arn(request.persona)
         and operation in grant["Operations"]
-        and grant["Constraints"]["EncryptionContextEquals"] == request.get("EncryptionContext", {})
+        and (
+            grant["Constraints"].get("EncryptionContextEquals") == context
+            or grant["Constraints"].get("EncryptionContextSubset", {"": ""}).items() <= context.items()
+        )
         for grant in world.kms.grants.values()
-        if "EncryptionContextEquals" in grant["Constraints"]
     )
 
 

@@ -10,7 +10,7 @@ from kmslab.model.persona import Persona
 from kmslab.model.verdict import Outcome
 from tests.checks import fake_pairs
 from tests.checks.fakes import OUTPUTS, Request, World, judge
-from tests.checks.table import Broken, break_and_judge, checks_of, never_red
+from tests.checks.table import Broken
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,6 +50,13 @@ def everybodys_secret(world: World) -> None:
     world.answers("kms:DeriveSharedSecret", derive)
 
 
+def other_pair_on_the_curve(world: World) -> None:
+    """A KMS that hands out the public key of another pair than the one it derives with."""
+    stranger = ec.generate_private_key(ec.SECP384R1()).public_key()
+    der = stranger.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    world.answers("kms:GetPublicKey", {"PublicKey": der})
+
+
 BROKEN = [
     Broken("agreement.secret-equals-the-local-one", another_public_key, "derived different secrets"),
     Broken("agreement.secret-equals-the-local-one", everybodys_secret, "led to the same secret"),
@@ -59,29 +66,13 @@ BROKEN = [
         Broken("agreement.only-the-permitted-derive", derives_for(persona), f"{persona} could call")
         for persona in OTHERS
     ),
+    Broken(
+        "agreement.larger-curves-agree-too",
+        lambda w: w.answers("kms:DeriveSharedSecret", {"SharedSecret": bytes(48)}),
+        "derived different secrets (ECC_NIST_P384)",
+    ),
+    Broken("agreement.larger-curves-agree-too", other_pair_on_the_curve, "derived different secrets"),
 ]
-
-
-@pytest.mark.parametrize("check", checks_of("agreement"))
-def test_passes_in_a_good_world(check: str) -> None:
-    verdict = judge(check, good())
-    assert verdict.outcome is Outcome.PASS, verdict.summary
-
-
-@pytest.mark.parametrize("row", BROKEN, ids=str)
-def test_notices_what_is_broken(row: Broken) -> None:
-    verdict = break_and_judge(row, good())
-    assert verdict.outcome is row.outcome, verdict.summary
-    assert row.says in verdict.summary
-
-
-def test_every_check_can_fail() -> None:
-    assert not never_red("agreement", BROKEN)
-
-
-@pytest.mark.parametrize("check", checks_of("agreement"))
-def test_cannot_look(check: str) -> None:
-    assert judge(check, good().unreachable()).outcome is Outcome.ERROR
 
 
 def test_the_secret_is_not_kept_as_evidence() -> None:

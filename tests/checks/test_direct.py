@@ -1,15 +1,13 @@
 from __future__ import annotations
 
+from secrets import token_bytes
 from typing import TYPE_CHECKING
-
-import pytest
 
 from kmslab.model.persona import Persona
 from kmslab.model.verdict import Outcome
-from tests.checks import verdicts
 from tests.checks.fakes import Request, World
 from tests.checks.lab_world import LabWorld
-from tests.checks.table import Broken, checks_of, never_red
+from tests.checks.table import Broken
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,6 +30,13 @@ def plaintext_in_the_blob(world: World) -> None:
     kms = kms_of(world)
     seal = kms.seal
     kms.seal = lambda key, plaintext, context: seal(key, plaintext, context) + plaintext  # type: ignore[method-assign]  # that is the break
+
+
+def padded(world: World) -> None:
+    """A KMS whose ciphertexts are longer than Decrypt takes."""
+    world.answers(
+        "kms:Encrypt", lambda r: {"CiphertextBlob": kms_of(world).Encrypt(r)["CiphertextBlob"] + bytes(3000)}
+    )
 
 
 def deterministic(world: World) -> None:
@@ -110,23 +115,38 @@ BROKEN = [
         "was refused, but not by kms:Decrypt",
         Outcome.ERROR,
     ),
+    Broken("direct.at-most-4096-bytes", padded, "Decrypt does not take it"),
+    Broken("direct.the-context-is-exact", anything_opens, "could call kms:Decrypt"),
+    Broken(
+        "direct.re-encryption-changes-the-context",
+        lambda w: w.answers("kms:ReEncrypt", lambda r: {"CiphertextBlob": r["CiphertextBlob"]}),
+        "could not call kms:Decrypt",
+        Outcome.ERROR,
+    ),
+    Broken("direct.re-encryption-changes-the-context", anything_opens, "could call kms:Decrypt"),
+    Broken(
+        "direct.a-dry-run-tells-and-does-nothing",
+        lambda w: w.answers("kms:Decrypt", {"Plaintext": b"kmslab sample"}, Persona.DATA_OWNER),
+        "a dry run gave the plaintext",
+    ),
+    Broken(
+        "direct.a-dry-run-tells-and-does-nothing",
+        lambda w: everyone_decrypts(w, Persona.OUTSIDER),
+        "outsider could call kms:Decrypt",
+    ),
+    Broken(
+        "direct.random-bytes-come-from-kms",
+        lambda w: w.answers("kms:GenerateRandom", {"Plaintext": bytes(1024)}),
+        "the same bytes came twice",
+    ),
+    Broken(
+        "direct.random-bytes-come-from-kms",
+        lambda w: w.answers("kms:GenerateRandom", {"Plaintext": b"few"}),
+        "3 came",
+    ),
+    Broken(
+        "direct.random-bytes-come-from-kms",
+        lambda w: w.answers("kms:GenerateRandom", lambda r: {"Plaintext": token_bytes(r["NumberOfBytes"])}),
+        "could call kms:GenerateRandom",
+    ),
 ]
-
-
-@pytest.mark.parametrize("check", checks_of("direct"))
-def test_passes_in_a_good_lab(check: str) -> None:
-    verdicts.passes(check)
-
-
-@pytest.mark.parametrize("row", BROKEN, ids=str)
-def test_notices(row: Broken) -> None:
-    verdicts.fails(row)
-
-
-@pytest.mark.parametrize("check", checks_of("direct"))
-def test_is_unable_to_look(check: str) -> None:
-    verdicts.is_unable_to_look(check)
-
-
-def test_every_check_is_shown_red() -> None:
-    assert never_red("direct", BROKEN) == set()

@@ -2,14 +2,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from kmslab.model.persona import Persona
 from kmslab.model.verdict import Outcome
-from tests.checks import verdicts
 from tests.checks.fakes import World, key_arn
 from tests.checks.lab_world import LabWorld
-from tests.checks.table import Broken, checks_of, never_red
+from tests.checks.table import Broken
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,6 +36,17 @@ def with_data_key(**change: bytes) -> Callable[[World], object]:
     )
 
 
+def with_key_pair(operation: str, **change: bytes) -> Callable[[World], object]:
+    return lambda world: world.answers(
+        f"kms:{operation}", lambda r: {**getattr(kms_of(world), operation)(r), **change}
+    )
+
+
+STRANGER = (
+    ec.generate_private_key(ec.SECP256R1())
+    .public_key()
+    .public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+)
 BROKEN = [
     Broken(
         "envelope.a-data-key-encrypts-outside-kms", with_data_key(Plaintext=b"k" * 16), "has 16 bytes, not 32"
@@ -71,23 +82,39 @@ BROKEN = [
         "could not decrypt: An error occurred (ThrottlingException)",
         Outcome.ERROR,
     ),
+    Broken(
+        "envelope.a-data-key-has-the-length-asked-for",
+        with_data_key(Plaintext=b"k" * 32),
+        "of 16 bytes was asked for",
+    ),
+    Broken(
+        "envelope.a-data-key-has-the-length-asked-for",
+        lambda w: w.answers(
+            "kms:GenerateDataKey",
+            lambda r: {"Plaintext": bytes(r.get("NumberOfBytes", 16))},
+        ),
+        "could call kms:GenerateDataKey",
+    ),
+    Broken(
+        "envelope.a-data-key-pair-signs-outside-kms",
+        with_key_pair("GenerateDataKeyPair", PrivateKeyPlaintext=b"another"),
+        "another private key was encrypted (ECC_NIST_P256)",
+    ),
+    Broken(
+        "envelope.a-data-key-pair-signs-outside-kms",
+        with_key_pair("GenerateDataKeyPair", PublicKey=STRANGER),
+        "is not the public key's (ECC_NIST_P256)",
+    ),
+    Broken(
+        "envelope.a-private-key-can-stay-encrypted",
+        lambda w: w.answers(
+            "kms:GenerateDataKeyPairWithoutPlaintext", lambda r: kms_of(w).GenerateDataKeyPair(r)
+        ),
+        "holds the private key in plaintext",
+    ),
+    Broken(
+        "envelope.a-private-key-can-stay-encrypted",
+        with_key_pair("GenerateDataKeyPairWithoutPlaintext", PublicKey=STRANGER),
+        "is not the public key's",
+    ),
 ]
-
-
-@pytest.mark.parametrize("check", checks_of("envelope"))
-def test_passes_in_a_good_lab(check: str) -> None:
-    verdicts.passes(check)
-
-
-@pytest.mark.parametrize("row", BROKEN, ids=str)
-def test_notices(row: Broken) -> None:
-    verdicts.fails(row)
-
-
-@pytest.mark.parametrize("check", checks_of("envelope"))
-def test_is_unable_to_look(check: str) -> None:
-    verdicts.is_unable_to_look(check)
-
-
-def test_every_check_is_shown_red() -> None:
-    assert never_red("envelope", BROKEN) == set()

@@ -2,14 +2,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pytest
-
 from kmslab.model.persona import Persona
 from kmslab.model.verdict import Outcome
-from tests.checks import verdicts
 from tests.checks.fakes import ACCOUNT, OUTPUTS, Request, World, judge, key_arn, policy_document
 from tests.checks.lab_world import BOUNDARY, NO_MFA, TRUST, good_lab, is_outsider, policies
-from tests.checks.table import Broken, checks_of, never_red
+from tests.checks.table import Broken
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -233,22 +230,3 @@ def test_the_call_that_takes_the_mfa_code_may_be_open() -> None:
     left = [*NO_MFA["NotAction"], "sts:GetSessionToken"]
     world = policies(good_lab(), mfa=[{**NO_MFA, "NotAction": left}])
     assert judge("identity.nothing-without-mfa", world).outcome is Outcome.PASS
-
-
-@pytest.mark.parametrize("check", checks_of("identity"))
-def test_passes_in_a_good_lab(check: str) -> None:
-    verdicts.passes(check)
-
-
-@pytest.mark.parametrize("row", BROKEN, ids=str)
-def test_notices(row: Broken) -> None:
-    verdicts.fails(row)
-
-
-@pytest.mark.parametrize("check", checks_of("identity"))
-def test_is_unable_to_look(check: str) -> None:
-    verdicts.is_unable_to_look(check)
-
-
-def test_every_check_is_shown_red() -> None:
-    assert never_red("identity", BROKEN) == set()

@@ -7,10 +7,9 @@ import pytest
 from kmslab.checks.expectations import KEYS
 from kmslab.model.persona import Persona
 from kmslab.model.verdict import Outcome
-from tests.checks import verdicts
 from tests.checks.fakes import ACCOUNT, OUTPUTS, FakeAccess, World, judge, policy_document, role_arn
-from tests.checks.lab_world import LabWorld, cloudtrail, for_account, good_lab, key, key_policy
-from tests.checks.table import Broken, checks_of, never_red
+from tests.checks.lab_world import LabWorld, cloudtrail, for_account, good_lab, key, key_policy, through, when
+from tests.checks.table import Broken
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,6 +47,13 @@ def trail_with(**condition: dict[str, object]) -> Callable[[World], object]:
     return lambda world: setattr(
         key(world, "trail"), "policy", policy_document({**cloudtrail(), "Condition": condition})
     )
+
+
+def passing_on(world: World) -> None:
+    """The statement that allows grants within limits allows granting CreateGrant too."""
+    statements = key_policy("app")
+    statements[-1]["Condition"]["ForAllValues:StringEquals"]["kms:GrantOperations"].append("CreateGrant")
+    key(world, "app").policy = policy_document(*statements)
 
 
 PINNED = {"aws:PrincipalArn": [f"arn:aws:iam::{ACCOUNT}:role/*"]}
@@ -120,6 +126,35 @@ BROKEN = [
         lambda w: w.answers("kms:PutKeyPolicy", {}),
         "could call kms:PutKeyPolicy",
     ),
+    Broken(
+        "key-policies.services-keys-serve-their-service-only",
+        with_statement("s3", for_account(("kms:Decrypt",), role_arn("data-owner"))),
+        "Test of the key s3 gives its use through no named service",
+    ),
+    Broken(
+        "key-policies.services-keys-serve-their-service-only",
+        with_statement("ebs", when(for_account(("kms:Decrypt",)), **through("s3"))),
+        "Test of the key ebs gives its use through s3",
+    ),
+    Broken("key-policies.services-keys-serve-their-service-only", no_policies, "no statement gives the use"),
+    Broken(
+        "key-policies.direct-use-demands-the-context",
+        with_statement("app", for_account(("kms:Decrypt",), role_arn("data-owner"))),
+        "Test of the key app does not demand kmslab=training",
+    ),
+    Broken("key-policies.direct-use-demands-the-context", no_policies, "no statement gives the direct use"),
+    Broken(
+        "key-policies.grants-are-made-within-limits",
+        with_statement("app", for_account(("kms:CreateGrant",), role_arn("data-owner"))),
+        "Test of the key app lets grants be made without limits",
+    ),
+    Broken("key-policies.grants-are-made-within-limits", passing_on, "lets grantees pass their grants on"),
+    Broken("key-policies.grants-are-made-within-limits", no_policies, "nobody may create a grant"),
+    Broken(
+        "key-policies.there-is-a-way-back-in",
+        lambda w: setattr(key(w, "mac"), "policy", policy_document(*key_policy("mac")[1:])),
+        "may not put another policy on the key mac",
+    ),
 ]
 
 
@@ -132,22 +167,3 @@ def test_the_root_user_shows_nothing(check: str, monkeypatch: pytest.MonkeyPatch
     verdict = judge(check, good_lab())
     assert verdict.outcome is Outcome.ERROR
     assert "root user" in verdict.summary
-
-
-@pytest.mark.parametrize("check", checks_of("key-policies"))
-def test_passes_in_a_good_lab(check: str) -> None:
-    verdicts.passes(check)
-
-
-@pytest.mark.parametrize("row", BROKEN, ids=str)
-def test_notices(row: Broken) -> None:
-    verdicts.fails(row)
-
-
-@pytest.mark.parametrize("check", checks_of("key-policies"))
-def test_is_unable_to_look(check: str) -> None:
-    verdicts.is_unable_to_look(check)
-
-
-def test_every_check_is_shown_red() -> None:
-    assert never_red("key-policies", BROKEN) == set()

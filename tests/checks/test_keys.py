@@ -7,10 +7,9 @@ import pytest
 from kmslab.lab import SETTLE_SECONDS
 from kmslab.model.target import TargetKind
 from kmslab.model.verdict import Outcome
-from tests.checks import verdicts
-from tests.checks.fakes import Refusal, Request, World, judge, key_arn
+from tests.checks.fakes import World, judge, key_arn
 from tests.checks.lab_world import LabWorld, good_lab, key
-from tests.checks.table import Broken, checks_of, never_red
+from tests.checks.table import Broken
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,20 +35,6 @@ def ignores_state(world: World) -> None:
     """A KMS that decrypts whatever state a key is in."""
     assert isinstance(world, LabWorld)
     world.kms.usable = world.kms.find  # type: ignore[method-assign]  # that is the break
-
-
-def takes_any_material(world: World) -> None:
-    """A KMS that lets other material replace what was imported first."""
-    assert isinstance(world, LabWorld)
-    real = world.kms.ImportKeyMaterial
-
-    def take(request: Request) -> dict[str, object]:
-        try:
-            return real(request)
-        except Refusal:
-            return {}
-
-    world.answers("kms:ImportKeyMaterial", take)
 
 
 BROKEN = [
@@ -101,9 +86,10 @@ BROKEN = [
         cancelling_enables,
         "the key is Enabled, not Disabled",
     ),
-    Broken("keys.imported-material-can-be-taken-back", ignores_state, "could call kms:Decrypt"),
     Broken(
-        "keys.imported-material-can-be-taken-back", takes_any_material, "could call kms:ImportKeyMaterial"
+        "keys.rotation-is-refused-where-it-cannot-be",
+        lambda w: w.answers("kms:RotateKeyOnDemand", {}),
+        "could call kms:RotateKeyOnDemand",
     ),
 ]
 
@@ -112,12 +98,6 @@ BROKEN = [
     ("check", "change", "operations", "code"),
     [
         ("a-disabled-key-stops", "EnableKey", ["Decrypt"], "DisabledException"),
-        (
-            "imported-material-can-be-taken-back",
-            "ImportKeyMaterial",
-            ["Encrypt", "Decrypt"],
-            "KMSInvalidStateException",
-        ),
     ],
 )
 def test_a_key_may_return_to_service_late(
@@ -130,22 +110,3 @@ def test_a_key_may_return_to_service_late(
     assert verdict.outcome is Outcome.PASS, verdict
     said = [call.result for call in verdict.evidence if call.action == "kms:Decrypt"]
     assert said == ["ok", code, code, "ok"]
-
-
-@pytest.mark.parametrize("check", checks_of("keys"))
-def test_passes_in_a_good_lab(check: str) -> None:
-    verdicts.passes(check)
-
-
-@pytest.mark.parametrize("row", BROKEN, ids=str)
-def test_notices(row: Broken) -> None:
-    verdicts.fails(row)
-
-
-@pytest.mark.parametrize("check", checks_of("keys"))
-def test_is_unable_to_look(check: str) -> None:
-    verdicts.is_unable_to_look(check)
-
-
-def test_every_check_is_shown_red() -> None:
-    assert never_red("keys", BROKEN) == set()

@@ -3,13 +3,10 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
 from kmslab.model.persona import Persona
-from kmslab.model.verdict import Outcome
 from tests.checks import fake_pairs
-from tests.checks.fakes import World, judge
-from tests.checks.table import Broken, break_and_judge, checks_of, never_red
+from tests.checks.fakes import World
+from tests.checks.table import Broken
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,26 +50,17 @@ BROKEN = [
         Broken("mac.only-the-permitted-make-codes", makes_codes_for(persona), f"{persona} could call")
         for persona in OTHERS
     ),
+    Broken("mac.every-hash-has-its-length", codes([b"1"]), "the code of HMAC_224 has 1 bytes, not 28"),
+    Broken(
+        "mac.every-hash-has-its-length",
+        lambda w: w.answers("kms:VerifyMac", {"MacValid": False}),
+        "does not accept its own code of HMAC_224",
+    ),
+    Broken(
+        "mac.every-hash-has-its-length",
+        lambda w: w.answers("kms:GenerateMac", {"Mac": bytes(28)}).answers(
+            "kms:VerifyMac", {"MacValid": True}
+        ),
+        "could call kms:GenerateMac",
+    ),
 ]
-
-
-@pytest.mark.parametrize("check", checks_of("mac"))
-def test_passes_in_a_good_world(check: str) -> None:
-    verdict = judge(check, good())
-    assert verdict.outcome is Outcome.PASS, verdict.summary
-
-
-@pytest.mark.parametrize("row", BROKEN, ids=str)
-def test_notices_what_is_broken(row: Broken) -> None:
-    verdict = break_and_judge(row, good())
-    assert verdict.outcome is row.outcome, verdict.summary
-    assert row.says in verdict.summary
-
-
-def test_every_check_can_fail() -> None:
-    assert not never_red("mac", BROKEN)
-
-
-@pytest.mark.parametrize("check", checks_of("mac"))
-def test_cannot_look(check: str) -> None:
-    assert judge(check, good().unreachable()).outcome is Outcome.ERROR

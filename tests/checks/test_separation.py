@@ -2,19 +2,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pytest
-
 from kmslab.lab import SETTLE_SECONDS
 from kmslab.model.persona import Persona
 from kmslab.model.target import TargetKind
 from kmslab.model.verdict import Outcome
-from tests.checks import verdicts
 from tests.checks.fakes import World, judge
 from tests.checks.lab_world import LabWorld, good_lab
-from tests.checks.table import Broken, checks_of, never_red
+from tests.checks.table import Broken
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    import pytest
 
     from tests.checks.fake_kms import FakeKms
 
@@ -99,22 +98,3 @@ def test_a_key_may_return_to_service_late(monkeypatch: pytest.MonkeyPatch) -> No
     verdict = judge("separation.the-administrator-stops-and-restarts-a-key", world)
     assert verdict.outcome is Outcome.PASS, verdict
     assert [call.result for call in verdict.evidence].count("DisabledException") == 2
-
-
-@pytest.mark.parametrize("check", checks_of("separation"))
-def test_passes_in_a_good_lab(check: str) -> None:
-    verdicts.passes(check)
-
-
-@pytest.mark.parametrize("row", BROKEN, ids=str)
-def test_notices(row: Broken) -> None:
-    verdicts.fails(row)
-
-
-@pytest.mark.parametrize("check", checks_of("separation"))
-def test_is_unable_to_look(check: str) -> None:
-    verdicts.is_unable_to_look(check)
-
-
-def test_every_check_is_shown_red() -> None:
-    assert never_red("separation", BROKEN) == set()

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 import pytest
 
 from kmslab.checks.samples import OBJECT_PREFIX
@@ -10,9 +8,6 @@ from kmslab.model.naming import PREFIX_TAG, TEMPORARY_TAG
 from tests.checks.fakes import ACCOUNT, OUTPUTS, PREFIX, REGION, FakeAccess, Request, key_arn
 from tests.checks.lab_world import LabWorld, good_lab, key
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
 QUEUE = f"arn:aws:sqs:{REGION}:{ACCOUNT}:kms-lab-alarm-0123"
 TOPIC = f"{OUTPUTS.alarm_topic}:0123"
 
@@ -20,21 +15,6 @@ TOPIC = f"{OUTPUTS.alarm_topic}:0123"
 def nothing_left_behind(world: LabWorld) -> LabWorld:
     """Tell the world of the services that only a sweep asks; temporary keys are found by their tags."""
 
-    def tagged(request: Request) -> Mapping[str, Any]:
-        assert request["TagFilters"] == [{"Key": TEMPORARY_TAG}, {"Key": PREFIX_TAG, "Values": [PREFIX]}]
-        ours = {TEMPORARY_TAG, PREFIX_TAG}
-        return {
-            "ResourceTagMappingList": [
-                {
-                    "ResourceARN": arn,
-                    "Tags": [{"Key": tag["TagKey"], "Value": tag["TagValue"]} for tag in one.tags],
-                }
-                for arn, one in world.kms.keys.items()
-                if ours <= {tag["TagKey"] for tag in one.tags}
-            ]
-        }
-
-    world.answers("resourcegroupstaggingapi:GetResources", tagged)
     world.answers("ec2:DescribeVolumes", {"Volumes": []}).answers("ec2:DescribeSnapshots", {"Snapshots": []})
     world.answers("ssm:GetParametersByPath", {"Parameters": []})
     return world
@@ -228,3 +208,10 @@ def test_a_problem_is_told_and_the_rest_is_swept(world: LabWorld) -> None:
         "could not look for leftover tagged",
         "volume vol-1 could not be removed",
     ]
+
+
+def test_keys_of_another_lab_are_not_looked_at(world: LabWorld) -> None:
+    arn = leave_key(world)
+    world.kms.keys[arn].tags[1]["TagValue"] = "class-7"
+    assert sweep(FakeAccess(world), OUTPUTS).removed == []
+    assert world.kms.keys[arn].state == "Enabled"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kmslab.checks.temporary import LEAVING
 from kmslab.model.verdict import Outcome
 from tests.checks.fakes import judge
 from tests.checks.lab_world import good_lab
@@ -21,9 +22,7 @@ def passes(check: str) -> None:
     assert verdict.outcome is Outcome.PASS, verdict.summary
     assert verdict.evidence
     assert "\n" not in verdict.summary
-    left = [
-        key for arn, key in world.kms.keys.items() if arn not in before and key.state != "PendingDeletion"
-    ]
+    left = [key for arn, key in world.kms.keys.items() if arn not in before and key.state not in LEAVING]
     assert all("share it" in key.description for key in left)
     assert not world.kms.grants
     assert not world.objects

@@ -1,0 +1,194 @@
+from __future__ import annotations
+
+import secrets
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+
+from kmslab.checks import imported
+from kmslab.lab import SETTLE_SECONDS
+from kmslab.model.target import TargetKind
+from kmslab.model.verdict import Outcome
+from tests.checks.fakes import Refusal, Request, World, judge
+from tests.checks.lab_world import LabWorld, good_lab
+from tests.checks.table import Broken
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.checks.fake_kms import FakeKms
+
+TAKEN_BACK = "imported.imported-material-can-be-taken-back"
+WRAPPED = "imported.material-travels-wrapped-for-one-key"
+EXPIRES = "imported.material-expires"
+ROTATES = "imported.imported-material-rotates-on-demand-only"
+HMAC = "imported.an-imported-hmac-key-is-the-owners"
+SIGNING = "imported.an-imported-signing-key-is-the-owners"
+THERE = "imported.the-labs-material-is-there-or-was-never"
+
+
+def be_impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a broken KMS never does is not waited for."""
+    monkeypatch.setattr(imported, "EXPIRY_SECONDS", 2.5)
+
+
+def kms_of(world: World) -> FakeKms:
+    assert isinstance(world, LabWorld)
+    return world.kms
+
+
+def ignores_state(world: World) -> None:
+    """A KMS that decrypts whatever state a key is in."""
+    kms_of(world).usable = kms_of(world).find  # type: ignore[method-assign]  # that is the break
+
+
+def forgives(code: str) -> Callable[[World], object]:
+    """A KMS that takes material which it should refuse with this code."""
+
+    def how(world: World) -> None:
+        real = kms_of(world).ImportKeyMaterial
+
+        def take(request: Request) -> dict[str, object]:
+            try:
+                return real(request)
+            except Refusal as refusal:
+                if refusal.code != code:
+                    raise
+                return {}
+
+        world.answers("kms:ImportKeyMaterial", take)
+
+    return how
+
+
+def keeps_for_ever(world: World) -> None:
+    """A KMS that forgets when material ends."""
+    real = kms_of(world).ImportKeyMaterial
+
+    def take(request: Request) -> dict[str, object]:
+        parameters = {name: value for name, value in request.parameters.items() if name != "ValidTo"}
+        return real(Request(request.persona, request.action, parameters))
+
+    world.answers("kms:ImportKeyMaterial", take)
+
+
+def says_end_and_keeps(world: World) -> None:
+    """A KMS that shows when material ends, and keeps it."""
+    shown: dict[str, Any] = {}
+    keeps_for_ever(world)
+    taking = world.reply_to
+
+    def take(request: Request) -> Any:
+        if "ValidTo" in request.parameters:
+            shown["ValidTo"] = request["ValidTo"]
+        return taking(request)
+
+    world.reply_to = take  # type: ignore[method-assign]  # that is the break
+    real = kms_of(world).DescribeKey
+    world.answers("kms:DescribeKey", lambda r: {"KeyMetadata": {**real(r)["KeyMetadata"], **shown}})
+
+
+def material(**entry: object) -> Callable[[World], object]:
+    """What the list of the lab's imported materials says."""
+    one = {"KeyMaterialId": "a" * 64, "ImportState": "IMPORTED", **entry}
+    return lambda world: world.answers("kms:ListKeyRotations", {"Rotations": [one]})
+
+
+def rotates_by_itself(world: World) -> None:
+    world.answers("kms:EnableKeyRotation", {})
+
+
+def same_material(world: World) -> None:
+    """A KMS that says yes to a rotation, and goes on with the old material."""
+    world.answers("kms:RotateKeyOnDemand", {})
+
+
+def forgets_old_material(world: World) -> None:
+    """A KMS that names the material in use, whatever opened a ciphertext."""
+    kms = kms_of(world)
+    world.answers("kms:Decrypt", lambda r: {**kms.Decrypt(r), "KeyMaterialId": kms.key_of(r).current})
+
+
+def rotates_without_material(world: World) -> None:
+    real = kms_of(world).RotateKeyOnDemand
+
+    def rotate(request: Request) -> dict[str, object]:
+        key = kms_of(world).find(request["KeyId"])
+        key.waiting = key.waiting or secrets.token_bytes(32)
+        return real(request)
+
+    world.answers("kms:RotateKeyOnDemand", rotate)
+
+
+def signs_with_another_key(world: World) -> None:
+    stranger = ec.generate_private_key(ec.SECP256R1())
+    world.answers("kms:Sign", lambda r: {"Signature": stranger.sign(r["Message"], ec.ECDSA(SHA256()))})
+
+
+BROKEN = [
+    Broken(TAKEN_BACK, ignores_state, "could call kms:Decrypt"),
+    Broken(TAKEN_BACK, forgives("IncorrectKeyMaterialException"), "could call kms:ImportKeyMaterial"),
+    Broken(WRAPPED, forgives("InvalidImportTokenException"), "could call kms:ImportKeyMaterial"),
+    Broken(WRAPPED, forgives("InvalidCiphertextException"), "could call kms:ImportKeyMaterial"),
+    Broken(EXPIRES, keeps_for_ever, "KMS says None"),
+    Broken(EXPIRES, says_end_and_keeps, "the end of the material did not happen", Outcome.ERROR),
+    Broken(EXPIRES, ignores_state, "could call kms:Decrypt"),
+    Broken(ROTATES, rotates_by_itself, "could call kms:EnableKeyRotation"),
+    Broken(ROTATES, same_material, "the rotation to the new material did not happen", Outcome.ERROR),
+    Broken(ROTATES, forgets_old_material, "not opened with the old material"),
+    Broken(ROTATES, rotates_without_material, "could call kms:RotateKeyOnDemand"),
+    Broken(HMAC, lambda w: w.answers("kms:GenerateMac", {"Mac": bytes(32)}), "KMS makes other codes"),
+    Broken(SIGNING, signs_with_another_key, "does not verify with the imported key's own public key"),
+    Broken(SIGNING, forgives("IncorrectKeyMaterialException"), "could call kms:ImportKeyMaterial"),
+    Broken(THERE, material(ImportState="PENDING_IMPORT"), "1 material(s) of the imported key were deleted"),
+    Broken(THERE, material(ValidTo=datetime.now(UTC) - timedelta(minutes=1)), "expired at"),
+]
+
+
+def test_a_key_may_be_ready_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(SETTLE_SECONDS, TargetKind.LOCAL, 30.0)
+    world = good_lab()
+    code = "KMSInvalidStateException"
+    world.kms.settles_late(world, "ImportKeyMaterial", "Encrypt", "Decrypt", code=code)
+    verdict = judge(TAKEN_BACK, world)
+    assert verdict.outcome is Outcome.PASS, verdict
+    said = [call.result for call in verdict.evidence if call.action == "kms:Decrypt"]
+    assert said == ["ok", code, code, "ok"]
+
+
+@pytest.mark.parametrize(
+    ("entry", "says"),
+    [
+        ({}, "1 material(s), all there"),
+        ({"ValidTo": datetime(2999, 1, 1, tzinfo=UTC)}, "the first ends 2999-01-01"),
+    ],
+)
+def test_material_that_is_there_is_told(entry: dict[str, object], says: str) -> None:
+    world = good_lab()
+    material(**entry)(world)
+    verdict = judge(THERE, world)
+    assert (verdict.outcome, says in verdict.summary) == (Outcome.PASS, True), verdict
+
+
+@pytest.mark.parametrize("check", [TAKEN_BACK, WRAPPED, EXPIRES, ROTATES, HMAC, SIGNING])
+def test_material_is_never_sent_in_plain_nor_kept(check: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[bytes] = []
+
+    real = secrets.token_bytes
+
+    def token_bytes(length: int) -> bytes:
+        made.append(real(length))
+        return made[-1]
+
+    monkeypatch.setattr(secrets, "token_bytes", token_bytes)
+    world = good_lab()
+    verdict = judge(check, world)
+    assert verdict.outcome is Outcome.PASS, verdict
+    sent = [request["EncryptedKeyMaterial"] for request in world.asked("kms:ImportKeyMaterial")]
+    keys = [one for one in made if len(one) == 32]
+    assert keys
+    assert not any(key in blob for key in keys for blob in sent)
+    assert not any(key.hex() in str(verdict) or str(key) in str(verdict) for key in keys)
