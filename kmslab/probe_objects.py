@@ -1,4 +1,4 @@
-"""Probes of what S3 does with stored objects, and of what CloudTrail puts there."""
+"""Probes of what services tell and do about what they store: S3, Secrets Manager, CloudTrail."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import hashlib
 from typing import TYPE_CHECKING, Any
 
 from kmslab.checks.temporary import scratch_key
+from kmslab.checks.values import temporary_secret
 from kmslab.model.persona import Persona
 from kmslab.probe_things import empty_bucket
 
@@ -46,6 +47,16 @@ def opaque_etags(lab: Lab) -> str:
         same = tag.strip('"') == digest
         lab.expect(same != bool(encryption), f"the ETag of the {name} object is {tag}")
     return "only the object without a key has its MD5 digest as ETag"
+
+
+def keys_of_versions(lab: Lab) -> str:
+    """The list of a secret's versions names the key of each."""
+    key = scratch_key(lab)
+    secret = temporary_secret(lab, SAMPLE.decode(), key=key)
+    listed = lab.allowed(OPERATOR, "secretsmanager:ListSecretVersionIds", SecretId=secret)["Versions"]
+    found = [one.get("KmsKeyIds") for one in listed]
+    lab.expect(found == [[key]], f"the version of a secret is listed under {found}")
+    return "the version of a secret is listed with its key"
 
 
 def log_files(lab: Lab) -> str:

@@ -157,7 +157,7 @@ def use_through_s3_names_both(lab: Lab) -> str:
     sample.get()
     context = {"aws:s3:arn": f"arn:{lab.access.partition}:s3:::{sample.bucket}/{sample.key}"}
     event = event_of(lab, "Decrypt", lambda one: context_of(one) == context, key=lab.outputs.key_s3)
-    by = _expect_use_through(lab, event, lab.outputs.key_s3, "s3")
+    by = expect_use_through(lab, event, lab.outputs.key_s3, "s3")
     return f"the event names the data owner, the key, the object, and {by}"
 
 
@@ -171,7 +171,7 @@ def use_through_ebs_names_both(lab: Lab) -> str:
     context = {"aws:ebs:id": sample_blocks(lab).new_volume()["VolumeId"]}
     name, key = "GenerateDataKeyWithoutPlaintext", lab.outputs.key_ebs
     event = event_of(lab, name, lambda one: context_of(one) == context, key=key)
-    by = _expect_use_through(lab, event, key, "ec2", "ebs")
+    by = expect_use_through(lab, event, key, "ec2", "ebs")
     return f"the event names the data owner, the key, the volume, and {by}"
 
 
@@ -190,7 +190,7 @@ def use_through_secrets_manager_names_both(lab: Lab) -> str:
         lambda one: context_of(one).get("SecretARN") == secret and _is_by(lab, one, Persona.DATA_OWNER),
         key=lab.outputs.key_secrets,
     )
-    by = _expect_use_through(lab, event, lab.outputs.key_secrets, "secretsmanager")
+    by = expect_use_through(lab, event, lab.outputs.key_secrets, "secretsmanager")
     return f"the event names the data owner, the key, the secret, and {by}"
 
 
@@ -351,7 +351,7 @@ def _expect_principal(lab: Lab, event: dict[str, Any], persona: Persona) -> None
     lab.expect(_is_by(lab, event, persona), f"the event names {who}, not the {persona}")
 
 
-def _expect_use_through(lab: Lab, event: dict[str, Any], key: str, *services: str) -> str:
+def expect_use_through(lab: Lab, event: dict[str, Any], key: str, *services: str) -> str:
     """FAIL unless the event is the data owner's use of the key through one of the services.
 
     Returns: what the event calls the service: ``s3.amazonaws.com``, or for a forward access session

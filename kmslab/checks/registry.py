@@ -15,6 +15,7 @@ from kmslab.model.verdict import Outcome, Verdict
 if TYPE_CHECKING:
     from kmslab.lab import Lab
     from kmslab.model.capability import Capability
+    from kmslab.model.outputs import Output
 
 CheckFunction = Callable[["Lab"], str]
 """Looks, and returns in one line what it saw; raises Failed or Inconclusive otherwise."""
@@ -36,6 +37,8 @@ class Check:
         serial: takes a key of the lab out of service for a while (`temporary.stopped`): runs after the others,
             beside those that stop another key, and looks at nothing that needs a key but its own.
         changes_keys: makes a key or changes one's state, material or rotation.
+        part: name of the output of the optional part of the lab that it is about: a lab that was deployed
+            without it does not make the claim (decision 0022). Empty: every lab makes it.
         function: what looks.
     """
 
@@ -48,6 +51,7 @@ class Check:
     controls: tuple[str, ...] = ()
     serial: bool = False
     changes_keys: bool = False
+    part: str = ""
 
 
 def check(
@@ -57,6 +61,7 @@ def check(
     controls: tuple[str, ...] = (),
     serial: bool = False,
     changes_keys: bool = False,
+    part: Output | None = None,
 ) -> Callable[[CheckFunction], CheckFunction]:
     """Register a function as a check; its docstring is what a learner reads."""
 
@@ -68,7 +73,16 @@ def check(
         title, _, rest = (function.__doc__ or "").strip().partition("\n")
         explanation = " ".join(rest.split())
         REGISTRY[check_id] = Check(
-            check_id, title, explanation, guide, function, frozenset(needs), controls, serial, changes_keys
+            check_id,
+            title,
+            explanation,
+            guide,
+            function,
+            frozenset(needs),
+            controls,
+            serial,
+            changes_keys,
+            part.name if part else "",
         )
         return function
 

@@ -14,6 +14,8 @@ from kmslab.checks.catalogue import catalogue
 from kmslab.checks.registry import run
 from kmslab.checks.sweep import retire, sweep
 from kmslab.lab import Lab
+from kmslab.model.errors import LabError
+from kmslab.model.outputs import LabOutputs
 from kmslab.model.verdict import Outcome, Verdict
 
 if TYPE_CHECKING:
@@ -23,9 +25,8 @@ if TYPE_CHECKING:
     from kmslab.checks.sweep import Swept
     from kmslab.lab import Access
     from kmslab.model.capability import Capability
-    from kmslab.model.outputs import LabOutputs
 
-__all__ = ["WORKERS", "catalogue", "new_run_id", "run_all"]
+__all__ = ["WORKERS", "catalogue", "claimed", "new_run_id", "run_all"]
 
 WORKERS = 32
 """Checks that run at a time: they mostly wait, for answers and, on a bad day, for their turn to ask again.
@@ -78,6 +79,23 @@ def _deadline(access: Access, seconds: float) -> Iterator[None]:
             timer.cancel()
 
 
+def claimed(checks: Sequence[Check], outputs: LabOutputs) -> list[Check]:
+    """The checks whose part of the lab is deployed: of an optional part that is not, nothing is claimed.
+
+    Raises:
+        LabError: none is left.
+    """
+    optional = {output.name: output for output in LabOutputs.all() if output.optional}
+    found = [check for check in checks if not check.part or outputs.value_of(optional[check.part])]
+    if not found:
+        parts = sorted({optional[check.part].stack for check in checks})
+        raise LabError(
+            f"this lab was deployed without what these checks are about: {', '.join(parts)}",
+            hint=f"deploy it with -c kmslab.{parts[0]}=true",
+        )
+    return found
+
+
 def run_all(
     access: Access,
     outputs: LabOutputs,
@@ -103,13 +121,13 @@ def run_all(
         deadline_seconds: after this the checks that have not begun are ERROR, the running ones stop looking
             and clean up, and `GRACE_SECONDS` later nothing is sent any more.
 
-    Returns: every check with its verdict, in the order of the catalogue.
+    Returns: every check of what is deployed with its verdict, in the order of the catalogue.
 
     Raises:
-        LabError: a word of ``only`` names no check.
+        LabError: a word of ``only`` names no check, or all of them name checks of what is not deployed.
         KeyboardInterrupt: passed on, after the running checks have cleaned up.
     """
-    checks = catalogue(only)
+    checks = claimed(catalogue(only), outputs)
     run_id = new_run_id()
     verdicts: dict[str, Verdict] = {}
 

@@ -8,8 +8,9 @@ from uuid import uuid4
 
 from kmslab.checks.policy import DENY, is_everyone, statements
 from kmslab.checks.registry import check
-from kmslab.checks.samples import refused_soon, soon, temporary_tags
+from kmslab.checks.samples import refused_soon, soon
 from kmslab.checks.temporary import stopped
+from kmslab.checks.values import temporary_parameter, temporary_secret
 from kmslab.model.capability import Capability
 from kmslab.model.naming import ENCRYPTION_CONTEXT
 from kmslab.model.persona import Persona
@@ -132,18 +133,8 @@ def secure_string_needs_the_key(lab: Lab) -> str:
 
     Everybody with the permission may read the parameter as ciphertext; decrypting takes the key.
     """
-    name = f"/{lab.prefix}/temporary/{uuid4().hex}"
     value = uuid4().hex
-    lab.undo(lambda: _forget(lab, name))
-    lab.allowed(
-        Persona.OPERATOR,
-        "ssm:PutParameter",
-        Name=name,
-        Value=value,
-        Type="SecureString",
-        KeyId=lab.outputs.key_secrets,
-        Tags=temporary_tags(lab),
-    )
+    name = temporary_parameter(lab, value)
     wanted: dict[str, Any] = {"Name": name, "WithDecryption": True}
     opened = lab.allowed(Persona.DATA_OWNER, "ssm:GetParameter", **wanted)["Parameter"]["Value"]
     lab.expect(opened == value, "the parameter opened to something else than was stored")
@@ -152,11 +143,51 @@ def secure_string_needs_the_key(lab: Lab) -> str:
     return f"the data owner opens the parameter; {len(WITHOUT_THE_SECRET)} others are refused"
 
 
+@check(guide=GUIDE, needs={Capability.KEYS_OF_VERSIONS})
+def every_version_is_under_the_key(lab: Lab) -> str:
+    """Every version of a secret that has a label is under the secret's key, not only the current one.
+
+    A new value is a new version. The one before it keeps its label (AWSPREVIOUS), can still be read,
+    and is under the same key. The versions of the lab's own secret are looked at too.
+    """
+    key = lab.outputs.key_secrets
+    changed = temporary_secret(lab, uuid4().hex, key=key)
+    lab.allowed(Persona.OPERATOR, "secretsmanager:PutSecretValue", SecretId=changed, SecretString=uuid4().hex)
+    count = 0
+    for secret in (changed, lab.outputs.app_secret):
+        versions = lab.read("secretsmanager:ListSecretVersionIds", SecretId=secret)["Versions"]
+        count += len(versions)
+        for one in versions:
+            keys = one.get("KmsKeyIds", [])
+            label = ", ".join(one.get("VersionStages", []))
+            lab.expect(keys == [key], f"{secret} {label} is under {', '.join(keys) or 'no key of ours'}")
+    lab.expect(count > len((changed, lab.outputs.app_secret)), "the changed secret has one version only")
+    return f"{count} versions of two secrets, each under the lab's key"
+
+
+@check(guide=GUIDE, needs={Capability.KMS_ON_BEHALF_OF_CALLER})
+def the_managed_key_is_not_ours(lab: Lab) -> str:
+    """A secret that names no key is under aws/secretsmanager, whose policy nobody in the account can change.
+
+    The operator stores one and reads it back without any permission of a key policy of ours. Its
+    description names no key at all: that is how such a secret is recognised. The lab's key has the
+    customer as its manager.
+    """
+    value = uuid4().hex
+    secret = temporary_secret(lab, value)
+    described = lab.read("secretsmanager:DescribeSecret", SecretId=secret)
+    lab.expect("KmsKeyId" not in described, f"the secret is under {described.get('KmsKeyId')}")
+    read = lab.allowed(Persona.OPERATOR, "secretsmanager:GetSecretValue", SecretId=secret)["SecretString"]
+    lab.expect(read == value, "the secret holds something else than was stored")
+    managers = [
+        lab.read("kms:DescribeKey", KeyId=key)["KeyMetadata"]["KeyManager"]
+        for key in ("alias/aws/secretsmanager", lab.outputs.key_secrets)
+    ]
+    lab.expect(managers == ["AWS", "CUSTOMER"], f"the key managers are {' and '.join(managers)}")
+    return "the comparison secret's key is managed by AWS, the lab's by the customer"
+
+
 def _value(lab: Lab) -> str:
     """The secret's value as the owner reads it: compared, never shown."""
     answer = lab.allowed(Persona.DATA_OWNER, "secretsmanager:GetSecretValue", SecretId=lab.outputs.app_secret)
     return str(answer["SecretString"])
-
-
-def _forget(lab: Lab, name: str) -> None:
-    lab.client(Persona.OPERATOR, "ssm").delete_parameters(Names=[name])

@@ -19,6 +19,7 @@ from kmslab.checks.temporary import (
     restart,
     scratch_keys,
 )
+from kmslab.checks.values import parameter_path, secret_prefix
 from kmslab.lab import Inconclusive
 from kmslab.model.naming import PREFIX_TAG, TEMPORARY_TAG
 from kmslab.model.persona import Persona
@@ -71,7 +72,7 @@ def sweep(access: Access, outputs: LabOutputs) -> Swept:
     each other's keys).
     """
     swept = Swept()
-    parts = (_stopped_keys, _tagged, _volumes_and_snapshots, _parameters, _grants, _objects)
+    parts = (_stopped_keys, _tagged, _volumes_and_snapshots, _parameters, _secrets, _grants, _objects)
     with ThreadPoolExecutor(len(parts)) as pool:
         for done in [pool.submit(_part, part, access, outputs, swept) for part in parts]:
             done.result()
@@ -236,10 +237,21 @@ def _volumes_and_snapshots(access: Access, _: LabOutputs) -> Iterator[Removal]:
 def _parameters(access: Access, _: LabOutputs) -> Iterator[Removal]:
     """Parameters under the path that the lab keeps for its checks."""
     ssm = access.client(Persona.OPERATOR, "ssm")
-    path = f"/{access.prefix}/temporary/"
-    for page in ssm.get_paginator("get_parameters_by_path").paginate(Path=path):
+    for page in ssm.get_paginator("get_parameters_by_path").paginate(Path=parameter_path(access)):
         for name in (parameter["Name"] for parameter in page["Parameters"]):
             yield f"parameter {name}", partial(ssm.delete_parameter, Name=name)
+
+
+def _secrets(access: Access, _: LabOutputs) -> Iterator[Removal]:
+    """Secrets under the name that checks give them, and with their tag."""
+    manager = access.client(Persona.OPERATOR, "secretsmanager")
+    named = [{"Key": "name", "Values": [secret_prefix(access)]}]
+    for page in manager.get_paginator("list_secrets").paginate(Filters=named):
+        for secret in page["SecretList"]:
+            if TEMPORARY_TAG in {tag["Key"] for tag in secret.get("Tags", [])}:
+                arn = secret["ARN"]
+                remove = partial(manager.delete_secret, SecretId=arn, ForceDeleteWithoutRecovery=True)
+                yield f"secret {arn}", remove
 
 
 def _grants(access: Access, outputs: LabOutputs) -> Iterator[Removal]:
@@ -259,6 +271,7 @@ def _objects(access: Access, outputs: LabOutputs) -> Iterator[Removal]:
         outputs.dsse_bucket,
     ):
         yield from _each(f"objects of {bucket}", _versions(access, bucket))
+    yield from _each(f"uploads to {outputs.data_bucket}", _uploads(access, outputs.data_bucket))
 
 
 def _versions(access: Access, bucket: str) -> Iterator[Removal]:
@@ -269,4 +282,16 @@ def _versions(access: Access, bucket: str) -> Iterator[Removal]:
             yield (
                 f"object {bucket}/{key}",
                 partial(s3.delete_object, Bucket=bucket, Key=key, VersionId=version_id),
+            )
+
+
+def _uploads(access: Access, bucket: str) -> Iterator[Removal]:
+    """Uploads in parts that were neither completed nor aborted."""
+    s3 = access.client(Persona.OPERATOR, "s3")
+    for page in s3.get_paginator("list_multipart_uploads").paginate(Bucket=bucket, Prefix=OBJECT_PREFIX):
+        for upload in page.get("Uploads", []):
+            key, upload_id = upload["Key"], upload["UploadId"]
+            yield (
+                f"upload of {bucket}/{key}",
+                partial(s3.abort_multipart_upload, Bucket=bucket, Key=key, UploadId=upload_id),
             )

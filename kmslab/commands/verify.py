@@ -75,6 +75,7 @@ def run(
         topics = [part for name in only for part in ("--only", name)]
         require_sandbox(access, settings, as_typed("verify", values, *topics))
         outputs = read_outputs(access)
+        checks = runner.claimed(checks, outputs)
         # What a run makes for itself, the next one sweeps: two at a time would sweep each other's.
         with exclusively(project, patience=PATIENCE_SECONDS), _shown(len(checks)) as on_verdict:
             capabilities = _capabilities(access, outputs)

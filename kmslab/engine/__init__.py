@@ -23,6 +23,7 @@ ROOMS = (
     "cloudtrail",
     "s3",
     "ebs",
+    "network",
     "secretsmanager",
     "ssm",
     "cloudformation",

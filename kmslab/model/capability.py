@@ -40,6 +40,8 @@ class Capability(StrEnum):
     """UpdateObjectEncryption moves a stored object to another key."""
     OPAQUE_ETAGS = "opaque-etags"
     """The ETag of an object under a KMS key is not its MD5 digest."""
+    KEYS_OF_VERSIONS = "keys-of-versions"
+    """Secrets Manager tells the key of each version of a secret."""
     EBS_ENCRYPTION = "ebs-encryption"
     EBS_DIRECT_APIS = "ebs-direct-apis"
     KMS_TRAIL = "kms-trail"
