@@ -59,3 +59,44 @@ def test_a_principal_is_judged_within_its_boundary_on_each_resource(engine: Engi
     assert found.pop(("s3:ListBucket", bucket)) == "allowed"
     assert set(found.values()) == {"implicitDeny"}
     assert len(found) == 5
+
+
+def matched(answer: Any) -> list[list[str]]:
+    return [[one["SourcePolicyId"] for one in r["MatchedStatements"]] for r in answer["EvaluationResults"]]
+
+
+def test_the_policies_that_decided_are_named(engine: Engine) -> None:
+    answer = engine.client("iam").simulate_custom_policy(
+        PolicyInputList=[
+            json.dumps({"Version": "2012-10-17", "Statement": [one]}) for one in (WITHOUT_MFA, LIST_KEYS)
+        ],
+        ActionNames=["kms:ListKeys", "kms:CreateKey"],
+        ContextEntries=[{"ContextKeyName": MFA, "ContextKeyValues": ["true"], "ContextKeyType": "boolean"}],
+    )
+    assert decisions(answer) == {("kms:ListKeys", "*"): "allowed", ("kms:CreateKey", "*"): "implicitDeny"}
+    assert matched(answer) == [["PolicyInputList.2"], []]
+
+
+def test_a_custom_boundary_and_a_resource_policy_count(engine: Engine) -> None:
+    bucket, caller = "arn:aws:s3:::one", f"arn:aws:iam::{engine.account}:user/somebody"
+
+    def text(**elements: Any) -> str:
+        return json.dumps({"Version": "2012-10-17", "Statement": {"Action": "s3:*", **elements}})
+
+    def simulated(effect: str, limit: str = "s3:*") -> str:
+        written = text(Effect=effect, Principal={"AWS": caller}, Resource="*")
+        answer = engine.client("iam").simulate_custom_policy(
+            PolicyInputList=[text(Effect="Allow", Resource="*")],
+            PermissionsBoundaryPolicyInputList=[text(Effect="Allow", Action=limit, Resource="*")],
+            CallerArn=caller,
+            ActionNames=["s3:GetObject"],
+            ResourceArns=[bucket],
+            **({"ResourcePolicy": written} if effect else {}),
+        )
+        return decisions(answer)["s3:GetObject", bucket]
+
+    assert simulated("Allow") == "allowed"
+    assert simulated("Deny") == "explicitDeny"
+    assert simulated("", limit="ec2:*") == "implicitDeny"
+    # The resource policy names the user, whom a boundary does not limit there.
+    assert simulated("Allow", limit="ec2:*") == "allowed"

@@ -33,4 +33,3 @@ def with_boundaries(stock: Any, p: Any) -> Any:
             )
             text = text.replace(itself, f"{itself}{shown}", 1)
     return status, headers, text.encode()
-

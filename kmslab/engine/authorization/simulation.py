@@ -1,6 +1,6 @@
-"""IAM's policy simulator: with the context that the caller gives and the principal's boundary.
+"""IAM's policy simulator: with the context that the caller gives, the boundary and a resource policy.
 
-MiniStack's own looks at neither, so that it cannot show what a denial without MFA does.
+MiniStack's own looks at none of them, so that it cannot show what a denial without MFA does.
 Source: IAM API Reference, SimulatePrincipalPolicy and SimulateCustomPolicy.
 """
 
@@ -11,10 +11,14 @@ from itertools import count, takewhile
 from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from kmslab.authorization.case import Case
+from kmslab.authorization.context import Context
+from kmslab.authorization.model import ALLOW, Policy, Principal, PrincipalKind, Request, Side
+from kmslab.engine.authorization.evaluation import NOTHING, policy_of
 
-_DECISIONS = {"Allow": "allowed", "Deny": "explicitDeny", "ImplicitDeny": "implicitDeny"}
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
 _parameters: ContextVar[Any] = ContextVar("kmslab_simulation", default=None)
 
 
@@ -55,57 +59,71 @@ def simulate(
     policies: list[Any],
 ) -> str:
     """Decide each action on each resource with the request's context and the boundary; return the XML members."""
-    from ministack.core import iam_evaluator
-    from ministack.core.responses import get_region
-
-    limits, keys = _limits(principal_arn, account_id), _principal_keys(principal_arn)
-    context = dict(_context())
+    principal = _principal(principal_arn, account_id, policies)
+    text = _value("ResourcePolicy")
+    resource_policy = policy_of(text) if text else None
     members = []
     for resource in list(_members("ResourceArns.member.{}")) or [resource_arn]:
         for action in actions:
-            asked = iam_evaluator.EvalContext(
-                principal_arn=principal_arn,
-                principal_type="User",
-                principal_account=account_id,
-                action=action,
-                resource_arn=resource,
-                region=get_region(),
-                service_context=context,
-                principal_keys=keys,
-            )
-            decision = _DECISIONS[iam_evaluator.evaluate(asked, policies, *limits).decision]
-            members.append(
-                f"<member><EvalActionName>{escape(action)}</EvalActionName>"
-                f"<EvalResourceName>{escape(resource)}</EvalResourceName>"
-                f"<EvalDecision>{decision}</EvalDecision>"
-                "<MatchedStatements></MatchedStatements><MissingContextValues></MissingContextValues></member>"
-            )
+            context = Context(principal, Request(action, resource, _context_keys()), account_id)
+            members.append(_member(Case(context, resource_policy, (), required=False)))
     return "".join(members)
 
 
-def _limits(principal_arn: str, account_id: str) -> Any:
-    """What the principal's permissions boundary leaves, as `evaluate` takes it; nothing for custom policies."""
+def _member(case: Case) -> str:
+    decision = "explicitDeny" if case.denials else "allowed" if case.allowed else "implicitDeny"
+    matched = case.denials or tuple(case.matches(Side.IDENTITY, ALLOW))
+    names = dict.fromkeys(match.policy.name for match in matched if match.policy.name)
+    statements = "".join(
+        f"<member><SourcePolicyId>{escape(name)}</SourcePolicyId></member>" for name in names
+    )
+    return (
+        f"<member><EvalActionName>{escape(case.context.action)}</EvalActionName>"
+        f"<EvalResourceName>{escape(case.context.resource)}</EvalResourceName>"
+        f"<EvalDecision>{decision}</EvalDecision>"
+        f"<MatchedStatements>{statements}</MatchedStatements>"
+        "<MissingContextValues></MissingContextValues></member>"
+    )
+
+
+def _principal(arn: str, account: str, policies: list[Any]) -> Principal:
+    """The principal that is simulated; nobody in particular for custom policies, unless CallerArn says who."""
+    simulated = bool(_value("PolicySourceArn"))
+    name = arn.rpartition("/")[2]
+    kind = PrincipalKind.ROLE if ":role/" in arn else PrincipalKind.USER
+    given = list(_members("PermissionsBoundaryPolicyInputList.member.{}"))
+    return Principal(
+        arn=arn if simulated else _value("CallerArn"),
+        account=account,
+        kind=kind,
+        # Only policies of the request have a name in the answer that the API reference gives.
+        policies=tuple(
+            Policy("" if simulated else f"PolicyInputList.{number}", parsed.policy.statements)
+            for number, parsed in enumerate(policies, 1)
+        ),
+        boundary=policy_of(given[0]) if given else _boundary(name, account, kind) if simulated else None,
+        condition_keys={"aws:username": name} if simulated and kind is PrincipalKind.USER else {},
+    )
+
+
+def _boundary(name: str, account_id: str, kind: PrincipalKind) -> Policy | None:
     from ministack.core import iam_evaluator
     from ministack.services import iam
 
-    kind, _, name = principal_arn.rpartition(":")[2].partition("/")
-    stores = {"user": iam._users, "role": iam._roles}
-    if kind not in stores:
-        return ()
-    return iam_evaluator._permissions_boundary(stores[kind], name.rpartition("/")[2], account_id)
+    store = iam._roles if kind is PrincipalKind.ROLE else iam._users
+    layers = iam_evaluator._permissions_boundary(store, name, account_id)
+    return getattr(layers[0][0], "policy", NOTHING) if layers else None
 
 
-def _principal_keys(principal_arn: str) -> dict[str, Any]:
-    kind, _, name = principal_arn.rpartition(":")[2].partition("/")
-    return {"aws:username": name.rpartition("/")[2]} if kind == "user" else {}
+def _context_keys() -> Mapping[str, tuple[str, ...]]:
+    """The request's ContextEntries: condition key to its values."""
+    return dict(_context())
 
 
-def _context() -> Iterator[tuple[str, Any]]:
-    """The request's ContextEntries: condition key in lower case to its value or values."""
+def _context() -> Iterator[tuple[str, tuple[str, ...]]]:
     for number in range(1, len(list(_members("ContextEntries.member.{}.ContextKeyName"))) + 1):
         entry = f"ContextEntries.member.{number}"
-        values = list(_members(f"{entry}.ContextKeyValues.member.{{}}"))
-        yield _value(f"{entry}.ContextKeyName").lower(), values[0] if len(values) == 1 else values
+        yield _value(f"{entry}.ContextKeyName"), tuple(_members(f"{entry}.ContextKeyValues.member.{{}}"))
 
 
 def _members(pattern: str) -> Iterator[str]:
