@@ -143,7 +143,10 @@ class Access:
                 endpoint_url=target.plain_http_url if plain_http else target.endpoint_url,
                 use_ssl=not plain_http,  # for AWS's own endpoints; any other URL says it itself
                 verify=str(target.ca_bundle) if target.ca_bundle else None,
-                config=self.once("config", lambda: sessions.client_config(target)),
+                config=self.once(
+                    ("config", service == "s3"),
+                    lambda: sessions.client_config(target, for_s3=service == "s3"),
+                ),
             )
             client.meta.events.register("before-send", self._refuse_when_closed)
             client.meta.events.register_first("needs-retry", sessions.delay)

@@ -32,8 +32,15 @@ THROTTLED = frozenset(
 TRANSIENT_STATUS = 500
 
 
-def client_config(target: Target) -> Any:
-    """Return botocore's ``Config`` for every client of a target (retries: decision 0019)."""
+def client_config(target: Target, *, for_s3: bool = False) -> Any:
+    """Return botocore's ``Config`` for every client of a target (retries: decision 0019).
+
+    Args:
+        target: where the client's calls go.
+        for_s3: for a client of S3, for which botocore still presigns with Signature Version 2. S3 refuses
+            such URLs for objects under KMS keys (S3 User Guide, "Specifying server-side encryption with AWS
+            KMS"); the other services sign with Version 4 by themselves.
+    """
     from botocore.config import Config
 
     return Config(
@@ -41,6 +48,7 @@ def client_config(target: Target) -> Any:
         connect_timeout=CONNECT_SECONDS,
         read_timeout=READ_SECONDS,
         max_pool_connections=16,
+        signature_version="s3v4" if for_s3 else None,
         user_agent="kmslab",  # botocore's own is put together anew for every request
         s3={"addressing_style": "path"} if target.endpoint_url else {},
     )

@@ -45,13 +45,12 @@ def follow(lab: Lab, url: str) -> tuple[int, bytes]:
 
     Returns: HTTP status and content.
     """
-    from botocore.awsrequest import AWSPreparedRequest
-    from botocore.compat import HTTPHeaders
+    from botocore.awsrequest import AWSRequest
     from botocore.exceptions import BotoCoreError
 
     connections: Any = lab.client(Persona.OPERATOR, "s3")._endpoint.http_session
     try:
-        answer = connections.send(AWSPreparedRequest("GET", url, HTTPHeaders(), None, stream_output=False))
+        answer = connections.send(AWSRequest("GET", url).prepare())
     except BotoCoreError as error:
         raise Inconclusive(f"the presigned URL was not answered: {type(error).__name__}") from error
     return int(answer.status_code), bytes(answer.content)

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from kmslab.checks.registry import check
 from kmslab.checks.samples import OBJECT_PREFIX, soon
-from kmslab.checks.sweep import RECENT_RUNS
 from kmslab.checks.values import parameter_path, secret_prefix
 from kmslab.model.naming import PREFIX_TAG, TEMPORARY_TAG, secure_string_name, stack_name
 from kmslab.model.outputs import LabStack
@@ -124,12 +123,12 @@ def nothing_of_earlier_runs_is_left(lab: Lab) -> str:
 
 
 def _left_by_tag(lab: Lab) -> Iterator[str]:
-    """What the tagging service lists; of the last runs only, as each run looks after those before it."""
+    """What the tagging service lists, of the run before this one: each run looks after the one before it."""
     of_runs: dict[str, list[str]] = {}
     for arn, tags in _tagged(lab):
         if TEMPORARY_TAG in tags and tags[TEMPORARY_TAG] != lab.run_id:
             of_runs.setdefault(tags[TEMPORARY_TAG], []).append(arn)
-    for run_id in sorted(of_runs)[-RECENT_RUNS:]:
+    for run_id in sorted(of_runs)[-1:]:
         yield from (arn for arn in of_runs[run_id] if not _is_going(lab, arn))
 
 
