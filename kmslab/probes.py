@@ -13,7 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from kmslab.checks import direct, keys, rotation
+from kmslab import probe_objects
+from kmslab.checks import direct, imported, keys, multi_region, rotation
 from kmslab.checks.registry import Check, run
 from kmslab.checks.runner import new_run_id
 from kmslab.checks.samples import temporary_tags
@@ -328,16 +329,21 @@ PROBES: dict[Capability, Callable[[Lab], str]] = {
     Capability.AUTHENTICATED_ENCRYPTION: direct.another_context_does_not_decrypt,
     Capability.KEY_STATES: keys.a_disabled_key_stops,
     Capability.ROTATION: rotation.on_demand_rotation_keeps_old_ciphertexts,
-    Capability.IMPORTED_MATERIAL: keys.imported_material_can_be_taken_back,
+    Capability.IMPORTED_MATERIAL: imported.imported_material_can_be_taken_back,
+    Capability.MULTI_REGION: multi_region.one_key_in_two_regions,
     Capability.ASYMMETRIC: _asymmetric,
     Capability.POST_QUANTUM: _post_quantum,
     Capability.KMS_ON_BEHALF_OF_CALLER: _on_behalf_of_caller,
     Capability.SSE_C_BLOCKING: _sse_c_blocking,
+    Capability.ENCRYPTION_UPDATES: probe_objects.encryption_updates,
+    Capability.OPAQUE_ETAGS: probe_objects.opaque_etags,
     Capability.TLS: _tls,
     Capability.PLAIN_HTTP: _plain_http,
     Capability.EBS_ENCRYPTION: _ebs_encryption,
     Capability.EBS_DIRECT_APIS: _ebs_direct,
     Capability.KMS_TRAIL: _trail,
+    Capability.KEYS_OF_VERSIONS: probe_objects.keys_of_versions,
+    Capability.LOG_FILES: probe_objects.log_files,
     Capability.POLICY_SIMULATION: _simulation,
     Capability.ALARMS: _alarms,
 }
