@@ -1,6 +1,6 @@
 # What people type and CI calls. tools/setup.py installs, kmslab does the rest; nothing is decided here.
 .DEFAULT_GOAL := help
-.PHONY: help lab setup setup-dev test fmt lock bench clean
+.PHONY: help lab setup setup-dev test nightly fmt lock bench score clean
 
 PYTHON ?= $(shell command -v .venv/bin/python || command -v python3 || command -v python)
 BIN := .venv/bin
@@ -24,12 +24,18 @@ test: setup-dev ## linters, types and the whole test suite
 	$(BIN)/mypy
 	$(BIN)/pytest -n 2 --dist loadgroup
 
+nightly: setup ## every fault tried, and 50 green runs in a row; `make test` tries a tenth of them
+	$(BIN)/python -m benchmarks.score --greens 50 --scanner none
+
 fmt: setup-dev ## format the code and mend what the linter can mend
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
 bench: setup ## measure the lab's figures
 	$(BIN)/python -m benchmarks
+
+score: setup ## what the verifier notices of every fault, and what scanners do
+	$(BIN)/python -m benchmarks.score --greens 50
 
 lock: setup-dev ## lock the dependencies again: requirements*.txt and package-lock.json
 	@$(BIN)/python tools/lock.py

@@ -17,6 +17,7 @@ class Format(StrEnum):
 
     TABLE = "table"
     JSON = "json"
+    MARKDOWN = "markdown"
 
 
 GuideOption = Annotated[
@@ -88,7 +89,7 @@ def faults(
     hint: Annotated[
         bool, typer.Option("--hint", help="A hint to the newest mystery; the next one says more.")
     ] = False,
-    wanted: Annotated[Format, typer.Option("--format", help="How to print.")] = Format.TABLE,
+    wanted: Annotated[Format, typer.Option("--format", help="markdown: docs/faults.md.")] = Format.TABLE,
     target: TargetOption = Where.LOCAL,
     context: ContextOption = None,
 ) -> None:
@@ -100,5 +101,7 @@ def faults(
         command.hint(where)
     elif in_place:
         command.show_in_place(where, as_json=wanted is Format.JSON)
+    elif wanted is Format.MARKDOWN:
+        command.show_page(guide)
     else:
         command.show_catalogue(guide, as_json=wanted is Format.JSON)

@@ -97,7 +97,7 @@ def score(
     still there at the end, as what is left.
 
     Args:
-        faults: to be tried.
+        faults: to be tried; those of optional parts that are not deployed are left out.
         workshop: where they are made and repaired.
         capabilities: what the target enforces.
         on_trial: told each result as it comes.
@@ -115,6 +115,8 @@ def score(
     trials = []
     try:
         for fault in faults:
+            if not fault.fits(workshop.outputs):
+                continue
             trials.append(_try(fault, workshop, ledger, look, frozenset(before)))
             on_trial(trials[-1])
     finally:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
+from itertools import groupby
 from random import SystemRandom
 from typing import TYPE_CHECKING
 
@@ -28,6 +30,16 @@ if TYPE_CHECKING:
 
     from kmslab.faults import Fault
     from kmslab.faults.ledger import Entry
+
+
+PAGE = """# Faults
+
+What can be broken in the lab to see who notices: `kmslab break <fault>`, then `kmslab verify`, then
+`kmslab repair`. This page is generated: `kmslab faults --format markdown > docs/faults.md`. It spoils the
+mysteries of `kmslab break --random`.
+
+There are {count} faults, by the page of the course that they belong to.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +99,11 @@ def break_any(where: Where, guide: str) -> None:
     with _opened(where, "break", *options) as (workshop, ledger), _on_record(where):
         broken = {entry.fault_id for entry in in_place(workshop, ledger)}
         for fault in candidates:
-            if fault.id not in broken and _could_break(workshop, ledger, fault):
+            if (
+                fault.fits(workshop.outputs)
+                and fault.id not in broken
+                and _could_break(workshop, ledger, fault)
+            ):
                 break
         else:
             raise LabError(
@@ -201,6 +217,19 @@ def show_catalogue(guide: str, *, as_json: bool) -> None:
         ("fault", "what is broken", "guide", "noticed by"),
         [(fault.id, fault.title, fault.guide, "\n".join(fault.noticed_by)) for fault in faults],
     )
+
+
+def show_page(guide: str) -> None:
+    """Print every fault as the page ``docs/faults.md``."""
+    faults = _of_guide(guide)
+    lines = [PAGE.format(count=len(faults))]
+    for page, of_page in groupby(faults, key=lambda fault: fault.guide):
+        lines += [f"## {page}", ""]
+        for fault in of_page:
+            noticed = ", ".join(f"`{check}`" for check in fault.noticed_by)
+            lines += [f"### `{fault.id}`", "", f"{fault.title} {fault.explanation}".strip(), ""]
+            lines += [f"Noticed by {noticed}.", ""]
+    sys.stdout.write("\n".join(lines))
 
 
 def show_in_place(where: Where, *, as_json: bool) -> None:

@@ -153,13 +153,19 @@ def break_lab(workshop: Workshop, ledger: Ledger, fault: Fault, *, mystery: bool
     What cannot be put back is not broken: the repair is tried first, when it has nothing to do yet.
 
     Raises:
-        LabError: it is in place already, or this target lets us not make it; the lab is as it was.
+        LabError: it is in place already, what it breaks is not deployed, or this target lets us not make it;
+            the lab is as it was.
         ClientError, BotoCoreError: likewise.
         KeyboardInterrupt: it is on record, and may be made in part.
     """
     entries = in_place(workshop, ledger)
     if any(entry.fault_id == fault.id for entry in entries):
         raise LabError(f"{fault.id} is in place already.", hint=f"Put it right: `kmslab repair {fault.id}`.")
+    if not fault.fits(workshop.outputs):
+        raise LabError(
+            f"{fault.id} breaks what this lab was deployed without: {fault.part.replace('_', ' ')}.",
+            hint="docs/settings.md says how to deploy it.",
+        )
     change = fault.change
     saved = change.save(workshop)
     change.restore(workshop, saved)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from kmslab.faults.change import Change
+    from kmslab.model.outputs import LabOutputs, Output
 
 FaultFunction = Callable[[], "Change"]
 """Returns what the fault changes."""
@@ -28,6 +29,7 @@ class Fault:
         also: words as ``kmslab verify --only`` takes them (``s3``, ``s3.copy``, an id): checks that it affects
             too, and that may answer FAIL or ERROR. Every other check stays PASS.
         make: makes the change.
+        part: name of the optional output without whose resource there is nothing to break; empty for most.
     """
 
     id: str
@@ -37,17 +39,29 @@ class Fault:
     noticed_by: tuple[str, ...]
     also: tuple[str, ...]
     make: FaultFunction
+    part: str = ""
 
     @property
     def change(self) -> Change:
         """What it changes on a target, or in templates."""
         return self.make()
 
+    def fits(self, outputs: LabOutputs) -> bool:
+        """Whether what it breaks is deployed."""
+        return not self.part or bool(getattr(outputs, self.part))
+
 
 def fault(
-    *, guide: str, noticed_by: tuple[str, ...], also: tuple[str, ...] = ()
+    *, guide: str, noticed_by: tuple[str, ...], also: tuple[str, ...] = (), part: Output | None = None
 ) -> Callable[[FaultFunction], FaultFunction]:
-    """Register a function as a fault; its docstring is what a learner reads once it is repaired."""
+    """Register a function as a fault; its docstring is what a learner reads once it is repaired.
+
+    Args:
+        guide: see `Fault`.
+        noticed_by: see `Fault`.
+        also: see `Fault`.
+        part: the optional output whose resource it breaks: ``LabOutputs.kms_endpoint``.
+    """
 
     def register(function: FaultFunction) -> FaultFunction:
         module = function.__module__.rpartition(".")[2]
@@ -55,7 +69,16 @@ def fault(
         if fault_id in REGISTRY:
             raise ValueError(f"two faults are called {fault_id}")
         title, _, rest = (function.__doc__ or "").strip().partition("\n")
-        REGISTRY[fault_id] = Fault(fault_id, title, " ".join(rest.split()), guide, noticed_by, also, function)
+        REGISTRY[fault_id] = Fault(
+            fault_id,
+            title,
+            " ".join(rest.split()),
+            guide,
+            noticed_by,
+            also,
+            function,
+            part.name if part else "",
+        )
         return function
 
     return register

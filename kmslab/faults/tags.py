@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from kmslab.model.outputs import Output
 
 
-@fault(guide="02-first-key", noticed_by=("keys.every-key-is-tagged",))
+@fault(
+    guide="02-first-key", noticed_by=("keys.every-key-is-tagged", "inventory.no-key-is-outside-the-stacks")
+)
 def a_key_has_lost_its_tag() -> Change:
     """The RSA key has lost the tag that says whose it is.
 

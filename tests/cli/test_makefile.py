@@ -24,7 +24,7 @@ def make(*arguments: str) -> list[str]:
 
 def test_make_alone_lists_what_can_be_made() -> None:
     listed = {line.split()[1] for line in make()}
-    assert listed == {"help", "lab", "setup", "test", "fmt", "lock", "bench", "clean"}
+    assert listed == {"help", "lab", "setup", "test", "nightly", "fmt", "lock", "bench", "score", "clean"}
 
 
 @pytest.mark.parametrize(
@@ -45,6 +45,8 @@ def test_make_alone_lists_what_can_be_made() -> None:
                 ".venv/bin/pytest -n 2 --dist loadgroup",
             ],
         ),
+        ("nightly", ["tools/setup.py", ".venv/bin/python -m benchmarks.score --greens 50 --scanner none"]),
+        ("score", ["tools/setup.py", ".venv/bin/python -m benchmarks.score --greens 50"]),
     ],
 )
 def test_a_target_runs_these_commands_in_this_order(target: str, commands: list[str]) -> None:

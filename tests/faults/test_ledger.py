@@ -11,6 +11,7 @@ from kmslab.faults.change import Both
 from kmslab.faults.ledger import ROOM, Ledger, break_lab, from_the_newest, in_place, repair, with_hint
 from kmslab.faults.workshop import OwnerNeededError, Workshop
 from kmslab.model.errors import ExitCode, LabError
+from kmslab.model.outputs import LabOutputs
 from tests.checks.fakes import OUTPUTS, PREFIX, FakeAccess, World
 from tests.faults.fakes import Setting, a_fault, an_entry, parameter_store
 
@@ -205,6 +206,18 @@ def test_a_hint_is_counted_in_the_same_parameter(bench: Bench) -> None:
     assert with_hint(ledger, an_entry(mystery=True)).hints == 1
     (entry,) = bench.ledger().entries()
     assert entry == an_entry(mystery=True, hints=1)
+
+
+def test_what_is_not_deployed_is_not_broken(bench: Bench) -> None:
+    change = Setting(bench.lab, "encryption", "AES256")
+    fault = a_fault("network", change, part="vpc")
+    without = LabOutputs({o.name: OUTPUTS.value_of(o) for o in LabOutputs.all() if o.name != "vpc"})
+    workshop = Workshop(FakeAccess(bench.world), without)
+    with pytest.raises(LabError, match=r"fake\.network breaks what this lab was deployed without: vpc"):
+        break_lab(workshop, bench.ledger(), fault)
+    assert bench.lab["encryption"] == "aws:kms"
+    break_lab(bench.workshop, bench.ledger(), fault)
+    assert bench.lab["encryption"] == "AES256"
 
 
 def test_what_is_too_long_is_refused_before_anything_is_broken(bench: Bench) -> None:

@@ -1,0 +1,1 @@
+"""What the verifier and the scanners notice of the same faults: ``python -m benchmarks.score``, or ``make score``."""
