@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from kmslab.access import questions, reading
 from kmslab.access.operations import means_something
 from kmslab.model.matrix import AccessMatrix, Cell
+from kmslab.model.naming import ENCRYPTION_CONTEXT, role_name
 from kmslab.model.persona import Persona
 
 if TYPE_CHECKING:
@@ -116,13 +117,16 @@ def build(access: Access, outputs: LabOutputs) -> AccessMatrix:
 def of(found: Reading, observed: Mapping[Place, bool] | None = None) -> AccessMatrix:
     """The matrix of a reading."""
     rows = principals(found)
-    asked = list(all_questions(found))
-    cells = [cell(found, identity, question) for identity in rows for question in asked]
+    asked = [question for key in found.keys for question in questions_of(found, key)]
     known = observed or {}
     return AccessMatrix(
         principals=tuple(identity.name for identity in rows),
         keys=tuple(key.name for key in found.keys),
-        cells=tuple(replace(one, observed=known.get(place(one))) for one in cells),
+        cells=tuple(
+            cell(found, identity, question, known.get(place(identity, question)))
+            for identity in rows
+            for question in asked
+        ),
     )
 
 
@@ -133,25 +137,25 @@ def principals(found: Reading) -> tuple[Identity, ...]:
     )
 
 
-def all_questions(found: Reading) -> Iterator[Question]:
-    """The columns: what is asked about each key, direct calls first."""
-    for key in found.keys:
-        yield from questions_of(found, key)
-
-
 def questions_of(found: Reading, key: Key) -> Iterator[Question]:
     """What is asked about one key."""
     for operation in DIRECT:
         if means_something(operation, key):
-            yield Question(key, operation, "", questions.on_key(found, operation, key))
+            step = questions.on_key(found, operation, key, grantee=grantee(found))
+            yield Question(key, operation, "", step)
     for route, wanted in ROUTES.get(key.name, {}).items():
         for operation in wanted:
-            context = _context_of(found, key, route)
+            context = context_of(found, key, route)
             step = questions.on_key(found, operation, key, via=route, context=context)
             yield Question(key, operation, route, step)
 
 
-def cell(found: Reading, identity: Identity, question: Question) -> Cell:
+def grantee(found: Reading) -> str:
+    """ARN of whom a grant of the matrix is for: the data reader, to whom the lab lets the data owner grant."""
+    return f"arn:{found.partition}:iam::{found.account}:role/{role_name(found.prefix, Persona.DATA_READER)}"
+
+
+def cell(found: Reading, identity: Identity, question: Question, observed: bool | None = None) -> Cell:
     """The answer for one principal."""
     answer = questions.ask(found, identity, [question.step])
     return Cell(
@@ -161,20 +165,23 @@ def cell(found: Reading, identity: Identity, question: Question) -> Cell:
         route=question.route,
         allowed=answer.allowed,
         reason=answer.reason,
+        observed=observed,
     )
 
 
-def place(one: Cell) -> Place:
-    """What tells the cell from others."""
-    return one.principal, one.key, one.operation, one.route
+def place(identity: Identity, question: Question) -> Place:
+    """What tells a cell from the others."""
+    return identity.name, question.key.name, question.operation, question.route
 
 
-def _context_of(found: Reading, key: Key, route: str) -> Mapping[str, str]:
-    """The encryption context that the service brings.
+def context_of(found: Reading, key: Key, route: str) -> Mapping[str, str]:
+    """The encryption context that a request brings: the lab's directly, else the service's own.
 
-    CloudTrail's log files bring CloudTrail's, which names the trail; the others something of their own,
-    which no policy of the lab looks at.
+    CloudTrail's log files bring CloudTrail's, which names the trail. The others name the thing; no policy of
+    the lab looks at it.
     """
+    if not route:
+        return ENCRYPTION_CONTEXT
     if key.name == "trail":
         trail = f"arn:{found.partition}:cloudtrail:{found.region}:{found.account}:trail/{found.prefix}"
         return {"aws:cloudtrail:arn": trail}
@@ -185,4 +192,4 @@ def _context_of(found: Reading, key: Key, route: str) -> Mapping[str, str]:
         "ssm": {
             "PARAMETER_ARN": f"arn:{found.partition}:ssm:{found.region}:{found.account}:parameter/{found.prefix}"
         },
-    }[route]
+    }.get(route, {})

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kmslab.access.operations import parameters, takes_context
+from kmslab.access.operations import SYMMETRIC, parameters, takes_context
 from kmslab.lab import DENIED, STOPPED, Inconclusive
 from kmslab.model.naming import ENCRYPTION_CONTEXT
 
@@ -32,6 +32,7 @@ OBSERVABLE = (
     "CreateGrant",
 )
 """What can be tried without changing anything. PutKeyPolicy and ScheduleKeyDeletion know no DryRun."""
+_BESIDE_PUBLIC_KEY = frozenset({"DescribeKey", "CreateGrant"})
 _READING = frozenset({"DescribeKey", "GetPublicKey"})
 PERMITTED = frozenset({"DryRunOperationException", "KMSInvalidSignatureException", "KMSInvalidMacException"})
 """Errors that only a permitted caller sees: the dry run's own, and those about what was compared with the key."""
@@ -45,6 +46,15 @@ _P256_GENERATOR = (
 )
 PUBLIC_KEY = bytes.fromhex(_P256_PREFIX + _P256_GENERATOR)
 """A well-known point of P-256, its generator, as DER: somebody else's public key for a dry run of DeriveSharedSecret."""
+
+
+def is_worth_trying(operation: str, key: Key) -> bool:
+    """Whether a cell is tried: not where it says no more than others about the same key.
+
+    Of a key pair, who fetches the public key is who describes the key. Grants are tried with symmetric keys.
+    """
+    beside = key.metadata["KeySpec"] != SYMMETRIC and operation in _BESIDE_PUBLIC_KEY
+    return operation in OBSERVABLE and not beside
 
 
 def attempt(

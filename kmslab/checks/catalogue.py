@@ -24,7 +24,8 @@ def catalogue(only: Sequence[str] = ()) -> list[Check]:
     checks = sorted(REGISTRY.values(), key=lambda check: (check.guide, order.index(topic(check))))
     for word in only:
         if not any(_names(word, check) for check in checks):
-            known = [*dict.fromkeys(topic(check) for check in checks), *(check.id for check in checks)]
+            topics, ids = dict.fromkeys(topic(check) for check in checks), (check.id for check in checks)
+            known = [*ids] if "." in word else [*topics, *ids]
             near = get_close_matches(word, known, n=3, cutoff=0.5)
             hint = (
                 f"Did you mean {' or '.join(near)}?" if near else "`kmslab verify --list` shows every check."

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from kmslab.lab import Inconclusive
+from kmslab.model.errors import LabError
 from kmslab.model.persona import Persona
 from kmslab.model.verdict import Call
 
 if TYPE_CHECKING:
+    from kmslab.access.reading import Reading
     from kmslab.lab import Lab
 
 
@@ -26,3 +29,26 @@ def read_once(lab: Lab, action: str, key: str, **parameters: Any) -> Any:
     if len(lab.calls) == known:
         lab.calls.append(Call(Persona.AUDITOR, action, key, "ok", "asked once for several checks"))
     return answer
+
+
+def read_policies(lab: Lab) -> Reading:
+    """Read the policies of the account and of the lab's things, or return what this run has read.
+
+    Raises:
+        Inconclusive: some of it could not be read: half the policies answer no question.
+    """
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    from kmslab.access.matrix import read_once
+
+    try:
+        found = read_once(lab.access, lab.outputs, lab.run_id)
+    except LabError as problem:
+        raise Inconclusive(problem.message) from problem
+    except (ClientError, BotoCoreError) as error:
+        raise Inconclusive(f"nobody could read the policies: {type(error).__name__}") from error
+    lab.note(
+        "policies read",
+        f"{len(found.identities)} users and roles of the account, {len(found.keys)} keys with their grants",
+    )
+    return found
