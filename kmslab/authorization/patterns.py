@@ -70,6 +70,7 @@ def _field_regex(field: str) -> str:
     return "".join(_IN_FIELD.get(letter) or _regex(letter) for letter in inner) + end
 
 
+@lru_cache(maxsize=4096)
 def arn_matches(pattern: str, arn: str) -> bool:
     """Whether an ARN condition's value matches: each of the six fields by itself, with wildcards, case by case."""
     if pattern == "*":

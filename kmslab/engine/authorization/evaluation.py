@@ -100,9 +100,9 @@ def evaluate(_stock: Any, ctx: Any, policies: Sequence[Any], *limits: Any) -> An
     who = principal(
         ctx.principal_arn, ctx.principal_type, ctx.principal_account, policies, limits, ctx.principal_keys
     )
-    asked = request(ctx)
-    result = answer(Case(Context(who, asked, who.account), None, (), required=False))
-    result.asked = who, asked
+    context = Context(who, request(ctx), who.account)
+    result = answer(Case(context, None, (), required=False))
+    result.context = context
     return result
 
 
@@ -128,9 +128,10 @@ def combine(
     **_limits: Any,
 ) -> Any:
     """Weigh the identity's side again, together with the policy of the resource."""
-    who, asked = identity.asked
-    owner = owner_account or ctx.principal_account
-    return answer(Case(Context(who, asked, owner), policy_of(policy), (), required=required))
+    context: Context = identity.context
+    if owner_account not in (None, context.owner):
+        context = Context(context.principal, request(ctx), str(owner_account))
+    return answer(Case(context, policy_of(policy), (), required=required))
 
 
 def evaluate_trust_policy(
