@@ -6,6 +6,7 @@ the data bucket's policy refuses is said in `refuse_other_encryption`.
 
 from __future__ import annotations
 
+import hashlib
 import io
 import uuid
 from dataclasses import dataclass, field
@@ -42,9 +43,11 @@ class FakeS3:
     Attributes:
         buckets: by name.
         disabled: ARNs of keys that cannot be used.
+        uploads: each upload that is under way: its bucket, its key, and its parts.
     """
 
     def __init__(self, world: World) -> None:
+        self.uploads: dict[str, tuple[str, str, list[bytes]]] = {}
         self.buckets = {
             OUTPUTS.data_bucket: FakeBucket(KMS, OUTPUTS.key_s3, bucket_key=True),
             OUTPUTS.access_log_bucket: FakeBucket("AES256"),
@@ -76,26 +79,65 @@ class FakeS3:
         return self._store(request, request["Body"])
 
     def CopyObject(self, request: Request) -> Mapping[str, Any]:  # noqa: N802
-        source = self._newest(request["CopySource"]["Bucket"], request["CopySource"]["Key"])
+        source = self._version(Request(request.persona, "", request["CopySource"]))
         return {"CopyObjectResult": {}, **self._store(request, source["Body"])}
 
     def GetObject(self, request: Request) -> Mapping[str, Any]:  # noqa: N802
-        stored = self._newest(request["Bucket"], request["Key"])
+        stored = self._version(request)
         self._use(stored.get("SSEKMSKeyId", ""))
-        return {**stored, "Body": io.BytesIO(stored["Body"])}
+        body = stored["Body"]
+        if "Range" in request.parameters:
+            first, last = request["Range"].removeprefix("bytes=").split("-")
+            body = body[int(first) : int(last) + 1]
+        return {**stored, "Body": io.BytesIO(body)}
 
     def HeadObject(self, request: Request) -> Mapping[str, Any]:  # noqa: N802
-        return {k: v for k, v in self._newest(request["Bucket"], request["Key"]).items() if k != "Body"}
+        stored = self._version(request)
+        return {**{k: v for k, v in stored.items() if k != "Body"}, "ContentLength": len(stored["Body"])}
 
     def ListObjectVersions(self, request: Request) -> Mapping[str, Any]:  # noqa: N802
         objects = self.buckets[request["Bucket"]].objects
         found = [
-            {"Key": key, "VersionId": version["VersionId"]}
+            {"Key": key, "VersionId": version["VersionId"], "IsLatest": version is versions[-1]}
             for key, versions in objects.items()
-            if key.startswith(request["Prefix"])
+            if key.startswith(request.get("Prefix", ""))
             for version in versions
         ]
         return {"Versions": found} if found else {}
+
+    def UpdateObjectEncryption(self, request: Request) -> Mapping[str, Any]:  # noqa: N802
+        stored = self._version(request)
+        wanted = request["ObjectEncryption"]["SSEKMS"]
+        stored |= {"ServerSideEncryption": KMS, "SSEKMSKeyId": wanted["KMSKeyArn"]}
+        return {}
+
+    def CreateMultipartUpload(self, request: Request) -> Mapping[str, Any]:  # noqa: N802
+        upload = uuid.uuid4().hex
+        self.uploads[upload] = (request["Bucket"], request["Key"], [])
+        return {"UploadId": upload}
+
+    def UploadPart(self, request: Request) -> Mapping[str, Any]:  # noqa: N802
+        self.uploads[request["UploadId"]][2].append(request["Body"])
+        bucket = self.buckets[request["Bucket"]]
+        return {"ETag": f"part-{request['PartNumber']}", "SSEKMSKeyId": bucket.key}
+
+    def CompleteMultipartUpload(self, request: Request) -> Mapping[str, Any]:  # noqa: N802
+        parts = self.uploads.pop(request["UploadId"])[2]
+        assert len(request["MultipartUpload"]["Parts"]) == len(parts)
+        return self._store(request, b"".join(parts))
+
+    def AbortMultipartUpload(self, request: Request) -> Mapping[str, Any]:  # noqa: N802
+        assert self.uploads[request["UploadId"]][:2] == (request["Bucket"], request["Key"])
+        del self.uploads[request["UploadId"]]
+        return {}
+
+    def ListMultipartUploads(self, request: Request) -> Mapping[str, Any]:  # noqa: N802
+        found = [
+            {"Key": key, "UploadId": upload}
+            for upload, (bucket, key, _) in self.uploads.items()
+            if bucket == request["Bucket"] and key.startswith(request["Prefix"])
+        ]
+        return {"Uploads": found} if found else {}
 
     def DeleteObject(self, request: Request) -> Mapping[str, Any]:  # noqa: N802
         versions = self.buckets[request["Bucket"]].objects[request["Key"]]
@@ -114,12 +156,18 @@ class FakeS3:
             encryption |= (
                 {"BucketKeyEnabled": True} if request.get("BucketKeyEnabled", bucket.bucket_key) else {}
             )
-        stored = {"VersionId": uuid.uuid4().hex, "Body": body, **encryption}
+        digest = hashlib.md5(body, usedforsecurity=False).hexdigest()
+        tag = digest if algorithm == "AES256" else uuid.uuid4().hex
+        facts = {"VersionId": uuid.uuid4().hex, "ETag": f'"{tag}"', "Metadata": request.get("Metadata", {})}
+        stored = {"Body": body, **facts, **encryption}
         bucket.objects.setdefault(request["Key"], []).append(stored)
         return {"VersionId": stored["VersionId"], **encryption}
 
-    def _newest(self, bucket: str, key: str) -> dict[str, Any]:
-        return self.buckets[bucket].objects[key][-1]
+    def _version(self, request: Request) -> dict[str, Any]:
+        """The version that the request names, or the newest."""
+        versions = self.buckets[request["Bucket"]].objects[request["Key"]]
+        named = request.get("VersionId", versions[-1]["VersionId"])
+        return next(one for one in versions if one["VersionId"] == named)
 
     def _use(self, key: str) -> None:
         if key in self.disabled:
