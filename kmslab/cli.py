@@ -156,7 +156,10 @@ def verify(
     ] = Path(),
     list_checks: Annotated[
         bool,
-        typer.Option("--list", help="List the checks with their controls and run none; also --format json."),
+        typer.Option(
+            "--list",
+            help="List the checks with their controls and run none; --format table, json or markdown.",
+        ),
     ] = False,
 ) -> None:
     """Prove the lab's claims: every check acts as the lab's personas and shows its evidence.
@@ -170,22 +173,19 @@ def verify(
     from kmslab.commands import verify as command
 
     if list_checks:
-        _list(only or [], _formats(formats))
+        _list(only or [], formats)
         return
     raise typer.Exit(
         command.run(TargetKind(target), endpoint_url, context or [], only or [], _formats(formats), folder)
     )
 
 
-def _list(only: list[str], formats: frozenset[str]) -> None:
+def _list(only: list[str], form: str) -> None:
     from kmslab.commands import catalogue
 
-    if formats == {Format.TABLE}:
-        catalogue.show(only)
-    elif formats == {Format.JSON}:
-        catalogue.show_json(only)
-    else:
-        raise LabError("--list prints one of table and json.", hint="`kmslab verify --list --format json`")
+    if form not in catalogue.FORMATS:
+        raise LabError(f"--list does not print {form}.", hint=f"Choose from {', '.join(catalogue.FORMATS)}.")
+    catalogue.FORMATS[form](only)
 
 
 def _formats(given: str) -> frozenset[str]:

@@ -74,7 +74,7 @@ def every_key_says_what_it_is_for(lab: Lab) -> str:
     return f"{len(keys)} keys, {len(texts)} descriptions"
 
 
-@check(guide=GUIDE, controls=("prowler:kms_cmk_are_used",))
+@check(guide=GUIDE)
 def the_last_use_is_on_record(lab: Lab) -> str:
     """KMS tells when each key was last used, and since when it has been watching.
 

@@ -62,7 +62,7 @@ def every_snapshot_is_under_the_labs_key(lab: Lab) -> str:
 @check(
     guide=GUIDE,
     needs=ENCRYPTION,
-    controls=("EC2.1", "prowler:ec2_ebs_public_snapshot"),
+    controls=("EC2.1", "prowler:ec2_ebs_public_snapshot", "config:ebs-snapshot-public-restorable-check"),
 )
 def no_snapshot_is_shared(lab: Lab) -> str:
     """No snapshot of the lab may be used by another account, or by everybody.

@@ -1,4 +1,4 @@
-"""``kmslab verify --list``: the catalogue of checks, for people or for programs."""
+"""``kmslab verify --list``: the catalogue of checks, for people, for programs, or as docs/checks.md."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from kmslab.checks.kinds import kind_of
 from kmslab.terminal import out
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from kmslab.checks.registry import Check
 
 
-def show(only: Sequence[str]) -> None:
+def _show(only: Sequence[str]) -> None:
     """Print every check by guide page: id, kind of evidence, claim, and the controls that it evidences."""
     checks = catalogue(only)
     for guide, some in groupby(checks, key=lambda check: check.guide):
@@ -32,14 +32,20 @@ def show(only: Sequence[str]) -> None:
     out.print(f"{len(checks)} checks evidence {len(named)} public controls.", highlight=False)
 
 
-def show_json(only: Sequence[str]) -> None:
+def _show_json(only: Sequence[str]) -> None:
     """Print the same as a JSON array, one object for each check."""
-    out.print(
-        json.dumps([_entry(check) for check in catalogue(only)], indent=2, ensure_ascii=False),
-        markup=False,
-        highlight=False,
-        soft_wrap=True,
-    )
+    _print(json.dumps([_entry(check) for check in catalogue(only)], indent=2, ensure_ascii=False))
+
+
+def _show_markdown(only: Sequence[str]) -> None:
+    """Print the page docs/checks.md."""
+    from kmslab.reports import checks_page
+
+    _print(checks_page.render(catalogue(only)).rstrip("\n"))
+
+
+def _print(text: str) -> None:
+    out.print(text, markup=False, highlight=False, soft_wrap=True, emoji=False)
 
 
 def _indented(text: str, style: str) -> None:
@@ -58,3 +64,11 @@ def _entry(check: Check) -> dict[str, Any]:
         "needs": sorted(check.needs),
         "controls": list(check.controls),
     }
+
+
+FORMATS: Mapping[str, Callable[[Sequence[str]], None]] = {
+    "table": _show,
+    "json": _show_json,
+    "markdown": _show_markdown,
+}
+"""What ``--format`` may be beside ``--list``, and what then prints the checks that ``--only`` names."""

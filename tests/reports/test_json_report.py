@@ -97,12 +97,13 @@ def test_the_schema_is_one_and_refuses_what_is_not_a_report(mixed: Report) -> No
     VALIDATOR.check_schema(SCHEMA)
     document = json.loads(json_report.render(mixed))
     assert SCHEMA["properties"]["schema_version"] == {"const": json_report.SCHEMA_VERSION}
-    for wrong in (
+    broken: tuple[dict[str, Any], ...] = (
         {"schema_version": 1},
         {"counts": {"PASS": 1}},
         {"results": [{**document["results"][0], "outcome": "FINE"}]},
         {"matrix": {"principals": []}},
-    ):
+    )
+    for wrong in broken:
         assert list(VALIDATOR.iter_errors({**document, **wrong})) != []
 
 
