@@ -151,7 +151,7 @@ def rotation_is_on_where_it_can_be(lab: Lab) -> str:
     for expected, arn in deployed_keys(lab.outputs):
         if not expected.rotates:
             continue
-        status = lab.read("kms:GetKeyRotationStatus", KeyId=arn)
+        status = read_once(lab, "kms:GetKeyRotationStatus", arn)
         lab.expect(status["KeyRotationEnabled"], f"the key {expected.name} is not rotated")
         days = status.get("RotationPeriodInDays", 0)
         lab.expect(days in ROTATION_DAYS, f"the key {expected.name} has a rotation period of {days} days")

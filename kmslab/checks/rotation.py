@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from kmslab.checks.expectations import deployed_keys
 from kmslab.checks.registry import check
 from kmslab.checks.samples import settle_seconds, soon
+from kmslab.checks.shared import read_once
 from kmslab.checks.temporary import scratch_key, temporary_key
 from kmslab.lab import Inconclusive
 from kmslab.model.capability import Capability
@@ -37,7 +38,7 @@ def the_period_is_the_stacks(lab: Lab) -> str:
     for expected, arn in deployed_keys(lab.outputs):
         if not expected.rotates:
             continue
-        days = lab.read("kms:GetKeyRotationStatus", KeyId=arn).get("RotationPeriodInDays")
+        days = read_once(lab, "kms:GetKeyRotationStatus", arn).get("RotationPeriodInDays")
         wanted = asked.get(arn.rpartition("/")[2])
         lab.expect(wanted, f"the stack asks for no rotation of the key {expected.name}")
         lab.expect(
@@ -58,7 +59,7 @@ def the_next_rotation_is_due_in_time(lab: Lab) -> str:
     for expected, arn in deployed_keys(lab.outputs):
         if not expected.rotates:
             continue
-        status = lab.read("kms:GetKeyRotationStatus", KeyId=arn)
+        status = read_once(lab, "kms:GetKeyRotationStatus", arn)
         due = status.get("NextRotationDate")
         lab.expect(due, f"no date is set for the next rotation of the key {expected.name}")
         latest = now + timedelta(days=status["RotationPeriodInDays"] + 1)

@@ -129,9 +129,16 @@ def restart(access: Access, key: str) -> None:
 
 def discard(access: Access, arn: str) -> None:
     """Schedule the deletion of a key, in whichever Region, unless that has been done."""
+    from botocore.exceptions import ClientError
+
     kms = access.client(Persona.OPERATOR, "kms", region=arn.split(":")[3])
-    if kms.describe_key(KeyId=arn)["KeyMetadata"]["KeyState"] not in LEAVING:
+    try:
         kms.schedule_key_deletion(KeyId=arn, PendingWindowInDays=SHORTEST_WINDOW_DAYS)
+    except ClientError as error:
+        if error.response["Error"].get("Code") != "KMSInvalidStateException":
+            raise
+        if kms.describe_key(KeyId=arn)["KeyMetadata"]["KeyState"] not in LEAVING:
+            raise
 
 
 def other_region(lab: Lab) -> str:
@@ -157,4 +164,5 @@ def _create(lab: Lab, description: str, parameters: dict[str, Any]) -> str:
 
 def _wait_until_known(lab: Lab, arn: str) -> None:
     """A new key may not be known everywhere at once (KMS Developer Guide, "Eventual consistency")."""
-    soon(lab, lambda: lab.read("kms:DescribeKey", persona=Persona.OPERATOR, KeyId=arn))
+    if settle_seconds(lab):
+        soon(lab, lambda: lab.read("kms:DescribeKey", persona=Persona.OPERATOR, KeyId=arn))

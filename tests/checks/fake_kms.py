@@ -352,6 +352,8 @@ class FakeKms(FakeImports, FakeRegions):
         if not 7 <= request.get("PendingWindowInDays", 30) <= 30:
             raise Refusal("ValidationException")
         key = self.find(request["KeyId"])
+        if key.state in LEAVING:
+            raise Refusal("KMSInvalidStateException", f"{key.arn} is {key.state}.")
         waits = any(replica.state not in LEAVING for replica in self.replicas(key))
         key.state = "PendingReplicaDeletion" if waits else "PendingDeletion"
         return {"KeyId": key.arn, "KeyState": key.state}

@@ -17,6 +17,7 @@ def nothing_left_behind(world: LabWorld) -> LabWorld:
 
     world.answers("ec2:DescribeVolumes", {"Volumes": []}).answers("ec2:DescribeSnapshots", {"Snapshots": []})
     world.answers("ssm:GetParametersByPath", {"Parameters": []})
+    world.answers("secretsmanager:ListSecrets", {"SecretList": []}).answers("s3:ListMultipartUploads", {})
     return world
 
 

@@ -39,14 +39,14 @@ def finish() -> None:
 
 
 def test_an_empty_stock_makes_the_key_at_once(made: list[tuple[int, int]]) -> None:
-    assert rsa_pool.take(3072) == (3072, 0)
-    assert made == [(3072, 0)]
+    assert rsa_pool.take(1024) == (1024, 0)
+    assert made == [(1024, 0)]
 
 
 def test_a_key_is_given_once_and_replaced(made: list[tuple[int, int]]) -> None:
     rsa_pool.fill()
     finish()
-    assert sorted(made) == [(2048, 0), (4096, 0)]
+    assert sorted(made) == [*((2048, number) for number in range(4)), (3072, 0), (4096, 0)]
     first = rsa_pool.take(4096)
     finish()
     second = rsa_pool.take(4096)
@@ -57,4 +57,4 @@ def test_one_filler_is_enough(made: list[tuple[int, int]]) -> None:
     rsa_pool.fill(after=0.05)
     rsa_pool.fill()
     finish()
-    assert len(made) == 2
+    assert len(made) == sum(rsa_pool._STOCK.values())
