@@ -224,3 +224,18 @@ def test_public_sharing_of_snapshots_can_be_blocked(ec2: Any) -> None:
         ec2.modify_snapshot_attribute(SnapshotId=snapshot, **everybody)
     assert ec2.disable_snapshot_block_public_access()["State"] == "unblocked"
     ec2.modify_snapshot_attribute(SnapshotId=snapshot, **everybody)
+
+
+def test_a_snapshot_tells_with_whom_it_is_shared(ec2: Any) -> None:
+    snapshot = ec2.create_snapshot(VolumeId=volume(ec2)["VolumeId"])["SnapshotId"]
+    which = {"SnapshotId": snapshot, "Attribute": "createVolumePermission"}
+
+    def shared() -> Any:
+        return ec2.describe_snapshot_attribute(**which)["CreateVolumePermissions"]
+
+    ec2.modify_snapshot_attribute(OperationType="add", GroupNames=["all"], UserIds=["123456789012"], **which)
+    assert shared() == [{"UserId": "123456789012"}, {"Group": "all"}]
+    copy = ec2.copy_snapshot(SourceRegion="us-east-1", SourceSnapshotId=snapshot)["SnapshotId"]
+    assert ec2.describe_snapshot_attribute(**{**which, "SnapshotId": copy})["CreateVolumePermissions"] == []
+    ec2.modify_snapshot_attribute(OperationType="remove", GroupNames=["all"], **which)
+    assert shared() == [{"UserId": "123456789012"}]

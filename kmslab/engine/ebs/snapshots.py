@@ -14,12 +14,15 @@ from kmslab.engine.ebs.volumes import wanted
 from kmslab.engine.hooks import extend
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from kmslab.engine.ebs.keys import Response
 
     Request = Mapping[str, Any]
     Stock = Callable[[Request], Response]
+
+GROUPS = "kmslab:groups"
+"""Where a snapshot of MiniStack keeps the groups that it is shared with."""
 
 
 def _create_snapshot(stock: Stock, p: Request) -> Response:
@@ -53,6 +56,7 @@ def _copy_snapshot(stock: Stock, p: Request) -> Response:
     copy["VolumeId"] = "vol-ffffffff"  # what EC2 reports for a copy
     copy["Encrypted"], key_ref = wanted(p, source)
     copy.pop("CreateVolumePermissions", None)
+    copy.pop(GROUPS, None)
     refusal = None
     if source.get("KmsKeyId"):
         _, refusal = use(("Decrypt",), source["KmsKeyId"], ec2._p(p, "SourceSnapshotId"))
@@ -97,7 +101,26 @@ def _modify_snapshot_attribute(stock: Stock, p: Request) -> Response:
             return _refused(
                 "OperationNotPermitted", "Public sharing is blocked for snapshots in this account.", 403
             )
-    return stock(p)
+    response = stock(p)
+    if snapshot:
+        _share_with_groups(snapshot, ec2._p(p, "OperationType"), ec2._parse_member_list(p, "UserGroup"))
+    return response
+
+
+def _share_with_groups(snapshot: dict[str, Any], operation: str, groups: Iterable[str]) -> None:
+    """Keep who a snapshot is shared with beside accounts: the one group there is, ``all``."""
+    shared = set(snapshot.get(GROUPS, ()))
+    snapshot[GROUPS] = sorted(shared.union(groups) if operation == "add" else shared.difference(groups))
+
+
+def _describe_snapshot_attribute(stock: Stock, p: Request) -> Response:
+    """Tell the groups too."""
+    status, headers, body = stock(p)
+    groups = (ec2._snapshots.get(ec2._p(p, "SnapshotId")) or {}).get(GROUPS, ())
+    items = "".join(f"<item><group>{group}</group></item>" for group in groups)
+    end = "</createVolumePermission>"
+    text = body.decode() if isinstance(body, bytes) else body
+    return status, headers, text.replace(end, items + end).encode()
 
 
 def _is_aws_managed(key_ref: str) -> bool:
@@ -142,4 +165,5 @@ def install() -> None:
     extend(ec2, "_copy_snapshot", "p")(_copy_snapshot)
     extend(ec2, "_delete_snapshot", "p")(_delete_snapshot)
     extend(ec2, "_modify_snapshot_attribute", "p")(_modify_snapshot_attribute)
+    extend(ec2, "_describe_snapshot_attribute", "p")(_describe_snapshot_attribute)
     extend(ec2, "_snapshot_inner_xml", "snap")(_snapshot_xml)
