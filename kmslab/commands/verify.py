@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from kmslab.checks.registry import Check
     from kmslab.checks.sweep import Swept
     from kmslab.model.capability import Capability
+    from kmslab.model.matrix import AccessMatrix
     from kmslab.model.outputs import LabOutputs
     from kmslab.model.verdict import Verdict
 
@@ -81,6 +82,7 @@ def run(
             capabilities = _capabilities(access, outputs)
             verdicts = runner.run_all(access, outputs, capabilities, only, on_verdict, on_sweep=_tell_swept)
             inventory = read_inventory(access, outputs) if formats & WHOLE else None
+            matrix, unread = _matrix(access, outputs) if formats & WHOLE else (None, ())
         report = Report(
             version=version("kmslab"),
             target=target.kind,
@@ -92,7 +94,9 @@ def run(
             seconds=time.monotonic() - clock,
             results=tuple(_result(check, verdict) for check, verdict in verdicts),
             capabilities=capabilities,
+            matrix=matrix,
             inventory=inventory,
+            unread=unread,
         )
     _write(report, formats, folder)
     if target.kind is not TargetKind.ENDPOINT:
@@ -135,6 +139,17 @@ def _next_steps(report: Path, guides: Path) -> str:
 def _from_here(path: Path) -> str:
     here = Path.cwd()
     return str(path.relative_to(here) if path.is_relative_to(here) else path)
+
+
+def _matrix(access: Access, outputs: LabOutputs) -> tuple[AccessMatrix | None, tuple[str, ...]]:
+    """The access matrix, or None and the reason in one line: a report without it is still a report."""
+    from kmslab.access import matrix
+    from kmslab.access.reader import UnreadableError
+
+    try:
+        return matrix.build(access, outputs), ()
+    except UnreadableError as error:
+        return None, (f"access matrix: {' '.join(str(error).split())}",)
 
 
 def _capabilities(access: Access, outputs: LabOutputs) -> frozenset[Capability]:

@@ -128,18 +128,19 @@ def _place(principal: str, key: str, cells: Sequence[Cell]) -> Place:
 
 def _marks(cells: Sequence[Cell]) -> Iterable[Mark]:
     allowed = [cell for cell in cells if cell.allowed]
-    used = [cell for cell in allowed if cell.operation in USES]
-    if any(not cell.route for cell in used):
+    direct = {cell.operation for cell in allowed if not cell.route}
+    routes = dict.fromkeys(cell.route for cell in allowed if cell.route)
+    if direct & USES:
         yield LEGEND[0][0]
-    for route in dict.fromkeys(cell.route for cell in used if cell.route):
+    for route in routes:
         yield Mark(LEGEND[1][0].symbol, f"via {_SERVICES.get(route, route)}", LEGEND[1][0].style)
-    others = {cell.operation for cell in allowed} - USES
+    others = direct - USES
     if "CreateGrant" in others:
         yield LEGEND[2][0]
     seen = {operation for operation in others if _SEES.match(operation)}
     if others - seen - {"CreateGrant"}:
         yield LEGEND[3][0]
-    if seen and not used and others == seen:
+    if seen and direct == seen and not routes:
         yield LEGEND[4][0]
     if any(cell.observed not in (None, cell.allowed) for cell in cells):
         yield LEGEND[6][0]

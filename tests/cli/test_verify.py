@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from kmslab.access.reader import UnreadableError
 from kmslab.checks import REGISTRY, runner
 from kmslab.checks.sweep import Swept
 from kmslab.commands import verify
@@ -14,6 +15,7 @@ from kmslab.faults.ledger import Ledger
 from kmslab.model.capability import ALL, Capability
 from kmslab.model.errors import ExitCode, LabError
 from kmslab.model.inventory import Inventory
+from kmslab.model.matrix import AccessMatrix
 from kmslab.model.target import Target, TargetKind
 from kmslab.model.verdict import Outcome, Verdict
 from tests.checks.fakes import ACCOUNT, OUTPUTS, FakeAccess, World
@@ -32,7 +34,15 @@ class Runner:
         self.outcome = Outcome.PASS
         self.capabilities: frozenset[Any] | None = None
         self.problems: list[str] = []
-        self.inventories = 0
+        self.inventories = self.matrices = 0
+        self.unreadable = False
+
+    def build_matrix(self, _access: Any, outputs: Any) -> AccessMatrix:
+        assert outputs is OUTPUTS
+        self.matrices += 1
+        if self.unreadable:
+            raise UnreadableError("iam:GetAccountAuthorizationDetails:\n AccessDenied")
+        return AccessMatrix(("outsider",), ("s3",), ())
 
     def read_inventory(self, _access: Any, outputs: Any) -> Inventory:
         assert outputs is OUTPUTS
@@ -73,6 +83,7 @@ def fake(project: Project, monkeypatch: pytest.MonkeyPatch) -> Runner:
     monkeypatch.setattr(verify, "Access", lambda *_: FakeAccess(whole()))
     monkeypatch.setattr(verify, "read_outputs", lambda _: OUTPUTS)
     monkeypatch.setattr(verify, "read_inventory", stand_in.read_inventory)
+    monkeypatch.setattr("kmslab.access.matrix.build", stand_in.build_matrix)
     return stand_in
 
 
@@ -120,10 +131,19 @@ def test_keys_are_read_for_the_formats_that_show_them(
     fake: Runner, tmp_path: Path, formats: set[str], times: int
 ) -> None:
     run(formats, tmp_path)
-    assert fake.inventories == times
+    assert fake.inventories == fake.matrices == times
     if times:
-        unread = json.loads((tmp_path / "report.json").read_text())["unread"]
-        assert "kms:ListAliases: AccessDenied" in unread
+        document = json.loads((tmp_path / "report.json").read_text())
+        assert document["matrix"]["principals"] == ["outsider"]
+        assert document["unread"] == ["kms:ListAliases: AccessDenied"]
+
+
+def test_a_report_without_the_matrix_says_why(fake: Runner, tmp_path: Path) -> None:
+    fake.unreadable = True
+    assert run({"json"}, tmp_path) is ExitCode.OK
+    document = json.loads((tmp_path / "report.json").read_text())
+    assert document["matrix"] is None
+    assert document["unread"][0] == "access matrix: iam:GetAccountAuthorizationDetails: AccessDenied"
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,11 @@ def words(*cells: tuple[str, str, bool], observed: bool | None = None) -> list[s
         ((("Decrypt", "", False), ("Decrypt", "s3", True)), ["via s3"]),
         ((("Decrypt", "ec2", True), ("GenerateDataKey", "ec2", True)), ["via ebs"]),
         ((("Sign", "", True), ("CreateGrant", "", True)), ["uses", "grants"]),
+        ((("CreateGrant", "", False), ("CreateGrant", "ec2", True)), ["via ebs"]),  # EBS's own grant
+        (
+            (("DescribeKey", "", True), ("Decrypt", "s3", True), ("Decrypt", "ssm", True)),
+            ["via s3", "via ssm"],
+        ),
         ((("DescribeKey", "", True), ("GetKeyPolicy", "", True)), ["sees"]),
         ((("DescribeKey", "", True), ("DisableKey", "", True)), ["manages"]),
         ((("DescribeKey", "", True), ("Encrypt", "", True)), ["uses"]),
