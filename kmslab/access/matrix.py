@@ -13,7 +13,7 @@ from kmslab.model.naming import ENCRYPTION_CONTEXT, role_name
 from kmslab.model.persona import Persona
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from kmslab.access.questions import Step
     from kmslab.access.reading import Identity, Key, Reading
@@ -114,11 +114,18 @@ def build(access: Access, outputs: LabOutputs) -> AccessMatrix:
     return of(read_once(access, outputs, run_id), notes(access, run_id).observed)
 
 
-def of(found: Reading, observed: Mapping[Place, bool] | None = None) -> AccessMatrix:
-    """The matrix of a reading."""
-    rows = principals(found)
-    asked = [question for key in found.keys for question in questions_of(found, key)]
-    known = observed or {}
+def of(
+    found: Reading, observed: Mapping[Place, bool] | None = None, *, operations: Sequence[str] = ()
+) -> AccessMatrix:
+    """The matrix of a reading.
+
+    Args:
+        found: the policies.
+        observed: what was tried.
+        operations: the only ones asked about; the usual ones when empty.
+    """
+    rows, known = principals(found), observed or {}
+    asked = [question for key in found.keys for question in questions_of(found, key, operations)]
     return AccessMatrix(
         principals=tuple(identity.name for identity in rows),
         keys=tuple(key.name for key in found.keys),
@@ -137,14 +144,14 @@ def principals(found: Reading) -> tuple[Identity, ...]:
     )
 
 
-def questions_of(found: Reading, key: Key) -> Iterator[Question]:
-    """What is asked about one key."""
-    for operation in DIRECT:
+def questions_of(found: Reading, key: Key, operations: Sequence[str] = ()) -> Iterator[Question]:
+    """What is asked about one key, direct calls first; other operations than the usual when they are given."""
+    for operation in operations or DIRECT:
         if means_something(operation, key):
             step = questions.on_key(found, operation, key, grantee=grantee(found))
             yield Question(key, operation, "", step)
     for route, wanted in ROUTES.get(key.name, {}).items():
-        for operation in wanted:
+        for operation in (one for one in wanted if not operations or one in operations):
             context = context_of(found, key, route)
             step = questions.on_key(found, operation, key, via=route, context=context)
             yield Question(key, operation, route, step)

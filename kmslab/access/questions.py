@@ -133,11 +133,14 @@ def anyone(reading: Reading) -> tuple[Identity, ...]:
     )
 
 
+def session_keys(principal: Principal) -> Mapping[str, str]:
+    """Condition keys that nobody knows before there is a session, at their best: a user's comes with MFA."""
+    return WITH_MFA if principal.kind is PrincipalKind.USER else {}
+
+
 def _in_session(principal: Principal) -> Principal:
-    if principal.kind is not PrincipalKind.USER:
-        return principal
-    known: Mapping[str, Any] = {**WITH_MFA, **principal.condition_keys}
-    return replace(principal, condition_keys=known)
+    keys = session_keys(principal)
+    return replace(principal, condition_keys={**keys, **principal.condition_keys}) if keys else principal
 
 
 @dataclass(frozen=True, slots=True)
