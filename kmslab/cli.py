@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kmslab import cli_faults, cli_reports
+from kmslab import cli_faults, cli_questions, cli_reports
 from kmslab.model.errors import ExitCode, LabError
 from kmslab.model.persona import Persona
 from kmslab.model.target import TargetKind
@@ -213,6 +213,7 @@ def env(
     command.run(persona)
 
 
+cli_questions.register(app)
 cli_faults.register(app)
 cli_reports.register(app)
 
