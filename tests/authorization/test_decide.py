@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from kmslab.authorization.context import Context
 from kmslab.authorization.decide import decide
 from kmslab.authorization.model import Principal, PrincipalKind, Request, Side
 from tests.authorization.cases import (
@@ -365,6 +366,16 @@ def test_the_owner_of_a_bucket_is_given_because_its_arn_names_none() -> None:
     request = Request("s3:GetObject", f"{BUCKET}/a")
     assert decide(stranger(MAY), request).allowed
     assert not decide(stranger(MAY), request, resource_account=ACCOUNT).allowed
+
+
+def test_who_has_no_account_is_nowhere_a_foreigner() -> None:
+    request = Request("kms:Decrypt", KEY)
+    assert [Context(who, request).foreign for who in (service(), anonymous(), role(), stranger())] == [
+        False,
+        False,
+        False,
+        True,
+    ]
 
 
 def test_the_account_of_a_key_is_read_from_its_arn() -> None:

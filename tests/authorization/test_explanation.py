@@ -216,6 +216,16 @@ def test_principals_go_by_their_names(principal: object, name: str) -> None:
     assert told(decision) == [f"The key policy of alias/app does not allow kms:Decrypt to {name}."]
 
 
+def test_an_identity_policy_that_was_not_needed_is_no_reason() -> None:
+    assert [reason.side for reason in on_key(role(statement()), to(ROLE)).reasons] == [Side.RESOURCE]
+
+
+def test_the_root_user_needs_no_identity_policies_where_the_account_is_named() -> None:
+    assert told(on_key(root(), to(ROOT, Sid="Account"))) == [
+        f"Statement Account of the key policy of alias/app allows kms:Decrypt to the root user of {ACCOUNT}."
+    ]
+
+
 def test_the_root_user_is_allowed_by_standing() -> None:
     (reason,) = on_bucket(root()).reasons
     assert reason.text == f"The root user of {ACCOUNT} may do everything that no policy denies."
