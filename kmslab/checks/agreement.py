@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from kmslab.checks.registry import check
 from kmslab.checks.samples import public_key
-from kmslab.checks.temporary import scratch_key_of_kind
+from kmslab.checks.temporary import key_tags, scratch_key_of_kind
 from kmslab.model.capability import Capability
 from kmslab.model.persona import Persona
 
@@ -80,7 +80,15 @@ def larger_curves_agree_too(lab: Lab) -> str:
         lab.expect(len(derived) == size, f"the secret of {spec} has {len(derived)} bytes, not {size}")
         lab.note(f"offline:ECDH {spec}", "equal to the secret derived in KMS")
         seen.append(f"{spec} {size} bytes")
-    return "the same secret in KMS and on this machine: " + ", ".join(seen)
+    lab.refused(
+        Persona.OPERATOR,
+        "kms:CreateKey",
+        codes={"ValidationException"},
+        KeySpec="ECC_NIST_EDWARDS25519",
+        KeyUsage="KEY_AGREEMENT",
+        Tags=key_tags(lab),
+    )
+    return "the same secret in KMS and on this machine: " + ", ".join(seen) + "; no Ed25519 key agrees"
 
 
 @check(guide=GUIDE, needs={Capability.ASYMMETRIC, Capability.KEY_POLICIES, Capability.IAM})

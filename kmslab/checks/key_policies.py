@@ -60,6 +60,10 @@ SERVICES = {
 """Keys that no principal uses directly, and the services through which they are used; log files lie in S3."""
 
 
+DIRECT = frozenset({"app", "global"})
+"""Keys whose users call KMS themselves, with a context that binds the data to the lab."""
+
+
 def _policies(lab: Lab) -> Iterator[tuple[str, Statement]]:
     """Every allowing statement of every key's policy, with the key's name."""
     for expected, arn in deployed_keys(lab.outputs):
@@ -211,7 +215,7 @@ def services_keys_serve_their_service_only(lab: Lab) -> str:
 
 @check(guide=GUIDE)
 def direct_use_demands_the_context(lab: Lab) -> str:
-    """Whoever uses the app key without a service in between must bring the lab's encryption context.
+    """Whoever uses the app key directly, or the multi-Region key, must bring the lab's encryption context.
 
     Every statement that gives its use demands it, Decrypt as well as Encrypt: a context that only one of
     the two needs protects nothing. A grant can be made within it only.
@@ -220,13 +224,13 @@ def direct_use_demands_the_context(lab: Lab) -> str:
     count = 0
     for name, statement in _policies(lab):
         uses = any(statement.covers(action) for action in (*SECRET_USE, "kms:Encrypt", "kms:CreateGrant"))
-        if name != "app" or not uses or statement.pinned_to("kms:ViaService"):
+        if name not in DIRECT or not uses or statement.pinned_to("kms:ViaService"):
             continue
         count += 1
         found = statement.pinned_to(f"kms:EncryptionContext:{context}")
-        lab.expect(found == (value,), f"{statement.sid} of the key app does not demand {context}={value}")
-    lab.expect(count, "no statement gives the direct use of the app key")
-    return f"{count} statements give direct use of the app key, each with {context}={value} alone"
+        lab.expect(found == (value,), f"{statement.sid} of the key {name} does not demand {context}={value}")
+    lab.expect(count, "no statement gives direct use")
+    return f"{count} statements give direct use, each with {context}={value} alone"
 
 
 @check(guide=GUIDE)

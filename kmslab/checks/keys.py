@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 GUIDE = "02-first-key"
 UNUSABLE = frozenset({"KMSInvalidStateException", "DisabledException"})
 """What KMS answers when a key's state forbids the call."""
+LONGEST_WINDOW_DAYS = 30
+"""The longest deletion window; botocore's model says 365, KMS refuses that."""
 ROTATION_DAYS = range(90, 2561)
 """Automatic rotation periods that KMS accepts, in days (botocore model, RotationPeriodInDaysType)."""
 
@@ -198,7 +200,7 @@ def a_disabled_key_stops(lab: Lab) -> str:
 
 @check(guide=GUIDE, needs={Capability.KEY_STATES}, changes_keys=True)
 def deletion_can_be_called_off(lab: Lab) -> str:
-    """A key is never deleted at once: it waits at least 7 days, unusable, and can be called back.
+    """A key is never deleted at once: it waits 7 to 30 days, unusable, and can be called back.
 
     Cancelling leaves it Disabled, on purpose: somebody has to decide to use it again.
     """
@@ -216,14 +218,15 @@ def deletion_can_be_called_off(lab: Lab) -> str:
         seconds=settle_seconds(lab) + 30,
     )
     lab.expect(state == "Disabled", f"after cancelling the deletion the key is {state}, not Disabled")
-    lab.refused(
-        Persona.OPERATOR,
-        "kms:ScheduleKeyDeletion",
-        codes={"ValidationException"},
-        KeyId=key,
-        PendingWindowInDays=SHORTEST_WINDOW_DAYS - 1,
-    )
-    return "PendingDeletion stops the key, cancelling leaves it Disabled, 6 days are too few"
+    for days in (SHORTEST_WINDOW_DAYS - 1, LONGEST_WINDOW_DAYS + 1):
+        lab.refused(
+            Persona.OPERATOR,
+            "kms:ScheduleKeyDeletion",
+            codes={"ValidationException"},
+            KeyId=key,
+            PendingWindowInDays=days,
+        )
+    return "PendingDeletion stops the key, cancelling leaves it Disabled; 6 days and 31 are refused"
 
 
 def _encrypt(lab: Lab, key: str) -> bytes:

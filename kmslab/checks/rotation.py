@@ -152,17 +152,22 @@ def on_demand_rotation_keeps_old_ciphertexts(lab: Lab) -> str:
 
 @check(guide=GUIDE, needs={Capability.ROTATION}, changes_keys=True)
 def rotation_period_has_limits(lab: Lab) -> str:
-    """A rotation period of 90 to 2560 days is accepted, and none beyond.
+    """A rotation period of 90 to 2560 days is accepted, and none beyond; a year where none is asked for.
 
     botocore itself refuses fewer than 90 days; KMS refuses more than 2560.
     """
     key = scratch_key(lab, "second")
-    for days in (90, 2560):
-        lab.allowed(Persona.OPERATOR, "kms:EnableKeyRotation", KeyId=key, RotationPeriodInDays=days)
+    periods: tuple[tuple[dict[str, Any], int], ...] = (
+        ({}, 365),
+        ({"RotationPeriodInDays": 90}, 90),
+        ({"RotationPeriodInDays": 2560}, 2560),
+    )
+    for asked, days in periods:
+        lab.allowed(Persona.OPERATOR, "kms:EnableKeyRotation", KeyId=key, **asked)
         status = lab.read("kms:GetKeyRotationStatus", persona=Persona.OPERATOR, KeyId=key)
         lab.expect(
             status.get("RotationPeriodInDays") == days,
-            f"asked for {days} days, KMS rotates every {status.get('RotationPeriodInDays')}",
+            f"asked for {asked or 'no period'}, KMS rotates every {status.get('RotationPeriodInDays')}",
         )
     lab.refused(
         Persona.OPERATOR,
@@ -171,7 +176,7 @@ def rotation_period_has_limits(lab: Lab) -> str:
         KeyId=key,
         RotationPeriodInDays=2561,
     )
-    return "90 and 2560 days are accepted, 2561 is refused"
+    return "365 days by default; 90 and 2560 are accepted, 2561 is refused"
 
 
 def _opens(lab: Lab, key: str, blob: bytes, material: str, otherwise: str) -> None:

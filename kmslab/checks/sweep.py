@@ -47,9 +47,11 @@ GONE = frozenset(
 )
 """What a service says of a thing that is no longer there, which the tagging service lists for a while:
 nothing is left to do."""
-RECENT_RUNS = 3
+RECENT_RUNS = 2
 """Keys pending deletion stay for a week, run after run. Every run looks after the ones before it, so those
 of earlier runs are known to be on their way out; run ids sort by time."""
+LOOKS = 8
+"""Things that a sweep looks at at a time: a run makes dozens of keys, each a question of its own on AWS."""
 
 
 @dataclass
@@ -145,11 +147,20 @@ def _tagged(access: Access, _: LabOutputs) -> Iterator[Removal]:
         for resource in page["ResourceTagMappingList"]:
             run_id = next(tag["Value"] for tag in resource["Tags"] if tag["Key"] == TEMPORARY_TAG)
             found.setdefault(run_id, []).append(resource["ResourceARN"])
-    for run_id in sorted(found)[-RECENT_RUNS:]:
-        for arn in found[run_id]:
-            for kind, find in TAGGED.items():
-                if kind.partition(":")[0] == arn.split(":")[2]:
-                    yield from _each(f"{kind} {arn}", find(access, arn))
+    recent = [arn for run_id in sorted(found)[-RECENT_RUNS:] for arn in found[run_id]]
+    with ThreadPoolExecutor(LOOKS) as pool:
+        for removals in pool.map(partial(_of_its_kind, access), recent):
+            yield from removals
+
+
+def _of_its_kind(access: Access, arn: str) -> list[Removal]:
+    """What is to be removed of one thing that is tagged."""
+    return [
+        removal
+        for kind, find in TAGGED.items()
+        if kind.partition(":")[0] == arn.split(":")[2]
+        for removal in _each(f"{kind} {arn}", find(access, arn))
+    ]
 
 
 def _key(access: Access, arn: str) -> Iterator[Removal]:

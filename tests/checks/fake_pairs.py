@@ -74,6 +74,8 @@ def key_pairs(world: World) -> World:
 
 def create_key(request: Request) -> Mapping[str, Any]:
     spec = request.get("KeySpec", "SYMMETRIC_DEFAULT")
+    if spec == "ECC_NIST_EDWARDS25519" and request["KeyUsage"] == "KEY_AGREEMENT":
+        raise Refusal("ValidationException", "KeyUsage KEY_AGREEMENT is not compatible")
     arn = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/{KIND}{spec}"
     return {"KeyMetadata": {"KeyId": arn.rpartition("/")[2], "Arn": arn}}
 

@@ -153,7 +153,7 @@ def key_policy(name: str) -> list[Statement]:
         statements.append(when(grant, **through("ec2")))
     if name == "trail":
         statements.append(cloudtrail())
-    if name == "app":
+    if name in {"app", "global"}:
         use = for_account(("kms:Encrypt", "kms:Decrypt", "kms:GenerateDataKey"), role_arn("data-owner"))
         grant = for_account(("kms:CreateGrant",), role_arn("data-owner"))
         grant["Condition"]["ForAllValues:StringEquals"] = {"kms:GrantOperations": ["Decrypt"]}
@@ -162,7 +162,7 @@ def key_policy(name: str) -> list[Statement]:
             "kms:GranteePrincipal": role_arn("outsider"),
         }
         statements += [when(use, **in_context), when(grant, **in_context, **limits)]
-    if name in THROUGH or name in {"app", "trail"}:
+    if name in THROUGH or name in {"app", "global", "trail"}:
         return statements
     return [
         *statements,

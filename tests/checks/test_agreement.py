@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -50,6 +50,12 @@ def everybodys_secret(world: World) -> None:
     world.answers("kms:DeriveSharedSecret", derive)
 
 
+def created(request: Request) -> dict[str, Any]:
+    """A KMS that makes whatever key it is asked for."""
+    parameters = {**request.parameters, "KeyUsage": "SIGN_VERIFY"}
+    return dict(fake_pairs.create_key(Request(request.persona, request.action, parameters)))
+
+
 def other_pair_on_the_curve(world: World) -> None:
     """A KMS that hands out the public key of another pair than the one it derives with."""
     stranger = ec.generate_private_key(ec.SECP384R1()).public_key()
@@ -70,6 +76,11 @@ BROKEN = [
         "agreement.larger-curves-agree-too",
         lambda w: w.answers("kms:DeriveSharedSecret", {"SharedSecret": bytes(48)}),
         "derived different secrets (ECC_NIST_P384)",
+    ),
+    Broken(
+        "agreement.larger-curves-agree-too",
+        lambda w: w.answers("kms:CreateKey", created, when=lambda r: r["KeyUsage"] == "KEY_AGREEMENT"),
+        "operator could call kms:CreateKey",
     ),
     Broken("agreement.larger-curves-agree-too", other_pair_on_the_curve, "derived different secrets"),
 ]

@@ -142,7 +142,7 @@ BROKEN = [
         with_statement("app", for_account(("kms:Decrypt",), role_arn("data-owner"))),
         "Test of the key app does not demand kmslab=training",
     ),
-    Broken("key-policies.direct-use-demands-the-context", no_policies, "no statement gives the direct use"),
+    Broken("key-policies.direct-use-demands-the-context", no_policies, "no statement gives direct use"),
     Broken(
         "key-policies.grants-are-made-within-limits",
         with_statement("app", for_account(("kms:CreateGrant",), role_arn("data-owner"))),

@@ -90,11 +90,13 @@ BROKEN = [
     Broken(
         "rotation.rotation-period-has-limits",
         lambda w: w.answers("kms:EnableKeyRotation", {}),
-        "asked for 90 days",
+        "asked for no period, KMS rotates every None",
     ),
     Broken(
         "rotation.rotation-period-has-limits",
-        lambda w: w.answers("kms:EnableKeyRotation", {}, when=lambda r: r["RotationPeriodInDays"] > 2560),
+        lambda w: w.answers(
+            "kms:EnableKeyRotation", {}, when=lambda r: r.get("RotationPeriodInDays", 0) > 2560
+        ),
         "could call kms:EnableKeyRotation",
     ),
     Broken("rotation.the-period-is-the-stacks", changed("ebs", rotation_days=200), "the stack says 365"),
