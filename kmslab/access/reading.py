@@ -76,7 +76,7 @@ class Key:
 
     Attributes:
         arn: of the key.
-        name: last part of its alias: ``app``; its id when it has none.
+        name: ``app`` for a key of the lab, else its alias (``aws/s3``), or its id when it has none.
         metadata: KeyMetadata of DescribeKey.
         policy: its key policy.
         aliases: names of its aliases.
@@ -189,7 +189,7 @@ def read_key(
     metadata = reader.ask("kms:DescribeKey", KeyId=reference)["KeyMetadata"]
     arn = str(metadata["Arn"])
     of_key = aliases.get(str(metadata["KeyId"]), ())
-    name = name or (of_key[0].rpartition("/")[2] if of_key else str(metadata["KeyId"]))
+    name = name or (of_key[0].removeprefix("alias/") if of_key else str(metadata["KeyId"]))
     called = of_key[0] if of_key else arn
     document = reader.ask("kms:GetKeyPolicy", KeyId=arn, PolicyName="default")["Policy"]
     tags = reader.all_of("kms:ListResourceTags", "Tags", KeyId=arn)["Tags"]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from kmslab.access import asking, questions, simulator
 from kmslab.access.things import Kind
-from kmslab.commands.who_can import Asked, described, opened, print_json
+from kmslab.commands.who_can import Asked, described, opened, print_json, say
 from kmslab.model.errors import LabError
 from kmslab.terminal import err, out
 
@@ -65,42 +65,27 @@ def _identity(found: Reading, who: str) -> Identity:
     }
     if who in names or who in others:
         return names.get(who) or others[who]
-    near = get_close_matches(who, [*names, *others], n=3, cutoff=0.5)
+    near = get_close_matches(who, dict.fromkeys([*names, *others]), n=3, cutoff=0.5)
     hint = f"Did you mean {' or '.join(near)}?" if near else f"For example: {', '.join(list(names)[:3])}."
     raise LabError(f"{who} is no user or role of account {found.account}.", hint=hint)
 
 
 def _show(question: Question, answer: Answer, compared: list[Comparison]) -> None:
-    allowed = answer.allowed
-    verdict = "[bold green]Allowed[/]" if allowed else "[bold red]Refused[/]"
-    out.print(f"{verdict}: ", end="")
-    out.print(f"{answer.identity.name}, {question.text}", markup=False, highlight=False, soft_wrap=True)
+    verdict = "Allowed" if answer.allowed else "Refused"
+    say(out, f"{verdict}: {answer.identity.name}, {question.text}", "green" if answer.allowed else "red")
     for step, decision in zip(question.steps, answer.decisions, strict=False):
-        out.print(
-            f"\n{step.request.action} on {step.request.resource}",
-            style="bold",
-            markup=False,
-            highlight=False,
-            soft_wrap=True,
-        )
+        say(out, f"\n{step.request.action} on {step.request.resource}", "bold")
         for reason in decision.reasons:
-            _line(reason.text)
+            say(out, f"  {reason.text}")
             if reason.sid and reason.effect:
-                _line(f"  Sid {reason.sid}, {reason.effect}, in the {reason.policy}", style="dim")
-        _line(f"What would change it: {decision.remedy}")
-    skipped = question.steps[len(answer.decisions) :]
-    if skipped:
+                say(out, f"    Sid {reason.sid}, {reason.effect}, in the {reason.policy}", "dim")
+        say(out, f"  What would change it: {decision.remedy}")
+    if skipped := question.steps[len(answer.decisions) :]:
         actions = " and ".join(step.request.action for step in skipped)
-        out.print(f"\nNot asked any more: {actions}.", markup=False, highlight=False)
+        say(out, f"\nNot asked any more: {actions}.")
     for note in question.notes:
-        err.print(note, style="dim", markup=False, highlight=False, soft_wrap=True)
+        say(err, note, "dim")
     for one in compared:
-        err.print(
-            one.sentence, style="" if one.agrees else "yellow", markup=False, highlight=False, soft_wrap=True
-        )
+        say(err, one.sentence, "dim" if one.agrees else "yellow")
     if compared:
-        err.print(LIMITS, style="dim", markup=False, highlight=False, soft_wrap=True)
-
-
-def _line(text: str, style: str = "") -> None:
-    out.print(f"  {text}", style=style, markup=False, highlight=False, soft_wrap=True)
+        say(err, LIMITS, "dim")

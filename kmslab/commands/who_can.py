@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from rich.text import Text
+
 from kmslab.access import asking, matrix, questions, reading
 from kmslab.access.operations import SERVICES
 from kmslab.access.reader import Reader
@@ -23,12 +25,17 @@ from kmslab.terminal import err, out
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from rich.console import Console
+
     from kmslab.access.questions import Answer, Question
     from kmslab.access.reading import Identity, Reading
     from kmslab.model.matrix import AccessMatrix, Cell
     from kmslab.model.target import TargetKind
 
 EVERYTHING = "all"
+NOTHING = "-"
+ALLOWED, REFUSED = "allowed", "refused"
+HINT = "`kmslab explain PRINCIPAL ACTION THING` says why, and what would change it. Users are taken to have signed in with MFA."
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,27 +143,37 @@ def _show(question: Question, answers: Sequence[Answer], beside: Sequence[Answer
     from rich.table import Table
 
     table = Table(box=None, padding=(0, 1), header_style="bold")
-    for column in ("principal", "", "why"):
-        table.add_column(column, overflow="fold")
+    table.add_column("principal", min_width=max(len(answer.identity.name) for answer in answers))
+    table.add_column("", min_width=len(REFUSED))
+    table.add_column("decided by", no_wrap=True, overflow="ellipsis")
     for answer in sorted(answers, key=lambda one: not one.allowed):
-        table.add_row(answer.identity.name, _word(allowed=answer.allowed), answer.reason)
-    out.print(
-        f"Who may {' and '.join(step.request.action for step in question.steps)}: {question.text}\n",
-        markup=False,
-        highlight=False,
-    )
+        verdict = Text(ALLOWED, "green") if answer.allowed else Text(REFUSED, "dim")
+        table.add_row(Text(answer.identity.name), verdict, Text(in_brief(answer)))
+    actions = " and ".join(step.request.action for step in question.steps)
+    say(out, f"Who may {question.text}? It takes {actions}.\n")
     out.print(table)
+    out.print()
     for answer in beside:
-        verb = "may, too" if answer.allowed else "may not"
-        reason = f": {answer.reason}" if answer.allowed else "."
-        out.print(
-            f"{answer.identity.name.capitalize()} {verb}{reason}",
-            markup=False,
-            highlight=False,
-            soft_wrap=True,
-        )
-    for note in question.notes:
-        err.print(note, style="dim", markup=False, highlight=False, soft_wrap=True)
+        may = f"may: {in_brief(answer)}" if answer.allowed else "may not"
+        say(out, f"{answer.identity.name[0].upper()}{answer.identity.name[1:]} {may}.")
+    for note in (*question.notes, HINT):
+        say(err, note, "dim")
+
+
+def say(console: Console, text: str, style: str = "") -> None:
+    """Print a line as it is: names and ARNs hold brackets and colons, which Rich would read as its own."""
+    console.print(Text(text, style), soft_wrap=True)
+
+
+def in_brief(answer: Answer) -> str:
+    """The statement that decided, or what was missing, on one line."""
+    decision = answer.decided_by
+    reason = decision.reasons[0]
+    if reason.effect:
+        return (f"{reason.sid} of the {reason.policy}" if reason.sid else reason.policy) or reason.text
+    nearest = f"; nearest: {reason.sid}" if reason.sid else ""
+    where = f"nothing in the {reason.policy}" if reason.policy else f"no {reason.side}"
+    return f"{where}{nearest}"
 
 
 def described(question: Question, answer: Answer) -> dict[str, Any]:
@@ -184,11 +201,7 @@ def described(question: Question, answer: Answer) -> dict[str, Any]:
 
 def print_json(value: Any) -> None:
     """Print what a program reads, on standard output."""
-    out.print(json.dumps(value, indent=2), markup=False, highlight=False, soft_wrap=True)
-
-
-def _word(*, allowed: bool) -> str:
-    return "[green]allowed[/]" if allowed else "[dim]refused[/]"
+    say(out, json.dumps(value, indent=2))
 
 
 # --- the whole matrix
@@ -216,28 +229,32 @@ def _cell(one: Cell) -> dict[str, Any]:
 
 
 def _print_matrix(table: AccessMatrix, operation: str) -> None:
+    """One operation: a column for each key. Every operation: a line for each principal and key."""
     from rich.table import Table
 
     shown = Table(box=None, padding=(0, 1), header_style="bold")
-    for column in ("principal", *table.keys):
+    for column in ("principal", *(table.keys if operation else ("key", "may"))):
         shown.add_column(column, overflow="fold")
     for principal in table.principals:
-        shown.add_row(
-            principal,
-            *(_in_words(table.by_place.get((principal, key), ()), operation) for key in table.keys),
-        )
-    out.print(f"Who may {operation or 'do what'}, with which key\n", markup=False, highlight=False)
+        words = [
+            _in_words(table.by_place.get((principal, key), ()), named=not operation) for key in table.keys
+        ]
+        if operation:
+            shown.add_row(principal, *words)
+            continue
+        lines = [(key, word) for key, word in zip(table.keys, words, strict=True) if word != NOTHING]
+        for number, (key, word) in enumerate(lines or [("", "nothing")]):
+            shown.add_row("" if number else principal, key, word)
+    say(out, f"Who may {operation or 'do what'}, with which key?\n")
     out.print(shown)
+    say(err, HINT, "dim")
 
 
-def _in_words(cells: Sequence[Cell], operation: str) -> str:
-    """What is allowed, each once: ``yes``, ``via s3``; ``Decrypt, DescribeKey`` where every operation is asked about."""
-    if not cells:
-        return ""
-    words = dict.fromkeys(
-        (one.operation if not operation else "yes" if not one.route else "")
-        + (f"{' ' if not operation else ''}via {one.route}" if one.route else "")
-        for one in cells
-        if one.allowed
-    )
-    return ", ".join(words) or "-"
+def _in_words(cells: Sequence[Cell], *, named: bool) -> str:
+    """What is allowed, each once: ``Decrypt via s3`` where operations are named, ``via s3`` or ``yes`` otherwise."""
+    words = []
+    for one in cells:
+        if one.allowed:
+            route = f"via {one.route}" if one.route else ""
+            words.append(" ".join(filter(None, (one.operation, route))) if named else route or "yes")
+    return ", ".join(dict.fromkeys(words)) or NOTHING
