@@ -12,10 +12,13 @@ import itertools
 from typing import TYPE_CHECKING, Any
 
 from kmslab.checks.blocks import SAMPLE_TAG
-from tests.checks.fakes import OUTPUTS, REGION, Refusal, Request, World
+from kmslab.model.naming import PREFIX_TAG
+from tests.checks.fakes import OUTPUTS, PREFIX, REGION, Refusal, Request, World, key_arn
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+AWS_KEY = key_arn("aws-ebs")
 
 
 class FakeEbs:
@@ -27,16 +30,21 @@ class FakeEbs:
         blocks: content of each snapshot's only block.
         disabled: ARNs of keys that cannot be used.
         snapshotted: volumes of which EC2 takes no further snapshot for now.
+        shared: with whom each snapshot is shared.
+        by_default: whether EBS encrypts what does not ask for it.
     """
 
     def __init__(self, world: World) -> None:
         self.snapshotted: set[str] = set()
+        self.shared: dict[str, set[str]] = {}
+        self.by_default = False
         self.volumes: dict[str, dict[str, Any]] = {}
         self.snapshots: dict[str, dict[str, Any]] = {}
         self.blocks: dict[str, bytes] = {}
         self.disabled: set[str] = set()
         self._ids = itertools.count(1)
-        self._keep(self.volumes, OUTPUTS.data_volume, OUTPUTS.key_ebs, State="available")
+        labs = [{"Key": PREFIX_TAG, "Value": PREFIX}]
+        self._keep(self.volumes, OUTPUTS.data_volume, OUTPUTS.key_ebs, labs, State="available")
         direct = {
             "StartSnapshot",
             "PutSnapshotBlock",
@@ -70,7 +78,8 @@ class FakeEbs:
 
     def DescribeKey(self, request: Request) -> Mapping[str, Any]:  # noqa: N802
         state = "Disabled" if request["KeyId"] in self.disabled else "Enabled"
-        return {"KeyMetadata": {"KeyId": request["KeyId"], "KeyState": state}}
+        manager = "AWS" if request["KeyId"] == AWS_KEY else "CUSTOMER"
+        return {"KeyMetadata": {"KeyId": request["KeyId"], "KeyState": state, "KeyManager": manager}}
 
     def DescribeVolumes(self, request: Request) -> Mapping[str, Any]:  # noqa: N802
         return {"Volumes": _chosen(self.volumes, request, "VolumeIds")}
@@ -80,7 +89,8 @@ class FakeEbs:
 
     def CreateVolume(self, request: Request) -> Mapping[str, Any]:  # noqa: N802
         source = request.get("SnapshotId")
-        key = self.snapshots[source]["KmsKeyId"] if source else request["KmsKeyId"]
+        key = self.snapshots[source]["KmsKeyId"] if source else request.get("KmsKeyId", "")
+        key = key or (AWS_KEY if self.by_default else "")
         if key in self.disabled:
             raise Refusal("InvalidKMSKey.InvalidState", f"{key} is disabled.")
         return self._keep(self.volumes, f"vol-{next(self._ids):017x}", key, _tags(request), State="available")
@@ -89,11 +99,27 @@ class FakeEbs:
         if request["VolumeId"] in self.snapshotted:
             raise Refusal("SnapshotCreationPerVolumeRateExceeded", "The maximum per volume rate is exceeded")
         self.snapshotted.add(request["VolumeId"])
-        return self._snapshot(self.volumes[request["VolumeId"]]["KmsKeyId"], _tags(request), "completed")
+        key = self.volumes[request["VolumeId"]]["KmsKeyId"]
+        return self._snapshot(key, _tags(request), "completed", of=request["VolumeId"])
 
     def CopySnapshot(self, request: Request) -> Mapping[str, Any]:  # noqa: N802
         inherited = self.snapshots[request["SourceSnapshotId"]]["KmsKeyId"]
-        return self._snapshot(request.get("KmsKeyId", inherited), _tags(request), "completed")
+        key = request.get("KmsKeyId", inherited)
+        return self._snapshot(AWS_KEY if key == "alias/aws/ebs" else key, _tags(request), "completed")
+
+    def ModifySnapshotAttribute(self, request: Request) -> Mapping[str, Any]:  # noqa: N802
+        snapshot = self.snapshots[request["SnapshotId"]]
+        if "all" in request.get("GroupNames", []) and snapshot["Encrypted"]:
+            raise Refusal("UnsupportedOperation", "Encrypted snapshots can't be shared publicly.")
+        if snapshot["KmsKeyId"] == AWS_KEY:
+            raise Refusal("InvalidParameter", "Snapshots encrypted with the AWS Managed CMK can't be shared.")
+        self.shared.setdefault(request["SnapshotId"], set()).update(request.get("UserIds", []))
+        return {}
+
+    def DescribeSnapshotAttribute(self, request: Request) -> Mapping[str, Any]:  # noqa: N802
+        whom = sorted(self.shared.get(request["SnapshotId"], set()))
+        permissions = [{"Group": one} if one == "all" else {"UserId": one} for one in whom]
+        return {"SnapshotId": request["SnapshotId"], "CreateVolumePermissions": permissions}
 
     def DeleteVolume(self, request: Request) -> Mapping[str, Any]:  # noqa: N802
         del self.volumes[request["VolumeId"]]
@@ -126,8 +152,9 @@ class FakeEbs:
         block = self.blocks[request["SnapshotId"]]
         return {"BlockData": io.BytesIO(block), "DataLength": len(block), "Checksum": checksum(block)}
 
-    def _snapshot(self, key: str, tags: list[dict[str, str]], state: str) -> dict[str, Any]:
-        return self._keep(self.snapshots, f"snap-{next(self._ids):017x}", key, tags, State=state)
+    def _snapshot(self, key: str, tags: list[dict[str, str]], state: str, of: str = "") -> dict[str, Any]:
+        name = f"snap-{next(self._ids):017x}"
+        return self._keep(self.snapshots, name, key, tags, State=state, VolumeId=of or "vol-ffffffff")
 
     def _keep(
         self,
@@ -139,7 +166,7 @@ class FakeEbs:
     ) -> dict[str, Any]:
         where[name] = {
             "VolumeId" if where is self.volumes else "SnapshotId": name,
-            "Encrypted": True,
+            "Encrypted": bool(key),
             "KmsKeyId": key,
             "VolumeType": "gp3",
             "AvailabilityZone": f"{REGION}a",
@@ -163,12 +190,14 @@ def _chosen(kept: dict[str, dict[str, Any]], request: Request, ids: str) -> list
     named = request.get(ids)
     filters = {(one["Name"], one["Values"][0]) for one in request.get("Filters", [])}
 
-    def facts(name: str, tags: list[dict[str, str]]) -> set[tuple[str, str]]:
+    def facts(name: str, one: dict[str, Any]) -> set[tuple[str, str]]:
         own_id = "volume-id" if ids == "VolumeIds" else "snapshot-id"
-        return {(own_id, name), *((f"tag:{tag['Key']}", tag["Value"]) for tag in tags)}
+        tags = ((f"tag:{tag['Key']}", tag["Value"]) for tag in one["Tags"])
+        attached = ("attachment.instance-id", one.get("attached", ""))
+        return {(own_id, name), ("volume-id", one.get("VolumeId", name)), attached, *tags}
 
     return [
         dict(one)
         for name, one in kept.items()
-        if (named is None or name in named) and filters <= facts(name, one["Tags"])
+        if (named is None or name in named) and filters <= facts(name, one)
     ]
