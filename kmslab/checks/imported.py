@@ -209,11 +209,12 @@ def _used_before_its_end(lab: Lab, key: str, material: bytes) -> bytes:
     On a bad day that takes longer than the material lasts: then it is imported again, for longer.
     """
     for seconds in LIFETIMES_SECONDS:
+        parameters = _parameters(lab, key, material)
         # KMS takes whole seconds; on AWS a change needs some time to be seen before it ends.
         end = (datetime.now(UTC) + timedelta(seconds=seconds + settle_seconds(lab))).replace(microsecond=0)
-        model = {"ExpirationModel": "KEY_MATERIAL_EXPIRES", "ValidTo": end}
-        lab.allowed(OPERATOR, "kms:ImportKeyMaterial", **{**_parameters(lab, key, material), **model})
+        parameters.update(ExpirationModel="KEY_MATERIAL_EXPIRES", ValidTo=end)
         try:
+            lab.allowed(OPERATOR, "kms:ImportKeyMaterial", **parameters)
             blob = soon(lab, lambda: _encrypt(lab, key))
             lab.allowed(OPERATOR, "kms:Decrypt", CiphertextBlob=blob, KeyId=key)
             said = lab.read("kms:DescribeKey", persona=OPERATOR, KeyId=key)["KeyMetadata"].get("ValidTo")

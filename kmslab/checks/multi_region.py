@@ -8,6 +8,7 @@ nothing to show about them here.
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from kmslab.checks.registry import check
@@ -54,7 +55,7 @@ def one_key_in_two_regions(lab: Lab) -> str:
         lab.expect(about["KeyId"] == primary.rpartition("/")[2], "the two keys have different key ids")
     for here, source, away, target in ((lab, primary, there, replica), (there, replica, lab, primary)):
         blob = _encrypt(here, source)
-        known, opened = _open(here, source, blob), _open(away, target, blob)
+        known, opened = _open(here, source, blob), soon(away, partial(_open, away, target, blob))
         lab.expect(opened["Plaintext"] == SAMPLE, "another plaintext came back")
         lab.expect(known["KeyMaterialId"] == opened["KeyMaterialId"], "the two keys used different material")
     there.refused(OPERATOR, "kms:Decrypt", codes=ELSEWHERE, CiphertextBlob=_encrypt(lab, scratch_key(lab)))

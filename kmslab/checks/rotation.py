@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from kmslab.checks.expectations import deployed_keys
@@ -164,11 +165,7 @@ def rotation_period_has_limits(lab: Lab) -> str:
     )
     for asked, days in periods:
         lab.allowed(Persona.OPERATOR, "kms:EnableKeyRotation", KeyId=key, **asked)
-        status = lab.read("kms:GetKeyRotationStatus", persona=Persona.OPERATOR, KeyId=key)
-        lab.expect(
-            status.get("RotationPeriodInDays") == days,
-            f"asked for {asked or 'no period'}, KMS rotates every {status.get('RotationPeriodInDays')}",
-        )
+        soon(lab, partial(_rotates_every, lab, key, days, asked))
     lab.refused(
         Persona.OPERATOR,
         "kms:EnableKeyRotation",
@@ -177,6 +174,13 @@ def rotation_period_has_limits(lab: Lab) -> str:
         RotationPeriodInDays=2561,
     )
     return "365 days by default; 90 and 2560 are accepted, 2561 is refused"
+
+
+def _rotates_every(lab: Lab, key: str, days: int, asked: dict[str, int]) -> None:
+    found = lab.read("kms:GetKeyRotationStatus", persona=Persona.OPERATOR, KeyId=key).get(
+        "RotationPeriodInDays"
+    )
+    lab.expect(found == days, f"asked for {asked or 'no period'}, KMS rotates every {found}")
 
 
 def _opens(lab: Lab, key: str, blob: bytes, material: str, otherwise: str) -> None:

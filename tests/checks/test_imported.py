@@ -192,3 +192,19 @@ def test_material_is_never_sent_in_plain_nor_kept(check: str, monkeypatch: pytes
     assert keys
     assert not any(key in blob for key in keys for blob in sent)
     assert not any(key.hex() in str(verdict) or str(key) in str(verdict) for key in keys)
+
+
+def test_material_that_ended_before_it_was_used_is_imported_again_for_longer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(imported, "LIFETIMES_SECONDS", (-5.0, 2.0))
+    world = good_lab()
+    verdict = judge(EXPIRES, world)
+    assert verdict.outcome is Outcome.PASS, verdict
+    assert len(world.asked("kms:ImportKeyMaterial")) == 2
+
+
+def test_material_that_always_ends_too_soon_is_no_finding(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(imported, "LIFETIMES_SECONDS", (-5.0, -5.0))
+    verdict = judge(EXPIRES, good_lab())
+    assert (verdict.outcome, "could not be used" in verdict.summary) == (Outcome.ERROR, True), verdict
