@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from kmslab.model.errors import ExitCode
+from tests.conftest import KMSLAB
 
 if TYPE_CHECKING:
     from tests.conftest import DeployedLab
@@ -30,3 +34,26 @@ def test_a_lab_left_broken_is_recognised_named_and_repaired_by_up(deployed_lab: 
     whole = deployed_lab.kmslab("verify", "--only", "keys.every-key-is-tagged")
     assert whole.returncode == 0, whole.stdout
     assert "fault" not in whole.stderr
+
+
+def test_a_break_that_is_killed_at_any_moment_can_be_repaired(deployed_lab: DeployedLab) -> None:
+    started = time.monotonic()
+    assert deployed_lab.kmslab("break", FAULT).returncode == 0
+    takes = time.monotonic() - started
+    assert deployed_lab.kmslab("repair", "--all").returncode == 0
+    for part in (0.5, 0.7, 0.8, 0.9):
+        killed = subprocess.Popen(  # noqa: S603  # our own command
+            [KMSLAB, "break", FAULT],
+            cwd=deployed_lab.root,
+            env={**deployed_lab.environment, "COLUMNS": "200"},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        with suppress(subprocess.TimeoutExpired):
+            killed.wait(takes * part)
+        killed.kill()
+        killed.wait()
+        assert deployed_lab.kmslab("repair", "--all").returncode == 0
+        assert json.loads(deployed_lab.kmslab("faults", "--in-place", "--format", "json").stdout) == []
+        whole = deployed_lab.kmslab("verify", "--only", "keys.every-key-is-tagged")
+        assert whole.returncode == 0, f"killed after {part} of the time: {whole.stdout}"
