@@ -85,6 +85,7 @@ def admin_rights_come_from_a_group(lab: Lab) -> str:
     """The admin user's rights come from membership in a group, none is attached to the user.
 
     Whoever looks at the group sees all administrators; taking somebody out takes every right away.
+    The user is alone in the group: anybody else there is an administrator whom nobody bounds.
     """
     name = lab.outputs.admin_user
     attached = lab.read("iam:ListAttachedUserPolicies", UserName=name)["AttachedPolicies"]
@@ -98,7 +99,10 @@ def admin_rights_come_from_a_group(lab: Lab) -> str:
         for policy in lab.read("iam:ListAttachedGroupPolicies", GroupName=group)["AttachedPolicies"]
     ]
     lab.expect("AdministratorAccess" in rights, f"no group gives administrator access: {', '.join(rights)}")
-    return f"{name} has its rights from {', '.join(groups)}"
+    for group in groups:
+        members = [user["UserName"] for user in lab.read("iam:GetGroup", GroupName=group)["Users"]]
+        lab.expect(members == [name], f"{group} is not {name}'s alone: {', '.join(members)}")
+    return f"{name} alone has its rights from {', '.join(groups)}"
 
 
 @check(guide=GUIDE)
@@ -298,8 +302,12 @@ def the_outsider_can_do_nothing(lab: Lab) -> str:
 def roles_trust_this_account_only(lab: Lab) -> str:
     """Every persona's role trusts principals of this account, and nobody else.
 
-    A trust policy with a wildcard or another account's number opens the role to strangers.
+    A trust policy with a wildcard or another account's number opens the role to strangers. One without the
+    exception for the personas leaves it to identity policies whether one of them becomes another.
     """
+    personas = {
+        f"arn:{lab.access.partition}:iam::{lab.account}:role/{role_name(lab.prefix, one)}" for one in ROLES
+    }
     for persona in ROLES:
         role = lab.read("iam:GetRole", RoleName=role_name(lab.prefix, persona))["Role"]
         allowing = [s for s in statements(role["AssumeRolePolicyDocument"]) if s.effect == ALLOW]
@@ -307,7 +315,10 @@ def roles_trust_this_account_only(lab: Lab) -> str:
         for principal in (p for s in allowing for p in s.principals):
             lab.expect(not is_everyone(principal), f"everyone can become {persona}")
             lab.expect(account_of(principal) == lab.account, f"{principal} can become {persona}")
-    return f"{len(ROLES)} roles trust account {lab.account} only"
+        for statement in allowing:
+            kept_out = set(statement.values("aws:PrincipalArn", "ArnNotEquals", "StringNotEquals"))
+            lab.expect(personas <= kept_out, f"{statement.sid} keeps no persona from becoming {persona}")
+    return f"{len(ROLES)} roles trust account {lab.account} only, without the personas"
 
 
 @check(

@@ -307,7 +307,12 @@ NO_MFA: Statement = {
     "Resource": "*",
     "Condition": {"BoolIfExists": {"aws:MultiFactorAuthPresent": "false"}},
 }
-TRUST: Statement = {"Effect": "Allow", "Principal": {"AWS": ROOT}, "Action": "sts:AssumeRole"}
+TRUST: Statement = {
+    "Effect": "Allow",
+    "Principal": {"AWS": ROOT},
+    "Action": "sts:AssumeRole",
+    "Condition": {"ArnNotEquals": {"aws:PrincipalArn": [role_arn(persona) for persona in ROLES]}},
+}
 ADMINISTRATOR_ACCESS = "arn:aws:iam::aws:policy/AdministratorAccess"
 MFA_POLICY = f"arn:aws:iam::{ACCOUNT}:policy/mfa"
 PERSONA_POLICY = f"arn:aws:iam::{ACCOUNT}:policy/persona"
@@ -358,6 +363,7 @@ def _identities(world: LabWorld) -> None:
     policies(world, boundary=BOUNDARY, mfa=[NO_MFA], persona=[decrypt])
     world.answers("iam:GetLoginProfile", {"LoginProfile": {"PasswordResetRequired": True}})
     world.answers("secretsmanager:DescribeSecret", {"KmsKeyId": key_arn("secrets")})
+    world.answers("iam:GetGroup", {"Group": {"GroupName": "admins"}, "Users": [{"UserName": "kenya-one"}]})
     world.answers("iam:GetRole", {"Role": {"AssumeRolePolicyDocument": policy_document(TRUST)}})
     persona = [{"PolicyName": "persona", "PolicyArn": PERSONA_POLICY}]
     world.answers("iam:ListAttachedRolePolicies", {"AttachedPolicies": persona})

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from kmslab.model.persona import Persona
 from kmslab.model.verdict import Outcome
-from tests.checks.fakes import ACCOUNT, OUTPUTS, Request, World, judge, key_arn, policy_document
+from tests.checks.fakes import ACCOUNT, OUTPUTS, Request, World, judge, key_arn, policy_document, role_arn
 from tests.checks.lab_world import BOUNDARY, NO_MFA, TRUST, good_lab, is_outsider, policies
 from tests.checks.table import Broken
 
@@ -72,6 +72,13 @@ BROKEN = [
         "identity.admin-rights-come-from-a-group",
         lambda w: w.answers("iam:ListAttachedGroupPolicies", {"AttachedPolicies": []}),
         "no group gives administrator access",
+    ),
+    Broken(
+        "identity.admin-rights-come-from-a-group",
+        lambda w: w.answers(
+            "iam:GetGroup", {"Users": [{"UserName": "kenya-one"}, {"UserName": "contractor"}]}
+        ),
+        "is not kenya-one's alone: kenya-one, contractor",
     ),
     Broken(
         "identity.the-admin-has-a-boundary",
@@ -198,6 +205,27 @@ BROKEN = [
             ("*", "everyone can become"),
             ({"AWS": "999999999999"}, "AWS:999999999999 can become"),
             ({"AWS": ["arn:aws:iam::999999999999:role/x"]}, "role/x can become"),
+        )
+    ),
+    *(
+        Broken(
+            "identity.roles-trust-this-account-only",
+            lambda w, condition=condition: w.answers(  # type: ignore[misc]  # mypy sees no default of a lambda
+                "iam:GetRole",
+                {
+                    "Role": {
+                        "AssumeRolePolicyDocument": policy_document(
+                            {**TRUST, "Sid": "Open", "Condition": condition}
+                        )
+                    }
+                },
+            ),
+            "Open keeps no persona from becoming",
+        )
+        for condition in (
+            {},
+            {"ArnNotEquals": {"aws:PrincipalArn": [role_arn("outsider")]}},
+            {"ArnEquals": TRUST["Condition"]["ArnNotEquals"]},
         )
     ),
     *(
