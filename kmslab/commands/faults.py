@@ -15,8 +15,9 @@ from kmslab.commands.settings import as_typed, context_for
 from kmslab.deployed import read_outputs
 from kmslab.deployment import exclusively
 from kmslab.faults import REGISTRY
+from kmslab.faults.cloudformation import OwnerNeededError
 from kmslab.faults.ledger import Ledger, break_lab, from_the_newest, in_place, repair, with_hint
-from kmslab.faults.workshop import OwnerNeededError, Workshop
+from kmslab.faults.workshop import Workshop
 from kmslab.lab import Access
 from kmslab.model.errors import ExitCode, LabError
 from kmslab.model.settings import LabSettings

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from kmslab.faults.cloudformation import KeyPolicies, owner_needed
 from kmslab.model import naming
-from kmslab.model.errors import ExitCode, LabError
 from kmslab.model.persona import Persona
 
 if TYPE_CHECKING:
@@ -14,10 +14,6 @@ if TYPE_CHECKING:
 
 FAULT_TAG = "kmslab:fault"
 """Tag on what a fault makes new, by which its repair finds it; the value is the lab's prefix."""
-
-
-class OwnerNeededError(LabError):
-    """Something that only CloudFormation or the root user may change, and we are neither."""
 
 
 class Workshop:
@@ -72,16 +68,16 @@ class Workshop:
     def owner(self, service: str) -> Any:
         """Return a boto3 client of who may change the lab's key policies and what they reserve.
 
+        Where nobody plays the root user, CloudFormation changes key policies, and nothing else.
+
         Raises:
-            OwnerNeededError: on this target only CloudFormation and the root user may.
+            OwnerNeededError: on this target only the root user may; also from a call of the client.
         """
-        if self._owner is None:
-            raise OwnerNeededError(
-                "On this target only CloudFormation or the root user may change the lab's keys so.",
-                hint="Choose a fault that touches no key, or break the local lab: --target local.",
-                exit_code=ExitCode.TARGET,
-            )
-        return self._owner.client(Persona.OPERATOR, service)
+        if self._owner:
+            return self._owner.client(Persona.OPERATOR, service)
+        if service != "kms":
+            raise owner_needed(service)
+        return KeyPolicies(self.access)
 
     def role_name(self, persona: Persona) -> str:
         """Name of a persona's role."""

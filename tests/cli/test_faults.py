@@ -10,8 +10,8 @@ from typer.testing import CliRunner
 from kmslab.cli import app
 from kmslab.commands import faults as command
 from kmslab.deployment import Deployment, exclusively
+from kmslab.faults.cloudformation import OwnerNeededError
 from kmslab.faults.ledger import Ledger
-from kmslab.faults.workshop import OwnerNeededError
 from kmslab.model.errors import ExitCode, LabError
 from kmslab.model.outputs import LabStack
 from kmslab.model.target import Target

@@ -8,8 +8,9 @@ from botocore.exceptions import ClientError
 
 from kmslab.faults import REGISTRY
 from kmslab.faults.change import Both
+from kmslab.faults.cloudformation import OwnerNeededError
 from kmslab.faults.ledger import ROOM, Ledger, break_lab, from_the_newest, in_place, repair, with_hint
-from kmslab.faults.workshop import OwnerNeededError, Workshop
+from kmslab.faults.workshop import Workshop
 from kmslab.model.errors import ExitCode, LabError
 from kmslab.model.outputs import LabOutputs
 from tests.checks.fakes import OUTPUTS, PREFIX, FakeAccess, World

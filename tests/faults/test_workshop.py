@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from kmslab.faults.workshop import OwnerNeededError, Workshop
+from kmslab.faults.cloudformation import OwnerNeededError
+from kmslab.faults.workshop import Workshop
 from kmslab.model.errors import ExitCode
 from kmslab.model.persona import Persona
 from tests.checks.fakes import ACCOUNT, OUTPUTS, PREFIX, REGION, FakeAccess, World
@@ -23,7 +24,7 @@ def test_the_owner_and_the_operator_and_a_persona_act_each_for_themselves() -> N
 
 def test_where_the_root_user_is_nobodys_to_play_the_owner_is_refused() -> None:
     with pytest.raises(OwnerNeededError) as caught:
-        Workshop(FakeAccess(World()), OUTPUTS).owner("kms")
+        Workshop(FakeAccess(World()), OUTPUTS).owner("iam")
     assert caught.value.exit_code is ExitCode.TARGET
     assert "--target local" in caught.value.hint
 
