@@ -145,7 +145,7 @@ def _show(question: Question, answers: Sequence[Answer], beside: Sequence[Answer
     table = Table(box=None, padding=(0, 1), header_style="bold")
     table.add_column("principal", min_width=max(len(answer.identity.name) for answer in answers))
     table.add_column("", min_width=len(REFUSED))
-    table.add_column("decided by", no_wrap=True, overflow="ellipsis")
+    table.add_column("decided by", overflow="fold")
     for answer in sorted(answers, key=lambda one: not one.allowed):
         verdict = Text(ALLOWED, "green") if answer.allowed else Text(REFUSED, "dim")
         table.add_row(Text(answer.identity.name), verdict, Text(in_brief(answer)))
