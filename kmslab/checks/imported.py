@@ -182,6 +182,26 @@ def an_imported_signing_key_is_the_owners(lab: Lab) -> str:
     return "signed in KMS, verified with the owner's public key; another private key is refused"
 
 
+@check(guide=GUIDE, needs=NEEDS | {Capability.IAM, Capability.KEY_POLICIES})
+def only_the_administrator_brings_material(lab: Lab) -> str:
+    """The key administrator, and nobody else, can begin an import for the lab's key.
+
+    An import begins with a public key to wrap the material under, and a token. The key administrator gets
+    both; everybody else is refused, the data owner who uses the key and the operator included. Nothing is imported.
+    """
+    request: dict[str, Any] = {
+        "KeyId": lab.outputs.key_imported,
+        "WrappingAlgorithm": OAEP,
+        "WrappingKeySpec": "RSA_2048",
+    }
+    action = "kms:GetParametersForImport"
+    lab.allowed(Persona.KEY_ADMINISTRATOR, action, **request)
+    others = [persona for persona in Persona if persona is not Persona.KEY_ADMINISTRATOR]
+    for persona in others:
+        lab.refused(persona, action, by=action, **request)
+    return f"the key administrator gets a wrapping key; {len(others)} others are refused"
+
+
 @check(guide=GUIDE)
 def the_labs_material_is_there_or_was_never(lab: Lab) -> str:
     """What was once imported into the lab's key is still there.

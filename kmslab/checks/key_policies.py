@@ -262,13 +262,16 @@ def there_is_a_way_back_in(lab: Lab) -> str:
     """Every key policy lets the account's root user put another policy.
 
     Without it a mistake in a policy is for AWS Support. The root user is the break-glass: named in a
-    condition, so that the statement does not stand for the whole account.
+    condition, so that the statement does not stand for the whole account. One that does lets them in
+    as well, and is for other checks to refuse.
     """
     root = f"arn:{lab.access.partition}:iam::{lab.account}:root"
     repairable = {
         name
         for name, statement in _policies(lab)
-        if statement.covers("kms:PutKeyPolicy") and root in statement.pinned_to("aws:PrincipalArn")
+        if statement.covers("kms:PutKeyPolicy")
+        and any(is_whole_account(principal) for principal in statement.principals)
+        and (root in statement.pinned_to("aws:PrincipalArn") or not statement.conditions)
     }
     keys = deployed_keys(lab.outputs)
     for expected, _ in keys:

@@ -42,7 +42,9 @@ LOOK = frozenset(
         "ListResourceTags",
     }
 )
-ADMINISTER = frozenset({"EnableKey", "DisableKey", "TagResource", "UntagResource", "DescribeKey"})
+ADMINISTER = frozenset(
+    {"EnableKey", "DisableKey", "TagResource", "UntagResource", "DescribeKey", "GetParametersForImport"}
+)
 NOBODY = frozenset({"PutKeyPolicy", "UpdateAlias", "ReplicateKey", "ScheduleKeyDeletion"})
 THROUGH = {"s3": "s3", "ebs": "ec2", "secrets": "secretsmanager"}
 """Keys that are used through one service."""

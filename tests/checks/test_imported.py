@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 
 from kmslab.checks import imported
 from kmslab.lab import SETTLE_SECONDS
+from kmslab.model.persona import Persona
 from kmslab.model.target import TargetKind
 from kmslab.model.verdict import Outcome
 from tests.checks.fakes import Refusal, Request, World, judge
@@ -28,6 +29,7 @@ ROTATES = "imported.imported-material-rotates-on-demand-only"
 HMAC = "imported.an-imported-hmac-key-is-the-owners"
 SIGNING = "imported.an-imported-signing-key-is-the-owners"
 THERE = "imported.the-labs-material-is-there-or-was-never"
+BRINGS = "imported.only-the-administrator-brings-material"
 
 
 def be_impatient(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -143,6 +145,19 @@ BROKEN = [
     Broken(HMAC, lambda w: w.answers("kms:GenerateMac", {"Mac": bytes(32)}), "KMS makes other codes"),
     Broken(SIGNING, signs_with_another_key, "does not verify with the imported key's own public key"),
     Broken(SIGNING, forgives("IncorrectKeyMaterialException"), "could call kms:ImportKeyMaterial"),
+    Broken(
+        BRINGS,
+        lambda w: w.refuses("kms:GetParametersForImport", Persona.KEY_ADMINISTRATOR),
+        "key-administrator is refused kms:GetParametersForImport",
+    ),
+    *(
+        Broken(
+            BRINGS,
+            lambda w, persona=persona: w.answers("kms:GetParametersForImport", {}, persona),  # type: ignore[misc]  # mypy sees no default of a lambda
+            f"{persona} could call kms:GetParametersForImport",
+        )
+        for persona in (Persona.DATA_OWNER, Persona.OPERATOR, Persona.STORAGE_OPERATOR)
+    ),
     Broken(THERE, material(ImportState="PENDING_IMPORT"), "1 material(s) of the imported key were deleted"),
     Broken(THERE, material(ValidTo=datetime.now(UTC) - timedelta(minutes=1)), "expired at"),
 ]

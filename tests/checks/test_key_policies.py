@@ -158,6 +158,17 @@ BROKEN = [
 ]
 
 
+def test_the_default_policy_is_a_way_back_in_too() -> None:
+    """It says too much, which is for other checks to see; it does not lock anybody out."""
+    world = good_lab()
+    key(world, "mac").policy = policy_document(for_account(("kms:*",)))
+    assert judge("key-policies.there-is-a-way-back-in", world).outcome is Outcome.PASS
+    key(world, "mac").policy = policy_document(
+        {**for_account(("kms:*",)), "Condition": {"StringEquals": {"kms:ViaService": "s3.amazonaws.com"}}}
+    )
+    assert judge("key-policies.there-is-a-way-back-in", world).outcome is Outcome.FAIL
+
+
 @pytest.mark.parametrize(
     "check", ["key-policies.iam-alone-cannot-decrypt", "key-policies.iam-alone-cannot-rewrite-the-policy"]
 )
