@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from kmslab.checks.policy import DENY, is_everyone, statements
+from kmslab.checks.policy import DENY, account_of, is_everyone, statements
 from kmslab.checks.registry import check
 from kmslab.checks.samples import refused_soon, soon
 from kmslab.checks.temporary import stopped
@@ -27,7 +27,13 @@ is what it says of a missing permission too: only a success before and one after
 EXCEPTION = ("arnnotequals", "aws:principalarn")
 EXECUTION_ROLE = re.compile(r"arn:[\w-]+:iam::\d{12}:role/cdk-\w+-cfn-exec-role-\d{12}-[\w-]+")
 """CloudFormation's, from the standard ``cdk bootstrap``."""
-WITHOUT_THE_SECRET = (Persona.STORAGE_OPERATOR, Persona.AUDITOR, Persona.KEY_ADMINISTRATOR, Persona.OUTSIDER)
+WITHOUT_THE_SECRET = (
+    Persona.DATA_READER,
+    Persona.STORAGE_OPERATOR,
+    Persona.AUDITOR,
+    Persona.KEY_ADMINISTRATOR,
+    Persona.OUTSIDER,
+)
 ON_BEHALF = frozenset({Capability.IAM, Capability.KEY_POLICIES, Capability.KMS_ON_BEHALF_OF_CALLER})
 
 
@@ -40,10 +46,13 @@ def secrets_are_under_their_own_key(lab: Lab) -> str:
 
     Under the AWS managed key every principal with Secrets Manager permissions can read every secret;
     a key of one's own is a second lock with its own policy. The admin user's first password is one of
-    the two. This looks at their descriptions, never at their values.
+    the two. This looks at their descriptions, never at their values. A secret that is scheduled for
+    deletion is as good as gone: nobody can read it while it waits.
     """
     for secret in (lab.outputs.app_secret, lab.outputs.admin_password_secret):
-        key = lab.read("secretsmanager:DescribeSecret", SecretId=secret).get("KmsKeyId", "aws/secretsmanager")
+        described = lab.read("secretsmanager:DescribeSecret", SecretId=secret)
+        lab.expect("DeletedDate" not in described, f"{secret} is scheduled for deletion")
+        key = described.get("KmsKeyId", "aws/secretsmanager")
         lab.expect(key == lab.outputs.key_secrets, f"{secret} is under {key}")
     return "both secrets are under the lab's key for secrets"
 
@@ -52,7 +61,7 @@ def secrets_are_under_their_own_key(lab: Lab) -> str:
 def only_the_owner_reads_the_secret(lab: Lab) -> str:
     """The data owner reads the secret's value; nobody else does.
 
-    Refused are the storage operator, the key administrator, who manages the key that it is under, the
+    Refused are the data reader, the storage operator, the key administrator, who manages the key that it is under, the
     auditor, who may read every configuration, and the outsider.
     """
     secret = lab.outputs.app_secret
@@ -84,7 +93,7 @@ def key_of_secrets_opens_nothing_directly(lab: Lab) -> str:
     ),
 )
 def resource_policy_is_closed(lab: Lab) -> str:
-    """The secret's resource policy denies everyone but the data owner, and allows nobody of the public.
+    """The secret's resource policy denies everyone but the data owner, and allows nobody outside the account.
 
     Identity policies alone would leave the secret open to every administrator of the account; an
     explicit deny on the secret itself wins over all of them. CloudFormation's execution role may be
@@ -101,9 +110,11 @@ def resource_policy_is_closed(lab: Lab) -> str:
         for one in found
     )
     lab.expect(guarded, "the resource policy does not deny the value to everyone but the data owner")
-    public = [one for one in found if one.effect != DENY and any(map(is_everyone, one.principals))]
-    lab.expect(not public, "the resource policy allows everyone something")
-    return "everyone but the data owner is denied the value, and the public is allowed nothing"
+    allowed = [name for one in found if one.effect != DENY for name in one.principals]
+    lab.expect(not any(map(is_everyone, allowed)), "the resource policy allows everyone something")
+    strangers = sorted(name for name in allowed if account_of(name) != lab.account)
+    lab.expect(not strangers, f"the resource policy allows {', '.join(strangers)} something")
+    return "everyone but the data owner is denied the value, and nobody outside is allowed anything"
 
 
 def _only_the_owner(lab: Lab, excepted: tuple[str, ...]) -> bool:

@@ -75,5 +75,26 @@ def the_trails_bucket_has_no_bucket_key(lab: Lab) -> str:
     return "no Bucket Key: every log file's context names the trail"
 
 
+@check(guide=GUIDE)
+def only_the_auditor_opens_log_files(lab: Lab) -> str:
+    """The trail's key decrypts for the auditor alone, and for the service that delivers alarms.
+
+    Who used which key for what is itself worth protecting: it tells an attacker where the data is. A statement
+    for the account without a condition on the principal would leave it to IAM, and there s3:* is common.
+    """
+    policy = lab.read("kms:GetKeyPolicy", KeyId=lab.outputs.key_trail, PolicyName="default")["Policy"]
+    auditor = (lab.outputs.role_auditor,)
+    loose = [
+        one.sid or "no Sid"
+        for one in statements(policy)
+        if one.effect == ALLOW
+        and one.covers("kms:Decrypt")
+        and not all(name.startswith("Service:") for name in one.principals)
+        and one.pinned_to("aws:PrincipalArn") != auditor
+    ]
+    lab.expect(not loose, f"the key's policy lets others than the auditor decrypt ({', '.join(loose)})")
+    return "the auditor alone opens log files"
+
+
 def _is_for(statement: Statement, trail: str) -> bool:
     return statement.pinned_to("aws:SourceArn") == (trail,)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,7 +16,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 OWNER = Persona.DATA_OWNER
-OTHERS = (Persona.STORAGE_OPERATOR, Persona.AUDITOR, Persona.KEY_ADMINISTRATOR, Persona.OUTSIDER)
+OTHERS = (
+    Persona.DATA_READER,
+    Persona.STORAGE_OPERATOR,
+    Persona.AUDITOR,
+    Persona.KEY_ADMINISTRATOR,
+    Persona.OUTSIDER,
+)
 VALUE = "hunter2-hunter2-hunter2"
 EXECUTION_ROLE = "arn:aws:iam::111122223333:role/cdk-hnb659fds-cfn-exec-role-111122223333-eu-central-1"
 GUARD = {
@@ -34,6 +41,8 @@ class GoodWorld(World):
         disabled: whether the key for secrets is disabled.
         says_of_a_disabled_key: the code and message of Secrets Manager.
         parameters: SecureStrings by name.
+        secrets: those that checks made, by ARN, with their values.
+        keys_of_versions: what every version is listed with.
     """
 
     def __init__(self) -> None:
@@ -47,13 +56,21 @@ class GoodWorld(World):
         self.answers("kms:TagResource", {}).answers("kms:UntagResource", {})
         self.answers("kms:Encrypt", {"CiphertextBlob": b"x"})
         self.refuses("kms:Encrypt", when=lambda r: bool(r["KeyId"] == OUTPUTS.key_secrets))
+        self.secrets: dict[str, dict[str, Any]] = {}
+        self.keys_of_versions = [OUTPUTS.key_secrets]
+        self.answers("secretsmanager:CreateSecret", self.create)
+        self.answers("secretsmanager:PutSecretValue", self.add)
+        self.answers("secretsmanager:DeleteSecret", self.remove)
+        self.answers("secretsmanager:ListSecretVersionIds", self.versions)
         self.answers("secretsmanager:DescribeSecret", {"KmsKeyId": OUTPUTS.key_secrets})
+        self.answers("secretsmanager:DescribeSecret", self.describe_secret, when=self.is_own)
         self.answers("secretsmanager:GetSecretValue", self.value)
         self.answers("secretsmanager:GetResourcePolicy", resource_policy(GUARD))
         self.answers("ssm:PutParameter", self.put)
         self.answers("ssm:GetParameter", self.get)
         self.answers("ssm:DeleteParameters", self.delete)
         self.refuses("secretsmanager:GetSecretValue", *OTHERS)
+        self.answers("secretsmanager:GetSecretValue", self.own_value, when=self.is_own)
         self.refuses("ssm:GetParameter", *OTHERS)
 
     def switch(self, *, disabled: bool) -> dict[str, Any]:
@@ -62,7 +79,43 @@ class GoodWorld(World):
 
     def describe(self, request: Request) -> dict[str, Any]:
         state = "Disabled" if self.disabled else "Enabled"
-        return {"KeyMetadata": {"KeyId": request["KeyId"], "KeyState": state}}
+        manager = "AWS" if request["KeyId"].startswith("alias/aws/") else "CUSTOMER"
+        return {"KeyMetadata": {"KeyId": request["KeyId"], "KeyState": state, "KeyManager": manager}}
+
+    def is_own(self, request: Request) -> bool:
+        return request["SecretId"] in self.secrets
+
+    def create(self, request: Request) -> dict[str, Any]:
+        arn = f"arn:aws:secretsmanager:eu-central-1:111122223333:secret:{request['Name']}-abcdef"
+        assert {"Key": TEMPORARY_TAG, "Value": RUN} in request["Tags"]
+        self.secrets[arn] = {"KmsKeyId": request.get("KmsKeyId"), "values": [request["SecretString"]]}
+        return {"ARN": arn, "VersionId": "1"}
+
+    def add(self, request: Request) -> dict[str, Any]:
+        self.secrets[request["SecretId"]]["values"].append(request["SecretString"])
+        return {}
+
+    def remove(self, request: Request) -> dict[str, Any]:
+        assert request["ForceDeleteWithoutRecovery"] is True
+        del self.secrets[request["SecretId"]]
+        return {}
+
+    def versions(self, request: Request) -> dict[str, Any]:
+        count = len(self.secrets.get(request["SecretId"], {"values": [VALUE]})["values"])
+        label = ("AWSCURRENT", "AWSPREVIOUS")
+        return {
+            "Versions": [
+                {"VersionId": str(i), "VersionStages": [label[i]], "KmsKeyIds": self.keys_of_versions}
+                for i in range(count)
+            ]
+        }
+
+    def describe_secret(self, request: Request) -> dict[str, Any]:
+        key = self.secrets[request["SecretId"]]["KmsKeyId"]
+        return {"KmsKeyId": key} if key else {}
+
+    def own_value(self, request: Request) -> dict[str, Any]:
+        return {"SecretString": self.secrets[request["SecretId"]]["values"][-1]}
 
     def value(self, _: Request) -> dict[str, Any]:
         if self.disabled:
@@ -119,7 +172,56 @@ def everyone_may_read(world: World) -> None:
     world.answers("secretsmanager:GetResourcePolicy", resource_policy(GUARD, public))
 
 
+def another_account_may_read(world: World) -> None:
+    stranger = {"AWS": "arn:aws:iam::999999999999:root"}
+    statement = {"Effect": "Allow", "Principal": stranger, "Action": "secretsmanager:*", "Resource": "*"}
+    world.answers("secretsmanager:GetResourcePolicy", resource_policy(GUARD, statement))
+
+
+def doomed(world: World) -> None:
+    described = {"KmsKeyId": OUTPUTS.key_secrets, "DeletedDate": datetime(2026, 1, 1, tzinfo=UTC)}
+    world.answers("secretsmanager:DescribeSecret", described)
+
+
+def versions_under(*keys: str) -> Callable[[World], object]:
+    return lambda world: vars(world).update(keys_of_versions=list(keys))
+
+
+def replaced(world: World) -> None:
+    """A new value takes the place of the old one instead of being a new version."""
+    world.answers("secretsmanager:PutSecretValue", {})
+
+
+def under_our_key_by_default(world: World) -> None:
+    world.answers("secretsmanager:DescribeSecret", {"KmsKeyId": OUTPUTS.key_secrets})
+
+
+def managed_by_us(world: World) -> None:
+    world.answers("kms:DescribeKey", {"KeyMetadata": {"KeyId": "x", "KeyManager": "CUSTOMER"}})
+
+
 BROKEN = [
+    Broken("secrets.every-version-is-under-the-key", versions_under(), "is under no key of ours"),
+    Broken(
+        "secrets.every-version-is-under-the-key",
+        versions_under("DefaultEncryptionKey"),
+        "AWSCURRENT is under DefaultEncryptionKey",
+    ),
+    Broken(
+        "secrets.every-version-is-under-the-key",
+        versions_under(OUTPUTS.key_secrets, OUTPUTS.key_app),
+        OUTPUTS.key_app,
+    ),
+    Broken("secrets.every-version-is-under-the-key", replaced, "has one version only"),
+    Broken("secrets.the-managed-key-is-not-ours", under_our_key_by_default, "the secret is under"),
+    Broken(
+        "secrets.the-managed-key-is-not-ours", managed_by_us, "the key managers are CUSTOMER and CUSTOMER"
+    ),
+    Broken(
+        "secrets.the-managed-key-is-not-ours",
+        answers("secretsmanager:GetSecretValue", {"SecretString": "else"}),
+        "something else",
+    ),
     *(
         Broken(
             "secrets.secrets-are-under-their-own-key",
@@ -168,6 +270,10 @@ BROKEN = [
         "does not deny the value",
     ),
     Broken("secrets.resource-policy-is-closed", everyone_may_read, "allows everyone something"),
+    Broken(
+        "secrets.resource-policy-is-closed", another_account_may_read, "allows AWS:arn:aws:iam::999999999999"
+    ),
+    Broken("secrets.secrets-are-under-their-own-key", doomed, "is scheduled for deletion"),
     Broken("secrets.disabled-key-locks-the-secret", answers("kms:DisableKey", {}), "could call"),
     Broken("secrets.disabled-key-locks-the-secret", another_value_afterwards, "the value changed"),
     *(
@@ -193,6 +299,7 @@ def test_passes_in_a_good_world(check: str) -> None:
     assert verdict.outcome is Outcome.PASS, verdict.summary
     assert not world.disabled, "a key is left disabled"
     assert not world.parameters, "a parameter is left behind"
+    assert not world.secrets, "a secret is left behind"
 
 
 @pytest.mark.parametrize("row", BROKEN, ids=str)
@@ -203,6 +310,7 @@ def test_notices_what_is_broken(row: Broken) -> None:
     assert row.says in verdict.summary
     assert not world.disabled, "a key is left disabled"
     assert not world.parameters, "a parameter is left behind"
+    assert not world.secrets, "a secret is left behind"
 
 
 def test_every_check_can_fail() -> None:
@@ -219,6 +327,8 @@ def test_no_value_is_kept_as_evidence(check: str) -> None:
     world = GoodWorld()
     verdict = judge(check, world)
     secret = {VALUE, *(request["Value"] for request in world.asked("ssm:PutParameter"))}
+    for action in ("CreateSecret", "PutSecretValue"):
+        secret |= {request["SecretString"] for request in world.asked(f"secretsmanager:{action}")}
     assert not any(value in str(verdict) for value in secret)
 
 

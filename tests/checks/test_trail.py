@@ -31,6 +31,14 @@ def lent(sid: str, action: str, resource: str, **changes: Any) -> dict[str, Any]
 LOOK = lent("Look", "s3:GetBucketAcl", BUCKET)
 WRITE = lent("Write", "s3:PutObject", f"{BUCKET}/AWSLogs/{ACCOUNT}/*")
 SEAL = lent("Seal", "kms:GenerateDataKey*", "*")
+OPEN = {
+    "Sid": "Open",
+    "Effect": "Allow",
+    "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"},
+    "Action": "kms:Decrypt",
+    "Resource": "*",
+    "Condition": {"ArnEquals": {"aws:PrincipalArn": OUTPUTS.role_auditor}},
+}
 
 
 def selects(*selectors: dict[str, Any]) -> Callable[[World], object]:
@@ -53,12 +61,13 @@ def bucket_key(*, on: bool) -> Callable[[World], object]:
 
 def good_world() -> World:
     world = World()
-    for how in (selects(SELECTOR), bucket_policy(LOOK, WRITE), key_policy(SEAL), bucket_key(on=False)):
+    for how in (selects(SELECTOR), bucket_policy(LOOK, WRITE), key_policy(SEAL, OPEN), bucket_key(on=False)):
         how(world)
     return world
 
 
 RECORDED = "trail.every-use-of-a-key-is-recorded"
+OPENED = "trail.only-the-auditor-opens-log-files"
 DELIVERED = "trail.log-files-can-be-delivered"
 BROKEN = [
     Broken(RECORDED, selects({**SELECTOR, "IncludeManagementEvents": False}), "no management events"),
@@ -88,6 +97,15 @@ BROKEN = [
         DELIVERED, key_policy({**SEAL, "Action": "kms:DescribeKey"}), "key's policy does not let CloudTrail"
     ),
     Broken(DELIVERED, key_policy({**SEAL, "Principal": {"AWS": ACCOUNT}}), "key's policy does not let"),
+    *(
+        Broken(OPENED, key_policy(SEAL, {**OPEN, **changes}), "lets others than the auditor decrypt (Open)")
+        for changes in (
+            {"Condition": {}},
+            {"Condition": {"ArnEquals": {"aws:PrincipalArn": [OUTPUTS.role_auditor, OUTPUTS.role_outsider]}}},
+            {"Condition": {"ArnLike": {"aws:PrincipalArn": "*"}}},
+            {"Action": "kms:*", "Condition": {}},
+        )
+    ),
     Broken("trail.the-trails-bucket-has-no-bucket-key", bucket_key(on=True), "uses a Bucket Key"),
 ]
 

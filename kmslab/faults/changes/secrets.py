@@ -119,9 +119,11 @@ class SecretDeletion:
         workshop.client("secretsmanager").delete_secret(SecretId=secret, RecoveryWindowInDays=WINDOW_DAYS)
 
     def restore(self, workshop: Workshop, saved: Json) -> None:
-        """Cancel it."""
+        """Cancel it, if it is scheduled."""
         del saved
-        workshop.client("secretsmanager").restore_secret(SecretId=workshop.outputs.value_of(self.secret))
+        manager, secret = workshop.client("secretsmanager"), workshop.outputs.value_of(self.secret)
+        if "DeletedDate" in manager.describe_secret(SecretId=secret):
+            manager.restore_secret(SecretId=secret)
 
     def in_template(self, templates: Templates) -> bool:
         """A template has it or not."""
