@@ -23,7 +23,6 @@ USES = frozenset(
         "GenerateDataKeyPair",
         "GenerateDataKeyPairWithoutPlaintext",
         "Sign",
-        "Verify",
         "GenerateMac",
         "VerifyMac",
         "DeriveSharedSecret",
@@ -31,7 +30,9 @@ USES = frozenset(
         "Decapsulate",
     }
 )
-"""Operations that use the key's material; the rest describes, administers or passes on."""
+"""Operations that use the key's secret material; the rest checks, describes, administers or passes on."""
+VERIFY = "Verify"
+"""Uses the public key alone, which everybody may have: no secret is used with it."""
 _SEES = re.compile("Describe|Get|List")
 _SERVICES = {"secretsmanager": "secrets manager", "ec2": "ebs"}
 """What a route is called in a narrow column, where that is not the service's own name."""
@@ -43,7 +44,7 @@ class Mark:
 
     Attributes:
         symbol: one character, for the eye.
-        word: ``uses``, ``via s3``, ``grants``, ``manages``, ``sees`` or ``nothing``.
+        word: ``uses``, ``via s3``, ``verifies``, ``grants``, ``manages``, ``sees`` or ``nothing``.
         style: a class of the style sheet.
     """
 
@@ -52,15 +53,23 @@ class Mark:
     style: str
 
 
+USING = Mark("●", "uses", "uses")
+THROUGH = Mark("◐", "via s3", "via")
+VERIFYING = Mark("✓", "verifies", "sees")
+GRANTING = Mark("◆", "grants", "grants")
+MANAGING = Mark("■", "manages", "manages")
+SEEING = Mark("○", "sees", "sees")
 NOTHING = Mark("·", "nothing", "none")
+DIFFERING = Mark("≠", "differs", "differs")
 LEGEND = (
-    (Mark("●", "uses", "uses"), "encrypts, decrypts, signs: calls KMS with the key"),
-    (Mark("◐", "via s3", "via"), "only through that service, which calls KMS on their behalf"),
-    (Mark("◆", "grants", "grants"), "may let somebody else use it (CreateGrant)"),
-    (Mark("■", "manages", "manages"), "changes the key, its policy, aliases or state"),
-    (Mark("○", "sees", "sees"), "reads its description, policy or public key"),
+    (USING, "encrypts, decrypts, signs: calls KMS with the key"),
+    (THROUGH, "only through that service, which calls KMS on their behalf"),
+    (VERIFYING, "checks signatures, as everybody with the public key can"),
+    (GRANTING, "may let somebody else use it (CreateGrant)"),
+    (MANAGING, "changes the key, its policy, aliases or state"),
+    (SEEING, "reads its description, policy or public key"),
     (NOTHING, "may do nothing with it"),
-    (Mark("≠", "differs", "differs"), "what was tried went otherwise than the policies say"),
+    (DIFFERING, "what was tried went otherwise than the policies say"),
 )
 """Every mark, with what it means."""
 
@@ -131,25 +140,27 @@ def _marks(cells: Sequence[Cell]) -> Iterable[Mark]:
     direct = {cell.operation for cell in allowed if not cell.route}
     routes = dict.fromkeys(cell.route for cell in allowed if cell.route)
     if direct & USES:
-        yield LEGEND[0][0]
+        yield USING
     for route in routes:
-        yield Mark(LEGEND[1][0].symbol, f"via {_SERVICES.get(route, route)}", LEGEND[1][0].style)
-    others = direct - USES
-    if "CreateGrant" in others:
-        yield LEGEND[2][0]
-    seen = {operation for operation in others if _SEES.match(operation)}
-    if others - seen - {"CreateGrant"}:
-        yield LEGEND[3][0]
+        yield Mark(THROUGH.symbol, f"via {_SERVICES.get(route, route)}", THROUGH.style)
+    if VERIFY in direct and not direct & USES:
+        yield VERIFYING
+    if "CreateGrant" in direct:
+        yield GRANTING
+    seen = {operation for operation in direct if _SEES.match(operation)}
+    if direct - USES - seen - {VERIFY, "CreateGrant"}:
+        yield MANAGING
     if seen and direct == seen and not routes:
-        yield LEGEND[4][0]
+        yield SEEING
     if any(cell.observed not in (None, cell.allowed) for cell in cells):
-        yield LEGEND[6][0]
+        yield DIFFERING
 
 
 def _reasons(cells: Sequence[Cell]) -> Iterable[Reason]:
     def alike(cell: Cell) -> tuple[bool, str, str, str]:
         observed = {None: "", True: "done", False: "refused"}[cell.observed]
-        return (not cell.allowed, cell.route, observed, cell.reason)
+        # What differs in the name of the operation alone is one reason: the column beside it has the names.
+        return (not cell.allowed, cell.route, observed, cell.reason.replace(f"kms:{cell.operation} ", "it "))
 
     for (refused, route, observed, text), some in groupby(sorted(cells, key=alike), key=alike):
         together = list(some)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from kmslab.model.capability import Capability
@@ -34,6 +35,9 @@ TARGETS = {
 }
 """What a target is called, and what a verdict on it is worth."""
 
+INDENTATION = re.compile(r"^[ \t]+", re.MULTILINE)
+"""Of the templates; a browser shows none of it, and it would be a tenth of the file."""
+
 SLOWEST = 10
 """Checks that the section about times names."""
 
@@ -51,7 +55,7 @@ def render(report: Report) -> str:
         auto_reload=False,
     )
     name, worth = TARGETS[report.target]
-    return environment.get_template("report.html.j2").render(
+    page = environment.get_template("report.html.j2").render(
         report=report,
         meanings=MEANINGS,
         target_name=name,
@@ -67,6 +71,7 @@ def render(report: Report) -> str:
         slowest=sorted(report.results, key=_seconds, reverse=True)[:SLOWEST],
         unread=[*report.unread, *(report.inventory.unread if report.inventory else ())],
     )
+    return INDENTATION.sub("", page)
 
 
 def _seconds(result: Result) -> float:

@@ -34,6 +34,9 @@ def words(*cells: tuple[str, str, bool], observed: bool | None = None) -> list[s
         ((("DescribeKey", "", True), ("GetKeyPolicy", "", True)), ["sees"]),
         ((("DescribeKey", "", True), ("DisableKey", "", True)), ["manages"]),
         ((("DescribeKey", "", True), ("Encrypt", "", True)), ["uses"]),
+        ((("DescribeKey", "", True), ("Verify", "", True)), ["verifies"]),  # no secret is used
+        ((("Sign", "", True), ("Verify", "", True)), ["uses"]),
+        ((("VerifyMac", "", True),), ["uses"]),
     ],
 )
 def test_a_field_says_what_may_be_done(cells: tuple[tuple[str, str, bool], ...], said: list[str]) -> None:

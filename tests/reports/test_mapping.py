@@ -29,7 +29,10 @@ def test_the_worst_verdict_counts() -> None:
 
 
 def test_what_the_lab_does_not_evidence_is_there_with_its_reason() -> None:
-    only = replace(result("a.b", Outcome.PASS), controls=("prowler:ec2_ebs_volume_encryption",))
-    volumes = next(demand for demand in by_demand(report(only)) if demand.what == "Volumes are encrypted")
-    assert [control.id for control in volumes.left] == ["EC2.3", "config:encrypted-volumes"]
-    assert [control.id for control in volumes.controls] == ["prowler:ec2_ebs_volume_encryption"]
+    only = replace(result("a.b", Outcome.PASS), controls=("S3.9",))
+    logged = next(
+        demand for demand in by_demand(report(only)) if demand.what == "Access to buckets is logged"
+    )
+    assert [control.id for control in logged.controls] == ["S3.9"]
+    assert "CloudTrail.7" in [control.id for control in logged.left]
+    assert all(control.not_evidenced for control in logged.left)
