@@ -171,9 +171,10 @@ def the_trail_key_serves_one_trail(lab: Lab) -> str:
     """CloudTrail may use the trail key for this lab's trail only (the confused deputy).
 
     A service acts for whoever asks it. Without aws:SourceArn, somebody else's trail could use this
-    key; without the encryption context, for something else than log files.
+    key; without the encryption context, for something else than log files. What is decrypted with
+    the key is a log file, or a message to the lab's alarm topic.
     """
-    service = "Service:cloudtrail.amazonaws.com"
+    service, context = "Service:cloudtrail.amazonaws.com", "kms:EncryptionContext:aws:cloudtrail:arn"
     serving = [s for name, s in _policies(lab) if service in s.principals]
     lab.expect(serving, "no key policy lets CloudTrail in")
     for statement in serving:
@@ -182,9 +183,14 @@ def the_trail_key_serves_one_trail(lab: Lab) -> str:
             trails == (lab.outputs.trail,), f"{statement.sid} does not hold CloudTrail to the lab's trail"
         )
         lab.expect(
-            not statement.covers("kms:GenerateDataKey")
-            or statement.values("kms:EncryptionContext:aws:cloudtrail:arn"),
+            not statement.covers("kms:GenerateDataKey") or statement.values(context),
             f"{statement.sid} does not demand CloudTrail's encryption context",
+        )
+    for statement in (s for name, s in _policies(lab) if name == "trail" and s.covers("kms:Decrypt")):
+        topic = statement.pinned_to("kms:EncryptionContext:aws:sns:topicArn")
+        lab.expect(
+            statement.values(context, "Null") == ("false",) or topic == (lab.outputs.alarm_topic,),
+            f"{statement.sid} opens other things than log files and messages to the alarm topic",
         )
     return f"CloudTrail is held to {lab.outputs.trail}"
 

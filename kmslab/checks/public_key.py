@@ -112,6 +112,26 @@ def the_hash_is_part_of_the_padding(lab: Lab) -> str:
     return "342 bytes with SHA-1 and 318 with SHA-256 open; neither opens as the other"
 
 
+@check(guide=GUIDE, needs={Capability.ASYMMETRIC, Capability.KEY_POLICIES, Capability.CONDITION_KEYS})
+def the_policy_demands_the_hash(lab: Lab) -> str:
+    """The data owner opens with the lab's RSA key only what was sealed with OAEP and SHA-256.
+
+    Whoever seals chooses the hash, and an old client chooses the old one. The key policy names the algorithm
+    (kms:EncryptionAlgorithm): what was sealed with SHA-1 is refused to the same principal, with the same key.
+    """
+    request: dict[str, Any] = {"KeyId": lab.outputs.key_rsa}
+    lab.allowed(Persona.DATA_OWNER, "kms:Decrypt", CiphertextBlob=_seal(lab, SECRET), **request, **OAEP)
+    lab.refused(
+        Persona.DATA_OWNER,
+        "kms:Decrypt",
+        by="kms:Decrypt",
+        CiphertextBlob=_seal(lab, SECRET, digest="SHA_1"),
+        EncryptionAlgorithm="RSAES_OAEP_SHA_1",
+        **request,
+    )
+    return "sealed with SHA-256 it opens, sealed with SHA-1 the key policy refuses it"
+
+
 @check(guide=GUIDE, needs={Capability.ASYMMETRIC})
 def a_public_key_binds_no_context(lab: Lab) -> str:
     """Asymmetric keys take no encryption context: there is nothing in RSA that could bind it.

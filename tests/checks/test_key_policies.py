@@ -106,6 +106,18 @@ BROKEN = [
         trail_with(StringEquals={"aws:SourceArn": OUTPUTS.trail}),
         "does not demand CloudTrail's encryption context",
     ),
+    *(
+        Broken(
+            "key-policies.the-trail-key-serves-one-trail",
+            with_statement("trail", {**for_account(("kms:Decrypt",)), "Condition": condition}),
+            "Test opens other things than log files and messages",
+        )
+        for condition in (
+            {},
+            {"Null": {"kms:EncryptionContext:aws:cloudtrail:arn": "true"}},
+            {"StringEquals": {"kms:EncryptionContext:aws:sns:topicArn": "arn:aws:sns:eu-central-1:1:mine"}},
+        )
+    ),
     Broken(
         "key-policies.iam-alone-cannot-rewrite-the-policy",
         given("PutKeyPolicy", Persona.OPERATOR),
@@ -156,6 +168,19 @@ BROKEN = [
         "may not put another policy on the key mac",
     ),
 ]
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        {"Null": {"kms:EncryptionContext:aws:cloudtrail:arn": "false"}},
+        {"StringEquals": {"kms:EncryptionContext:aws:sns:topicArn": OUTPUTS.alarm_topic}},
+    ],
+)
+def test_log_files_and_alarms_are_opened_with_the_trail_key(condition: dict[str, Any]) -> None:
+    world = good_lab()
+    with_statement("trail", {**for_account(("kms:Decrypt",)), "Condition": condition})(world)
+    assert judge("key-policies.the-trail-key-serves-one-trail", world).outcome is Outcome.PASS
 
 
 def test_the_default_policy_is_a_way_back_in_too() -> None:

@@ -16,7 +16,13 @@ OTHERS = (Persona.AUDITOR, Persona.STORAGE_OPERATOR, Persona.KEY_ADMINISTRATOR, 
 
 
 def good() -> World:
-    return fake_pairs.key_pairs(World()).refuses("kms:Decrypt", *OTHERS)
+    world = fake_pairs.key_pairs(World()).refuses("kms:Decrypt", *OTHERS)
+    return world.refuses("kms:Decrypt", when=with_sha_1_and_the_labs_key)
+
+
+def with_sha_1_and_the_labs_key(request: Request) -> bool:
+    """What the key policy refuses; keys that the operator made take either hash."""
+    return request["KeyId"] == OUTPUTS.key_rsa and request["EncryptionAlgorithm"] == "RSAES_OAEP_SHA_1"
 
 
 def opens_for(persona: Persona) -> Callable[[World], object]:
@@ -75,6 +81,16 @@ BROKEN = [
         "public-key.the-hash-is-part-of-the-padding", opens_anything, "opened something else than was sealed"
     ),
     Broken("public-key.the-hash-is-part-of-the-padding", opens_as_either, "could call kms:Decrypt"),
+    Broken(
+        "public-key.the-policy-demands-the-hash",
+        lambda w: w.answers("kms:Decrypt", fake_pairs.decrypt),
+        "data-owner could call kms:Decrypt",
+    ),
+    Broken(
+        "public-key.the-policy-demands-the-hash",
+        lambda w: w.refuses("kms:Decrypt", Persona.DATA_OWNER),
+        "data-owner is refused kms:Decrypt, which it should have",
+    ),
     Broken(
         "public-key.a-public-key-binds-no-context",
         lambda w: w.answers("kms:Encrypt", {"CiphertextBlob": b"x"}),
