@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from kmslab import probes
+from kmslab.checks.temporary import LEAVING
 from kmslab.lab import Access, Inconclusive
 from kmslab.model.capability import ALL, Capability
 from kmslab.model.naming import PREFIX_TAG, TEMPORARY_TAG
@@ -27,6 +28,7 @@ CRYPTOGRAPHY = {
     Capability.KEY_STATES,
     Capability.ROTATION,
     Capability.IMPORTED_MATERIAL,
+    Capability.MULTI_REGION,
 }
 """What the fake KMS really does."""
 
@@ -44,7 +46,7 @@ def agreeable() -> LabWorld:
     """A target that refuses nobody anything and evaluates no policy."""
     world = LabWorld()
     world.answers("*", {}).answers("sqs:CreateQueue", {"QueueUrl": "https://queue.invalid"})
-    for operation in [name for name in vars(type(world.kms)) if name[0].isupper()]:
+    for operation in world.kms.operations():
         world.answers(f"kms:{operation}", getattr(world.kms, operation))
     return nothing_left_behind(world)
 
@@ -106,7 +108,7 @@ def test_a_trail_without_the_call_is_none() -> None:
 def test_nothing_is_left() -> None:
     world = agreeable()
     probed(world)
-    assert {key.state for key in world.kms.keys.values()} == {"PendingDeletion"}
+    assert {key.state for key in world.kms.keys.values()} == LEAVING
     assert world.kms.grants == {}
     assert len(world.asked("s3:DeleteBucket")) == len(world.asked("s3:CreateBucket")) > 0
     assert len(world.asked("sqs:DeleteQueue")) == len(world.asked("sqs:CreateQueue")) == 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from kmslab.checks.registry import check
-from kmslab.checks.samples import encryption_sdk
+from kmslab.checks.samples import encryption_client, encryption_sdk
 from kmslab.lab import Inconclusive
 from kmslab.model.naming import ENCRYPTION_CONTEXT
 from kmslab.model.persona import Persona
@@ -87,12 +87,9 @@ class _Sdk:
     """
 
     def __init__(self, lab: Lab, *, cached: bool = False) -> None:
-        import aws_encryption_sdk
-        from aws_encryption_sdk.key_providers.kms import KMSMasterKey
+        counter, sdk = self, encryption_sdk()
 
-        counter = self
-
-        class MasterKey(KMSMasterKey):  # type: ignore[misc]  # the SDK has no type information
+        class MasterKey(sdk.key_providers.kms.KMSMasterKey):  # type: ignore[misc, name-defined]  # loaded just above; it has no type information
             """Counts: the client is shared with other checks, so that its own count would be theirs too."""
 
             def _generate_data_key(self, *arguments: Any, **named: Any) -> Any:
@@ -103,14 +100,14 @@ class _Sdk:
                 counter.asked += 1
                 return super()._decrypt_data_key(*arguments, **named)
 
-        self.lab = lab
+        self.lab, self._sdk = lab, sdk
         self.asked = 0
         master_key = MasterKey(key_id=lab.outputs.key_app, client=lab.client(OWNER, "kms"))
         self._source: dict[str, Any] = {"key_provider": master_key}
         if cached:
-            manager = aws_encryption_sdk.CachingCryptoMaterialsManager(
+            manager = sdk.CachingCryptoMaterialsManager(
                 master_key_provider=master_key,
-                cache=aws_encryption_sdk.LocalCryptoMaterialsCache(capacity=10),
+                cache=sdk.LocalCryptoMaterialsCache(capacity=10),
                 max_age=MAX_AGE_SECONDS,
                 max_messages_encrypted=PER_DATA_KEY,
             )
@@ -126,11 +123,11 @@ class _Sdk:
         return [self._do("decrypt", message) for message in sealed]
 
     def _do(self, what: str, message: bytes, **more: Any) -> bytes:
-        from aws_encryption_sdk.exceptions import AWSEncryptionSDKClientError
-
         try:
-            done: bytes = getattr(encryption_sdk(), what)(source=message, **self._source, **more)[0]
-        except AWSEncryptionSDKClientError as error:
+            done: bytes = getattr(encryption_client(self._sdk), what)(source=message, **self._source, **more)[
+                0
+            ]
+        except self._sdk.exceptions.AWSEncryptionSDKClientError as error:
             raise Inconclusive(
                 f"the AWS Encryption SDK could not {what}: {error.__cause__ or error}"
             ) from error

@@ -6,7 +6,7 @@ import secrets
 from typing import TYPE_CHECKING, Any
 
 from kmslab.checks.registry import check
-from kmslab.checks.samples import encryption_sdk
+from kmslab.checks.samples import encryption_client, encryption_sdk
 from kmslab.lab import Inconclusive
 from kmslab.model.capability import Capability
 from kmslab.model.naming import ENCRYPTION_CONTEXT
@@ -232,15 +232,15 @@ def an_sdk_envelope_opens_with_its_context_only(lab: Lab) -> str:
 
 
 def _seal(lab: Lab, message: bytes, context: dict[str, str]) -> bytes:
-    from aws_encryption_sdk.exceptions import AWSEncryptionSDKClientError
-    from aws_encryption_sdk.key_providers.kms import KMSMasterKey
-
-    master_key = KMSMasterKey(key_id=lab.outputs.key_app, client=lab.client(OWNER, "kms"))
+    sdk = encryption_sdk()
+    master_key = sdk.key_providers.kms.KMSMasterKey(
+        key_id=lab.outputs.key_app, client=lab.client(OWNER, "kms")
+    )
     try:
-        sealed: bytes = encryption_sdk().encrypt(
+        sealed: bytes = encryption_client(sdk).encrypt(
             source=message, key_provider=master_key, encryption_context=context
         )[0]
-    except AWSEncryptionSDKClientError as error:
+    except sdk.exceptions.AWSEncryptionSDKClientError as error:
         raise Inconclusive(f"the AWS Encryption SDK could not encrypt: {error.__cause__ or error}") from error
     lab.note("aws-encryption-sdk encrypt", f"as {OWNER} under the app key")
     return sealed
@@ -252,26 +252,25 @@ def _open(lab: Lab, sealed: bytes) -> bytes | None:
     Raises:
         Inconclusive: KMS answered with another error than InvalidCiphertextException.
     """
-    from aws_encryption_sdk.exceptions import AWSEncryptionSDKClientError, DecryptKeyError
-    from aws_encryption_sdk.key_providers.kms import KMSMasterKey
     from cryptography.exceptions import InvalidSignature, InvalidTag
 
+    sdk = encryption_sdk()
     causes: list[Any] = []
 
-    class MasterKey(KMSMasterKey):  # type: ignore[misc]  # the SDK has no type information
+    class MasterKey(sdk.key_providers.kms.KMSMasterKey):  # type: ignore[misc, name-defined]  # loaded just above; it has no type information
         """Keeps what KMS said: the SDK replaces it by "unable to decrypt any data key"."""
 
         def _decrypt_data_key(self, *arguments: Any, **named: Any) -> Any:
             try:
                 return super()._decrypt_data_key(*arguments, **named)
-            except DecryptKeyError as error:
+            except sdk.exceptions.DecryptKeyError as error:
                 causes.append(error.__cause__)
                 raise
 
     master_key = MasterKey(key_id=lab.outputs.key_app, client=lab.client(OWNER, "kms"))
     try:
-        plaintext: bytes = encryption_sdk().decrypt(source=sealed, key_provider=master_key)[0]
-    except (AWSEncryptionSDKClientError, InvalidSignature, InvalidTag) as error:
+        plaintext: bytes = encryption_client(sdk).decrypt(source=sealed, key_provider=master_key)[0]
+    except (sdk.exceptions.AWSEncryptionSDKClientError, InvalidSignature, InvalidTag) as error:
         for cause in causes:
             code = getattr(cause, "response", {}).get("Error", {}).get("Code", type(cause).__name__)
             if code != "InvalidCiphertextException":

@@ -87,15 +87,26 @@ def public_key(lab: Lab, key: str, persona: Persona = Persona.AUDITOR) -> Any:
     return load_der_public_key(lab.read("kms:GetPublicKey", persona=persona, KeyId=key)["PublicKey"])
 
 
+_SILENCE = logging.NullHandler()
+
+
 def encryption_sdk() -> Any:
-    """A client of the AWS Encryption SDK that writes and reads committed messages only."""
-    import aws_encryption_sdk
+    """The AWS Encryption SDK: the package ``aws_encryption_sdk`` with the modules that checks use.
+
+    Its modules import each other in circles. Checks run in threads: where two import them in different orders,
+    one meets half a module or a deadlock. So this is the one place that imports them (a test holds it).
+    """
+    import aws_encryption_sdk.exceptions
+    import aws_encryption_sdk.key_providers.kms
 
     # The SDK logs what it raises; a refusal that a check wants to see is no news for the terminal.
-    logging.getLogger("aws_encryption_sdk").addHandler(logging.NullHandler())
-    return aws_encryption_sdk.EncryptionSDKClient(
-        commitment_policy=aws_encryption_sdk.CommitmentPolicy.REQUIRE_ENCRYPT_REQUIRE_DECRYPT
-    )
+    logging.getLogger("aws_encryption_sdk").addHandler(_SILENCE)
+    return aws_encryption_sdk
+
+
+def encryption_client(sdk: Any) -> Any:
+    """A client of the AWS Encryption SDK that writes and reads committed messages only."""
+    return sdk.EncryptionSDKClient(commitment_policy=sdk.CommitmentPolicy.REQUIRE_ENCRYPT_REQUIRE_DECRYPT)
 
 
 def read_if_any(lab: Lab, action: str, absent: str, **parameters: Any) -> Any:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,6 +11,7 @@ from kmslab.model.persona import Persona
 from kmslab.model.target import TargetKind
 from tests.checks.fake_s3 import FakeS3
 from tests.checks.fakes import OUTPUTS, World, open_lab
+from tests.conftest import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -92,3 +94,13 @@ def test_samples_have_names_and_contents_of_their_own() -> None:
     assert first.key != second.key
     assert first.body != second.body
     assert (first.bucket, second.bucket) == (OUTPUTS.data_bucket, OUTPUTS.dsse_bucket)
+
+
+def test_the_encryption_sdk_is_imported_in_one_place() -> None:
+    """Threads that import its modules in different orders run into a deadlock: seen, once in four runs."""
+    importing = [
+        path.name
+        for path in (ROOT / "kmslab").rglob("*.py")
+        if re.search(r"^\s*(import|from) aws_encryption_sdk", path.read_text(), re.MULTILINE)
+    ]
+    assert importing == ["samples.py"]
