@@ -278,11 +278,7 @@ def of_parameters(operation: str, parameters: Mapping[str, Any]) -> dict[str, An
     keys = dict(_DEFAULTS.get(operation, {}))
     names = {**_PARAMETERS, **_NEW_KEY} if operation == "CreateKey" else _PARAMETERS
     keys.update({key: parameters[name] for name, key in names.items() if parameters.get(name) is not None})
-    if constraints := parameters.get("Constraints"):
-        keys["kms:GrantConstraintType"] = next(iter(constraints))
-        # The permissions reference lists both encryption context keys for CreateGrant, too.
-        first = next(iter(constraints.values()))
-        keys.update(of_encryption_context(first if isinstance(first, dict) else None))
+    keys.update(_of_constraints(parameters.get("Constraints") or {}))
     if operation in ("CreateKey", "TagResource", "ReplicateKey"):
         tags = parameters.get("Tags") or []
         keys.update({f"aws:RequestTag/{tag['TagKey']}": tag["TagValue"] for tag in tags})
@@ -292,6 +288,19 @@ def of_parameters(operation: str, parameters: Mapping[str, Any]) -> dict[str, An
         keys["aws:TagKeys"] = tuple(parameters["TagKeys"])
     if alias := _alias_of(str(parameters.get("KeyId", ""))):
         keys["kms:RequestAlias"] = alias
+    return keys
+
+
+def _of_constraints(constraints: Mapping[str, Any]) -> dict[str, Any]:
+    """Condition keys of the constraints of a grant to be."""
+    keys: dict[str, Any] = {}
+    for name, value in constraints.items():
+        keys.setdefault("kms:GrantConstraintType", name)
+        if name == "SourceArn":
+            keys["kms:GrantConstraintSourceArn"] = value
+        else:
+            # The permissions reference lists both encryption context keys for CreateGrant, too.
+            keys.update(of_encryption_context(value))
     return keys
 
 

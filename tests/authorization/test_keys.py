@@ -110,8 +110,14 @@ PARAMETERS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ),
     (
         "CreateGrant",
-        {"Constraints": {"SourceArn": "arn:x"}},
-        {"kms:GrantIsForAWSResource": "false", "kms:GrantConstraintType": "SourceArn"},
+        {"Constraints": {"SourceArn": "arn:x", "EncryptionContextEquals": {"app": "a"}}},
+        {
+            "kms:GrantIsForAWSResource": "false",
+            "kms:GrantConstraintType": "SourceArn",
+            "kms:GrantConstraintSourceArn": "arn:x",
+            "kms:EncryptionContext:app": "a",
+            "kms:EncryptionContextKeys": ("app",),
+        },
     ),
     (
         "CreateKey",
