@@ -216,3 +216,30 @@ def test_keys_of_another_lab_are_not_looked_at(world: LabWorld) -> None:
     world.kms.keys[arn].tags[1]["TagValue"] = "class-7"
     assert sweep(FakeAccess(world), OUTPUTS).removed == []
     assert world.kms.keys[arn].state == "Enabled"
+
+
+def test_secrets_of_checks_are_removed_at_once_and_others_kept(world: LabWorld) -> None:
+    ours = {
+        "ARN": "arn:ours",
+        "Name": "kms-lab-temporary-run-0-1",
+        "Tags": [{"Key": TEMPORARY_TAG, "Value": "run-0"}],
+    }
+    untagged = {"ARN": "arn:somebodys", "Name": "kms-lab-temporary-files"}
+    world.answers("secretsmanager:ListSecrets", {"SecretList": [ours, untagged]})
+    world.answers("secretsmanager:DeleteSecret", {})
+    assert sweep(FakeAccess(world), OUTPUTS).removed == ["secret arn:ours"]
+    (asked,) = world.asked("secretsmanager:ListSecrets")
+    assert asked["Filters"] == [{"Key": "name", "Values": ["kms-lab-temporary-"]}]
+    (deleted,) = world.asked("secretsmanager:DeleteSecret")
+    assert deleted.parameters == {"SecretId": "arn:ours", "ForceDeleteWithoutRecovery": True}
+
+
+def test_unfinished_uploads_of_checks_are_aborted(world: LabWorld) -> None:
+    key, bucket = f"{OBJECT_PREFIX}run-0/x", OUTPUTS.data_bucket
+    world.answers("s3:ListMultipartUploads", {"Uploads": [{"Key": key, "UploadId": "u"}]})
+    world.answers("s3:AbortMultipartUpload", {})
+    assert sweep(FakeAccess(world), OUTPUTS).removed == [f"upload of {bucket}/{key}"]
+    (asked,) = world.asked("s3:ListMultipartUploads")
+    assert (asked["Bucket"], asked["Prefix"]) == (bucket, OBJECT_PREFIX)
+    (aborted,) = world.asked("s3:AbortMultipartUpload")
+    assert aborted.parameters == {"Bucket": bucket, "Key": key, "UploadId": "u"}

@@ -215,6 +215,14 @@ def test_a_snapshot_under_the_aws_managed_key_cannot_be_shared(ec2: Any, key: st
     ec2.modify_snapshot_attribute(SnapshotId=ours, **sharing)
 
 
+def test_an_encrypted_snapshot_cannot_be_made_public(ec2: Any, key: str) -> None:
+    ours = ec2.create_snapshot(VolumeId=volume(ec2, Encrypted=True, KmsKeyId=key)["VolumeId"])["SnapshotId"]
+    which = {"SnapshotId": ours, "Attribute": "createVolumePermission"}
+    with refused("UnsupportedOperation", "can't be shared publicly"):
+        ec2.modify_snapshot_attribute(OperationType="add", GroupNames=["all"], **which)
+    assert ec2.describe_snapshot_attribute(**which)["CreateVolumePermissions"] == []
+
+
 def test_public_sharing_of_snapshots_can_be_blocked(ec2: Any) -> None:
     snapshot = ec2.create_snapshot(VolumeId=volume(ec2)["VolumeId"])["SnapshotId"]
     everybody = {"Attribute": "createVolumePermission", "OperationType": "add", "GroupNames": ["all"]}

@@ -114,6 +114,27 @@ def test_without_a_key_of_its_own_the_aws_managed_key_serves_the_account(engine:
     assert reader.get_secret_value(SecretId=secret)["SecretString"] == "value"
 
 
+def keys_of_versions(sm: Any, secret: str) -> dict[str, list[str]]:
+    listed = sm.list_secret_version_ids(SecretId=secret, IncludeDeprecated=True)["Versions"]
+    return {",".join(one.get("VersionStages", [])): one["KmsKeyIds"] for one in listed}
+
+
+def test_each_version_tells_its_key(engine: Engine, sm: Any, key: str) -> None:
+    secret = create(sm, key)
+    sm.put_secret_value(SecretId=secret, SecretString="new")
+    assert keys_of_versions(sm, secret) == {"AWSCURRENT": [key], "AWSPREVIOUS": [key]}
+    assert keys_of_versions(sm, create(sm)) == {"AWSCURRENT": ["DefaultEncryptionKey"]}
+
+
+def test_versions_with_a_label_move_to_the_new_key(engine: Engine, sm: Any, key: str) -> None:
+    """Secrets Manager API Reference, "UpdateSecret", KmsKeyId."""
+    other = engine.key(engine.account_statement())
+    secret = create(sm, key)
+    sm.put_secret_value(SecretId=secret, SecretString="new")
+    sm.update_secret(SecretId=secret, KmsKeyId=other)
+    assert keys_of_versions(sm, secret) == {"AWSCURRENT": [other], "AWSPREVIOUS": [other]}
+
+
 def test_the_resource_policy_decides(engine: Engine, sm: Any) -> None:
     secret = create(sm)
     role = engine.role(SM_ALL)

@@ -89,35 +89,24 @@ def update_secret(stock: Stock, data: Mapping[str, Any]) -> Response:
     refused = None
     if secret and new_key and new_key != secret.get("KmsKeyId"):
         refused = _use_key(READ, secret, "") or _use_key(WRITE, secret, "", new_key)
-        if not refused:
-            _keep_keys_of_old_versions(secret)
     elif secret and _has_value(data):
         refused = _use_key(WRITE, secret, data.get("ClientRequestToken", ""))
     return refused or stock(data)
 
 
 def list_secret_version_ids(stock: Stock, data: Mapping[str, Any]) -> Response:
-    """Tell the key of each version, which is the secret's."""
+    """Tell the key of each version: the secret's, as versions with a label move to its new key too.
+
+    MiniStack forgets a version that has lost its label, the only kind that stays under an older key.
+    """
     response = stock(data)
     secret = _find(data.get("SecretId"))
     if response[0] != HTTPStatus.OK or secret is None:
         return response
     answer = json.loads(response[2])
     for one in answer["Versions"]:
-        one["KmsKeyIds"] = [_key_of(secret, one["VersionId"]) or DEFAULT_KEY]
+        one["KmsKeyIds"] = [secret.get("KmsKeyId") or DEFAULT_KEY]
     return response[0], response[1], json.dumps(answer).encode()
-
-
-def _key_of(secret: Mapping[str, Any], version: str) -> str:
-    """The key of a version: the secret's, unless the key changed when the version had no label any more."""
-    return str(secret["Versions"][version].get("KmsKeyId", secret.get("KmsKeyId")) or "")
-
-
-def _keep_keys_of_old_versions(secret: Mapping[str, Any]) -> None:
-    """Versions without a label stay under the key that the secret had until now."""
-    for record in secret["Versions"].values():
-        if not record["Stages"]:
-            record.setdefault("KmsKeyId", secret.get("KmsKeyId"))
 
 
 def get_secret_value(stock: Stock, data: Mapping[str, Any]) -> Response:
