@@ -42,4 +42,4 @@ lock: setup-dev ## lock the dependencies again: requirements*.txt and package-lo
 
 clean: ## stop the engine and remove everything that was installed or made
 	@if [ -x $(BIN)/kmslab ]; then $(BIN)/kmslab engine stop || true; fi
-	rm -rf .venv .kmslab node_modules cdk.out .mypy_cache .ruff_cache .pytest_cache .hypothesis report.html report.json report.xml
+	rm -rf .venv .kmslab node_modules cdk.out .mypy_cache .ruff_cache .pytest_cache .hypothesis report.html report.json report.ocsf.json report.xml

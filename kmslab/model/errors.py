@@ -10,7 +10,7 @@ class ExitCode(IntEnum):
 
     OK = 0
     NOT_PROVEN = 1
-    """A check answered FAIL or ERROR."""
+    """A check answered FAIL or ERROR, or two runs compared: something got worse."""
     BAD_INPUT = 2
     """A wrong option, context value or file."""
     TOOLCHAIN = 3
