@@ -27,7 +27,7 @@ GRANT_NAME = "temporary-access"
 
 def administrator(workshop: Workshop) -> Any:
     """Return the key administrator's KMS client: disabling and rotating is their task, on AWS too."""
-    return workshop.access.client(Persona.KEY_ADMINISTRATOR, "kms")
+    return workshop.client("kms", persona=Persona.KEY_ADMINISTRATOR)
 
 
 class Rotation(Setting):
