@@ -193,10 +193,15 @@ def context_of(found: Reading, key: Key, route: str) -> Mapping[str, str]:
         trail = f"arn:{found.partition}:cloudtrail:{found.region}:{found.account}:trail/{found.prefix}"
         return {"aws:cloudtrail:arn": trail}
     return {
-        "s3": {"aws:s3:arn": f"arn:{found.partition}:s3:::{next(iter(found.bucket_policies), '')}"},
+        "s3": of_s3(found),
         "ec2": {"aws:ebs:id": "vol-0"},
         "secretsmanager": {"SecretARN": next(iter(found.secret_policies), "")},
         "ssm": {
             "PARAMETER_ARN": f"arn:{found.partition}:ssm:{found.region}:{found.account}:parameter/{found.prefix}"
         },
     }.get(route, {})
+
+
+def of_s3(found: Reading) -> dict[str, str]:
+    """The encryption context that S3 brings for an object of the data bucket, which has a Bucket Key."""
+    return {"aws:s3:arn": f"arn:{found.partition}:s3:::{next(iter(found.bucket_policies), '')}"}

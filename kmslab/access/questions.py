@@ -104,6 +104,18 @@ def who(reading: Reading, identities: Iterable[Identity], *steps: Step) -> tuple
     return tuple(one for one in identities if all(_allowed(reading, one, step) for step in steps))
 
 
+def service_may(service: str, step: Step) -> bool:
+    """Whether an AWS service may do something as itself: only statements and grants that name it count."""
+    principal = Principal(service, "", PrincipalKind.SERVICE)
+    asked = replace(
+        step.request,
+        condition_keys={
+            name: value for name, value in step.request.condition_keys.items() if name != "kms:CallerAccount"
+        },
+    )
+    return Case(Context(principal, asked), step.resource_policy, step.grants, required=True).allowed
+
+
 def _allowed(reading: Reading, identity: Identity, step: Step) -> bool:
     context = Context(_in_session(identity.principal), step.request, reading.account)
     return Case(context, step.resource_policy, step.grants, required=step.required).allowed

@@ -2,35 +2,27 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from kmslab.access import matrix, observing, questions
+from kmslab.access import matrix, questions
 from kmslab.access.operations import SERVICES, means_something
 from kmslab.authorization.model import Request
+from kmslab.checks import trying
 from kmslab.checks.registry import check
-from kmslab.checks.samples import sample_object, soon
+from kmslab.checks.samples import sample_object
 from kmslab.checks.shared import read_policies
-from kmslab.lab import DENIED, Failed, Inconclusive
+from kmslab.lab import Inconclusive
 from kmslab.model.capability import Capability
 from kmslab.model.persona import Persona
-from kmslab.model.verdict import Call
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
-    from kmslab.access.matrix import Question
-    from kmslab.access.reading import Identity, Key, Reading
+    from kmslab.access.reading import Key, Reading
     from kmslab.lab import Lab
 
 GUIDE = "03-key-policies"
 DECIDING = frozenset({Capability.IAM, Capability.KEY_POLICIES, Capability.CONDITION_KEYS, Capability.GRANTS})
-WORKERS = 8
-"""Tries at a time in one check."""
-WAITING = "PendingImport"
-"""State of a key without material: nobody can use it, permitted or not."""
-
 OWNER, READER = Persona.DATA_OWNER, Persona.DATA_READER
 CLOUDFORMATION = "CloudFormation's role"
 USERS: dict[str, frozenset[str]] = {
@@ -77,7 +69,7 @@ def the_matrix_holds_for_keys_of_services(lab: Lab) -> str:
     then tried as the persona, with a dry run. A difference would mean that somebody's picture of who has
     access is wrong: ours, or that of the policies' author.
     """
-    return _as_computed(lab, ("s3", "ebs", "secrets", "trail"))
+    return trying.as_computed(lab, ("s3", "ebs", "secrets", "trail"))
 
 
 @check(guide=GUIDE, needs=DECIDING)
@@ -87,7 +79,7 @@ def the_matrix_holds_for_direct_keys(lab: Lab) -> str:
     Computed first, then tried as each persona and as the operator, always with the lab's encryption
     context. The key without material shows refusals only: nobody can use it, permitted or not.
     """
-    return _as_computed(lab, ("app", "imported", "global"))
+    return trying.as_computed(lab, ("app", "imported", "global"))
 
 
 @check(guide=GUIDE, needs=DECIDING | {Capability.ASYMMETRIC})
@@ -97,7 +89,7 @@ def the_matrix_holds_for_key_pairs_and_macs(lab: Lab) -> str:
     Computed first, then tried as each persona and as the operator.
     """
     keys = ("signing", "rsa", "agreement", "mac")
-    return _as_computed(lab, (*keys, "pq") if Capability.POST_QUANTUM in lab.capabilities else keys)
+    return trying.as_computed(lab, (*keys, "pq") if Capability.POST_QUANTUM in lab.capabilities else keys)
 
 
 @check(guide=GUIDE, needs=DECIDING | {Capability.KMS_ON_BEHALF_OF_CALLER})
@@ -117,12 +109,12 @@ def the_matrix_holds_through_s3(lab: Lab) -> str:
         "Decrypt": ("get_object", sample.where),
     }
     seen = [
-        Seen(identity, question, permitted)
-        for identity in _actors(found)
+        trying.Seen(identity, question, permitted)
+        for identity in trying.actors(found)
         for question in asked
-        if (permitted := _through_s3(lab, identity, *requests[question.operation])) is not None
+        if (permitted := trying.through_s3(lab, identity, *requests[question.operation])) is not None
     ]
-    return _compared(lab, found, seen)
+    return trying.compared(lab, found, seen)
 
 
 @check(guide=GUIDE, needs={Capability.IAM, Capability.POLICY_SIMULATION})
@@ -156,12 +148,12 @@ def the_simulator_agrees(lab: Lab) -> str:
             where = f"{identity.name}: {action} with the key {key.name}"
             lab.expect(
                 simulated is computed,
-                f"{where}: IAM's simulator says {result['EvalDecision']}, the policies say {_word(computed)}",
+                f"{where}: IAM's simulator says {result['EvalDecision']}, the policies say {trying.word(computed)}",
             )
             meant = key.name in ALLOWED_BY_IAM.get(Persona(identity.name), ())
             lab.expect(
                 action != "kms:Decrypt" or simulated is meant,
-                f"{where} is {_word(simulated)} by identity policies; the lab means it {_word(meant)}",
+                f"{where} is {trying.word(simulated)} by identity policies; the lab means it {trying.word(meant)}",
             )
             count += 1
     lab.expect(count, "the simulator gave no answer")
@@ -217,125 +209,99 @@ def _somebody_can(lab: Lab, found: Reading) -> None:
     lab.note("positive control", "by the same policies the data owner may decrypt with the app key")
 
 
-# --- trying what was computed
+@check(guide=GUIDE, needs=DECIDING)
+def nobody_decrypts_without_the_context(lab: Lab) -> str:
+    """Without the encryption context that belongs to it, nobody decrypts: not even those who are meant to.
 
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """What one principal could really do.
-
-    Attributes:
-        identity: who tried.
-        question: what.
-        permitted: whether it could be done.
+    Computed for everybody in the account: directly with the keys app and global without any context and with
+    another one; and through S3 with the trail's key without CloudTrail's, which only log files carry. The data
+    owner, with the right context, may.
     """
-
-    identity: Identity
-    question: Question
-    permitted: bool
-
-
-def _actors(found: Reading) -> list[Identity]:
-    """Who can be tried: the personas, and the operator where IAM knows them."""
-    return [one for one in found.identities if one.name in {*Persona}]
-
-
-def _as_computed(lab: Lab, names: Sequence[str]) -> str:
     found = read_policies(lab)
-    keys = [key for key in found.keys if key.name in names]
-    pairs = [(identity, key) for identity in _actors(found) for key in keys]
-    with ThreadPoolExecutor(WORKERS, thread_name_prefix="matrix") as pool:
-        tried = list(pool.map(lambda pair: _tried(lab, found, *pair), pairs))
-    return _compared(lab, found, [one for some in tried for one in some])
+    none: dict[str, str] = {}
+    wrong = {"kmslab": "other"}
+    uses = {
+        "app": ("", [none, wrong]),
+        "global": ("", [none, wrong]),
+        "trail": ("s3", [none, matrix.of_s3(found)]),
+    }
+    count = 0
+    for key in found.keys:
+        route, contexts = uses.get(key.name, ("", []))
+        for context in contexts:
+            step = questions.on_key(found, "Decrypt", key, via=route, context=context)
+            count += len(found.identities)
+            for identity in questions.who(found, (*found.identities, *questions.anyone(found)), step):
+                pairs = ", ".join(f"{name}={value}" for name, value in context.items())
+                lab.expect(
+                    not identity,
+                    f"{identity.name} may decrypt with the key {key.name} with the context {pairs or '(none)'}: "
+                    f"{questions.ask(found, identity, [step]).reason}",
+                )
+    _somebody_can(lab, found)
+    return f"{count} questions: without its context nobody decrypts"
 
 
-def _tried(lab: Lab, found: Reading, identity: Identity, key: Key) -> list[Seen]:
-    """Try everything that can be tried with one key as one persona."""
-    seen: list[Seen] = []
-    said = []
-    for question in matrix.questions_of(found, key):
-        if question.route or not observing.is_worth_trying(question.operation, key):
-            continue
-        code, permitted = _attempt(lab, found, identity, question)
-        said.append(f"{question.operation} {code}")
-        if permitted is None and key.metadata["KeyState"] != WAITING and _computed(found, identity, question):
-            permitted = (
-                False  # the policies allow it, and it cannot be done: the matrix is wrong about this key
-            )
-        if permitted is not None:
-            seen.append(Seen(identity, question, permitted))
-    lab.calls.append(Call(Persona(identity.name), "kms:*", key.arn, "ok", ", ".join(said)))
-    return seen
+@check(guide=GUIDE, needs={Capability.KEY_POLICIES, Capability.CONDITION_KEYS})
+def services_use_the_trail_key_for_the_lab_only(lab: Lab) -> str:
+    """CloudTrail and EventBridge may use the trail's key for this lab's trail and topic, and for no others.
 
-
-def _attempt(lab: Lab, found: Reading, identity: Identity, question: Question) -> tuple[str, bool | None]:
-    persona, grantee = Persona(identity.name), matrix.grantee(found)
-    return observing.attempt(lab.access, persona, question.operation, question.key, grantee)
-
-
-def _through_s3(lab: Lab, identity: Identity, method: str, parameters: dict[str, Any]) -> bool | None:
-    """Call S3; None: S3 refused, so that KMS was not asked.
-
-    Raises:
-        Inconclusive: another error came back.
+    A service acts for whoever asks it: somebody in another account could have it encrypt or decrypt with our
+    key (the confused deputy). Asked of the key policy for both services, with the lab's own trail and topic,
+    which must work, with somebody else's, and with none.
     """
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    persona = Persona(identity.name)
-    try:
-        getattr(lab.client(persona, "s3"), method)(**parameters)
-    except ClientError as error:
-        code, message = (str(error.response["Error"].get(part, "")) for part in ("Code", "Message"))
-        lab.calls.append(Call(persona, f"s3:{method}", parameters["Key"], code, message))
-        if code not in DENIED:
-            raise Inconclusive(f"s3:{method} as {persona}: {code}") from error
-        return False if "kms:" in message else None
-    except BotoCoreError as error:
-        raise Inconclusive(f"s3:{method} as {persona}: {type(error).__name__}") from error
-    lab.calls.append(Call(persona, f"s3:{method}", parameters["Key"], "ok"))
-    return True
-
-
-def _compared(lab: Lab, found: Reading, seen: Sequence[Seen]) -> str:
-    """Keep what was seen for the report, and compare it with what was computed.
-
-    Raises:
-        Failed: naming the cells that differ, also after the target had time to settle.
-        Inconclusive: nobody was permitted anything.
-    """
-    notes = matrix.notes(lab.access, lab.run_id).observed
-    different = []
-    for one in seen:
-        notes[matrix.place(one.identity, one.question)] = one.permitted
-        if _computed(found, one.identity, one.question) is not one.permitted:
-            different.append(one)
-    if not any(one.permitted for one in seen):
-        raise Inconclusive("nobody was permitted anything, so that no refusal counts")
-    if different:
-        soon(lab, lambda: _still_different(lab, found, different))
-    refused = sum(1 for one in seen if not one.permitted)
-    return f"{len(seen)} cells as computed: {len(seen) - refused} permitted, {refused} refused"
-
-
-def _still_different(lab: Lab, found: Reading, cells: Sequence[Seen]) -> None:
-    lines = []
-    for identity, question in ((one.identity, one.question) for one in cells):
-        computed = _computed(found, identity, question)
-        code, permitted = ("", None) if question.route else _attempt(lab, found, identity, question)
-        if permitted is not computed:
-            through = f" through {question.route}" if question.route else ""
-            lines.append(
-                f"{identity.name} kms:{question.operation} with the key {question.key.name}{through}: "
-                f"the policies say {_word(computed)}, it was not so{f' ({code})' if code else ''}"
+    found = read_policies(lab)
+    key = found.key("trail")
+    count = 0
+    for service, operation, ours, foreign in _deputies(lab):
+        for arguments in (ours, *foreign):
+            step = questions.on_key(found, operation, key, **arguments)
+            allowed = questions.service_may(service, step)
+            count += 1
+            lab.expect(
+                allowed is (arguments is ours),
+                f"{service} {'may' if allowed else 'may not'} {operation} with "
+                f"{'the lab' if arguments is ours else 'somebody else'}'s "
+                f"{' and '.join(str(value) for value in arguments.values())}",
             )
-    if lines:
-        more = f"; and {len(lines) - 3} more" if len(lines) > 3 else ""  # noqa: PLR2004  # what a line can hold
-        raise Failed("; ".join(lines[:3]) + more)
+    return f"{count} questions about two services: for the lab's trail and topic only"
 
 
-def _computed(found: Reading, identity: Identity, question: Question) -> bool:
-    return bool(questions.who(found, [identity], question.step))
+def _deputies(lab: Lab) -> Iterable[tuple[str, str, dict[str, Any], list[dict[str, Any]]]]:
+    """Services and operations, with what the lab's own use brings, and what somebody else's would."""
+    trail, topic, stranger = lab.outputs.trail, lab.outputs.alarm_topic, "444455556666"
+    theirs = {arn: arn.replace(lab.account, stranger) for arn in (trail, topic)}
+
+    def of_trail(source: str, arn: str) -> dict[str, Any]:
+        return {"context": {"aws:cloudtrail:arn": arn}, "aws:SourceArn": source}
+
+    def of_topic(arn: str) -> dict[str, Any]:
+        return {"context": {"aws:sns:topicArn": arn} if arn else {}}
+
+    foreign_trails = [of_trail(theirs[trail], theirs[trail]), of_trail(theirs[trail], trail)]
+    foreign_topics = [of_topic(theirs[topic]), of_topic("")]
+    yield "cloudtrail.amazonaws.com", "GenerateDataKey", of_trail(trail, trail), foreign_trails
+    for operation in ("GenerateDataKey", "Decrypt"):
+        yield "events.amazonaws.com", operation, of_topic(topic), foreign_topics
 
 
-def _word(allowed: bool) -> str:
-    return "allowed" if allowed else "refused"
+@check(guide=GUIDE, needs=DECIDING)
+def cloudformation_administers_every_key(lab: Lab) -> str:
+    """CloudFormation's role can change and delete every key that it made.
+
+    A key policy that forgets the role leaves a key that no deployment can change and no teardown removes; it
+    is noticed when the next one fails. Computed for the role that `cdk bootstrap` made.
+    """
+    found = read_policies(lab)
+    deploying = [one for one in found.identities if one.is_execution_role]
+    if not deploying:
+        raise Inconclusive("the account has no execution role of the standard cdk bootstrap")
+    for key in found.keys:
+        for operation in ("DescribeKey", "PutKeyPolicy", "CreateAlias", "ScheduleKeyDeletion"):
+            step = questions.on_key(found, operation, key)
+            lab.expect(
+                questions.who(found, deploying, step),
+                f"CloudFormation's role may not {operation} with the key {key.name}: "
+                f"{questions.ask(found, deploying[0], [step]).reason}",
+            )
+    return f"{deploying[0].name} can change and delete {len(found.keys)} keys"

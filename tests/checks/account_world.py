@@ -28,7 +28,7 @@ SCRATCH = key_arn("scratch")
 OWNER, READER, SIGNER = Persona.DATA_OWNER, Persona.DATA_READER, Persona.SIGNER
 ADMINISTRATOR, AUDITOR, OPERATOR = Persona.KEY_ADMINISTRATOR, Persona.AUDITOR, Persona.OPERATOR
 CONTEXT = {"kms:EncryptionContext:kmslab": "training"}
-USE = frozenset({"Encrypt", "Decrypt", "GenerateDataKey"})
+USE = ("Decrypt", "Encrypt", "GenerateDataKey")
 IN_STATES = ("imported",)
 """Keys without material: whoever is permitted sees the state."""
 
@@ -52,6 +52,18 @@ def allow(
 def through(*services: str) -> dict[str, Any]:
     """Condition: one of the services calls."""
     return {"StringEquals": {"kms:ViaService": [f"{one}.{REGION}.amazonaws.com" for one in services]}}
+
+
+def service(name: str, conditions: Mapping[str, str], *actions: str) -> Statement:
+    """A statement of a key policy for an AWS service."""
+    return {
+        "Sid": name,
+        "Effect": "Allow",
+        "Principal": {"Service": f"{name}.amazonaws.com"},
+        "Action": [f"kms:{action}" for action in actions],
+        "Resource": "*",
+        "Condition": {"StringEquals": dict(conditions)},
+    }
 
 
 def role(persona: Persona) -> str:
@@ -95,7 +107,22 @@ def _use(name: str) -> list[Statement]:
             allow("CreateGrant", to=(owner, EXECUTION_ROLE), Bool=for_service, **through("ec2")),
         ],
         "secrets": [allow("Decrypt", "GenerateDataKey", **through("secretsmanager", "ssm"))],
-        "trail": [allow("Decrypt", to=role(AUDITOR), **through("s3"))],
+        "trail": [
+            allow(
+                "Decrypt",
+                to=role(AUDITOR),
+                sid="ReadLogFiles",
+                Null={"kms:EncryptionContext:aws:cloudtrail:arn": "false"},
+                **through("s3"),
+            ),
+            service("cloudtrail", {"aws:SourceArn": OUTPUTS.trail}, "GenerateDataKey"),
+            service(
+                "events",
+                {"kms:EncryptionContext:aws:sns:topicArn": OUTPUTS.alarm_topic},
+                "GenerateDataKey",
+                "Decrypt",
+            ),
+        ],
         "app": [
             allow(*USE, to=owner, StringEquals=CONTEXT),
             allow("DescribeKey", to=owner),

@@ -32,6 +32,9 @@ DIRECT = "access.the-matrix-holds-for-direct-keys"
 PAIRS = "access.the-matrix-holds-for-key-pairs-and-macs"
 THROUGH_S3 = "access.the-matrix-holds-through-s3"
 SIMULATOR = "access.the-simulator-agrees"
+CONTEXT = "access.nobody-decrypts-without-the-context"
+DEPUTIES = "access.services-use-the-trail-key-for-the-lab-only"
+DEPLOY = "access.cloudformation-administers-every-key"
 MEANT = "access.nobody-else-gets-at-what-keys-protect"
 
 
@@ -86,6 +89,24 @@ def grant(key: str, grantee: str) -> Callable[[World], object]:
         "Operations": ["Decrypt"],
     }
     return lambda world: account(world).grants[key].append(entry)
+
+
+def without_condition(key: str, sid: str) -> Callable[[World], object]:
+    """A statement of a key policy has lost its conditions but for whom it means."""
+
+    def change(world: World) -> None:
+        statement = next(one for one in account(world).policies[key] if one["Sid"] == sid)
+        statement["Condition"] = {
+            operator: keys for operator, keys in statement["Condition"].items() if operator == "ArnEquals"
+        }
+
+    return change
+
+
+def without_statement(key: str, sid: str) -> Callable[[World], object]:
+    return lambda world: account(world).policies.update(
+        {key: [one for one in account(world).policies[key] if one["Sid"] != sid]}
+    )
 
 
 def only_described(world: AccountWorld) -> None:
@@ -207,6 +228,48 @@ BROKEN = [
         "data-reader may kms:Decrypt with the key secrets through secretsmanager",
     ),
     Broken(MEANT, lambda w: account(w).policies["app"].clear(), "not even the data owner", Outcome.ERROR),
+    Broken(
+        CONTEXT,
+        without_condition("app", "AllowDecrypt"),
+        "data-owner may decrypt with the key app with the context (none)",
+    ),
+    Broken(
+        CONTEXT,
+        policy_allows(
+            "global", allow("Decrypt", to=role(OWNER), StringLike={"kms:EncryptionContext:kmslab": "*"})
+        ),
+        "data-owner may decrypt with the key global with the context kmslab=other",
+    ),
+    Broken(
+        CONTEXT,
+        policy_allows("trail", allow("Decrypt", to=role(AUDITOR), **through("s3"))),
+        "auditor may decrypt with the key trail with the context",
+    ),
+    Broken(CONTEXT, lambda w: account(w).policies["app"].clear(), "not even the data owner", Outcome.ERROR),
+    Broken(
+        DEPUTIES,
+        without_condition("trail", "cloudtrail"),
+        "cloudtrail.amazonaws.com may GenerateDataKey with somebody else's",
+    ),
+    Broken(
+        DEPUTIES,
+        without_condition("trail", "events"),
+        "events.amazonaws.com may GenerateDataKey with somebody else's",
+    ),
+    Broken(
+        DEPUTIES,
+        without_statement("trail", "events"),
+        "events.amazonaws.com may not GenerateDataKey with the lab's",
+    ),
+    Broken(
+        DEPLOY, without_statement("s3", "Deploy"), "CloudFormation's role may not DescribeKey with the key s3"
+    ),
+    Broken(
+        DEPLOY,
+        lambda w: account(w).managed.pop(EXECUTION_ROLE.rpartition("/")[2]),
+        "no execution role",
+        Outcome.ERROR,
+    ),
 ]
 
 
