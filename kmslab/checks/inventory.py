@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from kmslab.checks.expectations import deployed_keys
 from kmslab.checks.registry import check
-from kmslab.checks.shared import read_once
+from kmslab.checks.shared import read_aliases, read_once
 from kmslab.checks.temporary import LEAVING, scratch_key
 from kmslab.model.capability import Capability
 from kmslab.model.naming import PREFIX_TAG, TEMPORARY_TAG, alias_name
@@ -30,7 +30,7 @@ def no_other_name_leads_to_a_key(lab: Lab) -> str:
     callers encrypt under it unawares.
     """
     ours = {arn.rpartition("/")[2]: expected.name for expected, arn in deployed_keys(lab.outputs)}
-    aliases = _aliases(lab)
+    aliases = read_aliases(lab)
     expected_names = {alias_name(lab.prefix, name) for name in ours.values()}
     for name, key in aliases.items():
         lab.expect(
@@ -116,18 +116,6 @@ def an_aws_managed_key_is_not_ours(lab: Lab) -> str:
 def _about(lab: Lab, key: str) -> dict[str, Any]:
     metadata: dict[str, Any] = read_once(lab, "kms:DescribeKey", key)["KeyMetadata"]
     return metadata
-
-
-def _aliases(lab: Lab) -> dict[str, str]:
-    """Every alias of the Region, to the id of its key; those of AWS managed keys not used yet have none."""
-    found: dict[str, str] = {}
-    more: dict[str, Any] = {}
-    while True:
-        page = lab.read("kms:ListAliases", **more)
-        found |= {alias["AliasName"]: alias.get("TargetKeyId", "") for alias in page["Aliases"]}
-        if not page.get("Truncated"):
-            return found
-        more = {"Marker": page["NextMarker"]}
 
 
 def _is_temporary(lab: Lab, key: str) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from kmslab.checks.expectations import deployed_keys
 from kmslab.checks.registry import check
 from kmslab.checks.samples import refused_soon, settle_seconds, soon
-from kmslab.checks.shared import read_once
+from kmslab.checks.shared import read_aliases, read_once
 from kmslab.checks.temporary import SHORTEST_WINDOW_DAYS, scratch_key, scratch_key_of_kind, temporary_key
 from kmslab.model.capability import Capability
 from kmslab.model.naming import PREFIX_TAG, alias_name
@@ -110,11 +110,12 @@ def every_key_has_its_alias(lab: Lab) -> str:
     An alias is a pointer that can be turned to another key, not a name of the key itself. That is
     why whoever may turn it (kms:UpdateAlias) decides which key callers use.
     """
-    keys = deployed_keys(lab.outputs)
+    keys, aliases = deployed_keys(lab.outputs), read_aliases(lab)
     for expected, arn in keys:
         alias = alias_name(lab.prefix, expected.name)
-        found = _describe(lab, alias)["Arn"]
-        lab.expect(found == arn, f"{alias} points to {found}, not to the stack's key")
+        lab.expect(alias in aliases, f"there is no {alias}")
+        found = aliases[alias]
+        lab.expect(arn.endswith(f":key/{found}"), f"{alias} points to {found}, not to the stack's key")
     return f"{len(keys)} aliases point to the keys of the stacks"
 
 

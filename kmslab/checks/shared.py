@@ -31,6 +31,24 @@ def read_once(lab: Lab, action: str, key: str, **parameters: Any) -> Any:
     return answer
 
 
+def read_aliases(lab: Lab) -> dict[str, str]:
+    """Every alias of the Region, to the id of its key; those of AWS managed keys not used yet have none.
+
+    Asked anew each time: checks make aliases and turn them.
+
+    Raises:
+        Inconclusive: as `Lab.read`.
+    """
+    found: dict[str, str] = {}
+    more: dict[str, Any] = {}
+    while True:
+        page = lab.read("kms:ListAliases", **more)
+        found |= {alias["AliasName"]: alias.get("TargetKeyId", "") for alias in page["Aliases"]}
+        if not page.get("Truncated"):
+            return found
+        more = {"Marker": page["NextMarker"]}
+
+
 def read_policies(lab: Lab) -> Reading:
     """Read the policies of the account and of the lab's things, or return what this run has read.
 

@@ -65,7 +65,12 @@ BROKEN = [
     Broken(
         "keys.every-key-has-its-alias",
         lambda w: w_aliases(w).update({"alias/kms-lab/app": key_arn("s3")}),
-        f"alias/kms-lab/app points to {key_arn('s3')}",
+        f"alias/kms-lab/app points to {key_arn('s3').rpartition('/')[2]}",
+    ),
+    Broken(
+        "keys.every-key-has-its-alias",
+        lambda w: w_aliases(w).pop("alias/kms-lab/rsa"),
+        "there is no alias/kms-lab/rsa",
     ),
     Broken("keys.every-key-is-tagged", changed("mac", tags=[]), "the key mac has no tag"),
     Broken("keys.rotation-is-on-where-it-can-be", changed("ebs", rotation_days=0), "ebs is not rotated"),
