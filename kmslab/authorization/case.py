@@ -45,6 +45,7 @@ class Case:
         context: the request with its condition keys.
         required: whether the resource's side has to allow in its own account too.
         grants: the grants of the key.
+        sides: the policies of each side, in the order in which their denials are told.
         denials: the Deny statements that apply.
         resource: the Allow of the resource policy that names the principal most directly, if any.
         grant: the grant that names the principal most directly, if any, and how it does.

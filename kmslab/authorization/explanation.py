@@ -131,12 +131,17 @@ def _lack(case: Case, side: Side) -> str:
 
 
 def _nearest(case: Case, side: Side) -> Match | None:
-    """The Allow statement that speaks about the request and fails by the fewest conditions."""
-    return min(
-        case.speaking(side, ALLOW),
-        key=lambda match: (sum(1 for _ in unmet(match.statement, case.context)), -match.named),
-        default=None,
-    )
+    """The Allow statement that speaks about the request and fails by the fewest conditions.
+
+    One that is meant for other principals (``aws:PrincipalArn``) is farther than any that is not.
+    """
+
+    def distance(match: Match) -> tuple[bool, int, int]:
+        missed = tuple(unmet(match.statement, case.context))
+        for_others = any(one.key.lower().startswith("aws:principal") for one in missed)
+        return for_others, len(missed), -match.named
+
+    return min(case.speaking(side, ALLOW), key=distance, default=None)
 
 
 def _wanted(case: Case, side: Side) -> str:

@@ -63,7 +63,12 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class NamedPrincipal:
-    """One entry of a Principal element: kind ``AWS``, ``Service``, ``Federated`` or ``CanonicalUser``; name ``*`` for all."""
+    """One entry of a Principal element.
+
+    Attributes:
+        kind: ``AWS``, ``Service``, ``Federated`` or ``CanonicalUser``.
+        name: an ARN, an account, a service; ``*`` for everyone.
+    """
 
     kind: str
     name: str

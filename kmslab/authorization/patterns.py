@@ -72,7 +72,7 @@ def _field_regex(field: str) -> str:
 
 @lru_cache(maxsize=4096)
 def arn_matches(pattern: str, arn: str) -> bool:
-    """Whether an ARN condition's value matches: each of the six fields by itself, with wildcards, case by case."""
+    """Whether an ARN condition's value matches: each of the six fields by itself, with wildcards."""
     if pattern == "*":
         return True
     wanted, found = pattern.split(":", _ARN_FIELDS - 1), arn.split(":", _ARN_FIELDS - 1)
@@ -82,7 +82,7 @@ def arn_matches(pattern: str, arn: str) -> bool:
 
 
 def expand(text: str, lookup: Callable[[str], tuple[str, ...]]) -> str | None:
-    """Put values in the place of policy variables: ``${aws:username}``, ``${aws:username, 'nobody'}``, ``${*}``.
+    """Put values in the place of policy variables: ``${aws:username}``, ``${aws:username, 'none'}``, ``${*}``.
 
     A value is text: a ``*`` in it is no wildcard. Only keys with one value can be variables.
 

@@ -30,7 +30,7 @@ class Named(IntEnum):
 
 
 def covers_resource(statement: Statement, context: Context) -> bool:
-    """Whether the statement speaks about the resource; a trust policy has no Resource and speaks about its role."""
+    """Whether the statement speaks about the resource; without a Resource, in a trust policy, it does."""
     if statement.not_resources:
         return not _any_resource(statement.not_resources, statement, context)
     return not statement.resources or _any_resource(statement.resources, statement, context)

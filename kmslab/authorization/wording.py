@@ -37,7 +37,7 @@ _SHOWN = 3
 
 
 def name_of(principal: Principal) -> str:
-    """``role kms-lab-data-owner``, ``user kenya-one``, ``the root user of 111122223333``, ``s3.amazonaws.com``."""
+    """``role kms-lab-data-owner``, ``the root user of 111122223333``, ``s3.amazonaws.com``."""
     if principal.kind is PrincipalKind.ROOT:
         return f"the root user of {principal.account}"
     if principal.kind in (PrincipalKind.ROLE, PrincipalKind.USER):

@@ -95,6 +95,14 @@ def test_the_statement_that_fails_by_the_fewest_conditions_is_the_nearest() -> N
     assert "MultiFactor" not in reason.text
 
 
+def test_a_statement_for_others_is_farther_than_any_for_the_principal() -> None:
+    others = to(ROOT, Sid="Others", Condition={"ArnEquals": {"aws:PrincipalArn": USER}})
+    own = to(ROLE, Sid="Own", Condition={"StringEquals": {**THROUGH_S3, "kms:EncryptionContext:app": "a"}})
+    assert on_key(role(), others, own).reasons[0].sid == "Own"
+    (reason,) = on_key(role(), others).reasons
+    assert reason.text.endswith(f"would, but aws:PrincipalArn is {ROLE} (it must be {USER}).")
+
+
 def test_delegation_to_the_account_names_both_statements() -> None:
     decision = on_key(role(statement(Sid="Use")), to(ROOT, Sid="EnableIAM"))
     assert told(decision) == [

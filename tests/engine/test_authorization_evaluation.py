@@ -1,4 +1,4 @@
-"""Every service decides with our evaluator: rules that MiniStack's own does not know, asked of the running engine."""
+"""Every service decides with our evaluator: rules that MiniStack's own does not know."""
 
 from __future__ import annotations
 
