@@ -71,9 +71,14 @@ IN_THE_ACCOUNT: list[tuple[str, Principal, list[Statement], bool]] = [
     ("one of several principals is enough", role(), [to([USER, ROLE])], True),
     ("a wildcard in a principal's ARN means nothing", role(), [to(ROLE.replace("owner", "*"))], False),
     ("letter case counts in a principal's ARN", role(), [to(ROLE.replace("owner", "Owner"))], False),
-    ("a service's statement is not for a role", role(MAY), [statement(Principal={"Service": "s3.amazonaws.com"})], False),
+    (
+        "a service's statement is not for a role",
+        role(MAY),
+        [statement(Principal={"Service": "s3.amazonaws.com"})],
+        False,
+    ),
     ("nor for the root user", root(), [statement(Principal={"Service": "s3.amazonaws.com"})], False),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("principal", "key_policy", "allowed"), told(IN_THE_ACCOUNT))
@@ -296,9 +301,14 @@ GRANTS: list[tuple[str, Principal, dict[str, object], bool]] = [
     ("a grant beyond the boundary of a role", role(boundary=ELSEWHERE), {}, False),
     ("a grant beyond the boundary of a user", user(boundary=ELSEWHERE), {"grantee": USER}, True),
     ("a grant across accounts needs no identity policy", stranger(), {"grantee": STRANGER}, True),
-    ("a grant to the other account delegates to IAM", stranger(MAY), {"grantee": f"arn:aws:iam::{OTHER}:root"}, True),
+    (
+        "a grant to the other account delegates to IAM",
+        stranger(MAY),
+        {"grantee": f"arn:aws:iam::{OTHER}:root"},
+        True,
+    ),
     ("which is silent there, too", stranger(), {"grantee": f"arn:aws:iam::{OTHER}:root"}, False),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("principal", "given", "allowed"), told(GRANTS))

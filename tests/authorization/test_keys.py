@@ -81,17 +81,37 @@ def test_what_a_key_is() -> None:
 
 PARAMETERS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("Sign", {}, {"kms:MessageType": "RAW"}),
-    ("Sign", {"MessageType": "DIGEST", "SigningAlgorithm": "X"}, {"kms:MessageType": "DIGEST", "kms:SigningAlgorithm": "X"}),
-    ("Encrypt", {"EncryptionAlgorithm": "RSAES_OAEP_SHA_256"}, {"kms:EncryptionAlgorithm": "RSAES_OAEP_SHA_256"}),
-    ("PutKeyPolicy", {"BypassPolicyLockoutSafetyCheck": True}, {"kms:BypassPolicyLockoutSafetyCheck": "true"}),
+    (
+        "Sign",
+        {"MessageType": "DIGEST", "SigningAlgorithm": "X"},
+        {"kms:MessageType": "DIGEST", "kms:SigningAlgorithm": "X"},
+    ),
+    (
+        "Encrypt",
+        {"EncryptionAlgorithm": "RSAES_OAEP_SHA_256"},
+        {"kms:EncryptionAlgorithm": "RSAES_OAEP_SHA_256"},
+    ),
+    (
+        "PutKeyPolicy",
+        {"BypassPolicyLockoutSafetyCheck": True},
+        {"kms:BypassPolicyLockoutSafetyCheck": "true"},
+    ),
     ("ScheduleKeyDeletion", {}, {"kms:ScheduleKeyDeletionPendingWindowInDays": "30"}),
     ("ScheduleKeyDeletion", {"PendingWindowInDays": 7}, {"kms:ScheduleKeyDeletionPendingWindowInDays": "7"}),
     ("DescribeKey", {"KeyId": "alias/app"}, {"kms:RequestAlias": "alias/app"}),
-    ("DescribeKey", {"KeyId": f"arn:aws:kms:us-east-1:{ACCOUNT}:alias/app"}, {"kms:RequestAlias": "alias/app"}),
+    (
+        "DescribeKey",
+        {"KeyId": f"arn:aws:kms:us-east-1:{ACCOUNT}:alias/app"},
+        {"kms:RequestAlias": "alias/app"},
+    ),
     ("DescribeKey", {"KeyId": KEY}, {}),
     ("UntagResource", {"TagKeys": ["a", "b"]}, {"aws:TagKeys": ("a", "b")}),
     ("UntagResource", {}, {}),
-    ("TagResource", {"Tags": [{"TagKey": "a", "TagValue": "1"}]}, {"aws:RequestTag/a": "1", "aws:TagKeys": ("a",)}),
+    (
+        "TagResource",
+        {"Tags": [{"TagKey": "a", "TagValue": "1"}]},
+        {"aws:RequestTag/a": "1", "aws:TagKeys": ("a",)},
+    ),
     (
         "CreateGrant",
         {
@@ -130,7 +150,7 @@ PARAMETERS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
             "kms:MultiRegion": "true",
         },
     ),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("operation", "parameters", "expected"), PARAMETERS)

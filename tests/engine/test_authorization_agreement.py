@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from tests.engine.conftest import Engine, Principal, Statement
 
+OF_THE_TEAM = allow("kms:*", Condition={"StringEquals": {"aws:ResourceTag/team": "${aws:PrincipalTag/team}"}})
 MAY, MAY_NOT = allow("*"), allow("kms:*", "s3:*", Effect="Deny")
 ELSEWHERE = allow("ec2:*")
 APP = {"app": "a"}
@@ -29,12 +30,18 @@ APP = {"app": "a"}
 CALLS: list[tuple[str, dict[str, Any]]] = [
     ("Encrypt", {"Plaintext": b"x", "DryRun": True}),
     ("Encrypt", {"Plaintext": b"x", "EncryptionContext": APP, "DryRun": True}),
-    ("GenerateDataKey", {"KeySpec": "AES_256", "EncryptionContext": {"app": "b", "tier": "1"}, "DryRun": True}),
+    (
+        "GenerateDataKey",
+        {"KeySpec": "AES_256", "EncryptionContext": {"app": "b", "tier": "1"}, "DryRun": True},
+    ),
     ("DescribeKey", {}),
     ("GetKeyPolicy", {}),
     ("ListGrants", {}),
-    ("CreateGrant", {"GranteePrincipal": "arn:aws:iam::111122223333:root", "Operations": ["Decrypt"], "DryRun": True}),
-]  # fmt: skip
+    (
+        "CreateGrant",
+        {"GranteePrincipal": "arn:aws:iam::111122223333:root", "Operations": ["Decrypt"], "DryRun": True},
+    ),
+]
 """Calls that change nothing, with and without what policies look at."""
 
 
@@ -60,22 +67,41 @@ def for_everyone(effect: str, *actions: str, **rest: Any) -> Callable[[Engine, P
     return lambda _engine, _who: principal_allow("*", *actions, Effect=effect, **rest)
 
 
-SITUATIONS: dict[str, tuple[Callable[[Engine], Principal], list[Callable[[Engine, Principal], Statement]]]] = {
+SITUATIONS: dict[
+    str, tuple[Callable[[Engine], Principal], list[Callable[[Engine, Principal], Statement]]]
+] = {
     "nobody says anything": (role_of(), []),
     "the key policy names the role": (role_of(), [by_name("kms:*")]),
     "the key policy names the user": (user_of(), [by_name("kms:Encrypt", "kms:Describe*")]),
-    "delegation, and IAM allows some": (role_of(identity=[allow("kms:Encrypt", "kms:List*")]), [by_account()]),
+    "delegation, and IAM allows some": (
+        role_of(identity=[allow("kms:Encrypt", "kms:List*")]),
+        [by_account()],
+    ),
     "delegation, and IAM allows nothing": (role_of(), [by_account()]),
     "IAM alone": (role_of(identity=[MAY]), []),
     "IAM denies": (role_of(identity=[MAY, allow("kms:Encrypt", Effect="Deny")]), [by_name("kms:*")]),
     "the key policy denies everyone": (
         role_of(identity=[MAY]),
-        [by_name("kms:*"), for_everyone("Deny", "kms:Encrypt", "kms:CreateGrant", Condition={"ArnNotLike": {"aws:PrincipalArn": "arn:aws:iam::*:role/kmslab-administrator"}})],
+        [
+            by_name("kms:*"),
+            for_everyone(
+                "Deny",
+                "kms:Encrypt",
+                "kms:CreateGrant",
+                Condition={"ArnNotLike": {"aws:PrincipalArn": "arn:aws:iam::*:role/kmslab-administrator"}},
+            ),
+        ],
     ),
-    "the boundary leaves some": (role_of(identity=[MAY], boundary=[allow("kms:Encrypt")]), [by_name("kms:*")]),
+    "the boundary leaves some": (
+        role_of(identity=[MAY], boundary=[allow("kms:Encrypt")]),
+        [by_name("kms:*")],
+    ),
     "the boundary leaves nothing": (role_of(boundary=[ELSEWHERE]), [by_name("kms:*")]),
     "the boundary denies": (role_of(boundary=[MAY, MAY_NOT]), [by_name("kms:*")]),
-    "everyone may, whatever the boundary": (role_of(boundary=[ELSEWHERE]), [for_everyone("Allow", "kms:Encrypt")]),
+    "everyone may, whatever the boundary": (
+        role_of(boundary=[ELSEWHERE]),
+        [for_everyone("Allow", "kms:Encrypt")],
+    ),
     "session policies leave some": (
         role_of(session_policy=[allow("kms:GenerateDataKey")]),
         [by_name("kms:*")],
@@ -90,26 +116,52 @@ SITUATIONS: dict[str, tuple[Callable[[Engine], Principal], list[Callable[[Engine
     ),
     "only with these names in the encryption context": (
         role_of(),
-        [by_name("kms:*", Condition={"ForAllValues:StringEquals": {"kms:EncryptionContextKeys": ["app", "more"]}})],
+        [
+            by_name(
+                "kms:*",
+                Condition={"ForAllValues:StringEquals": {"kms:EncryptionContextKeys": ["app", "more"]}},
+            )
+        ],
     ),
     "not for grants to that account": (
         role_of(),
-        [by_name("kms:*", Condition={"ArnNotLikeIfExists": {"kms:GranteePrincipal": "arn:aws:iam::111122223333:*"}})],
+        [
+            by_name(
+                "kms:*",
+                Condition={"ArnNotLikeIfExists": {"kms:GranteePrincipal": "arn:aws:iam::111122223333:*"}},
+            )
+        ],
     ),
     "only a key of this team": (
-        role_of(identity=[allow("kms:*", Condition={"StringEquals": {"aws:ResourceTag/team": "${aws:PrincipalTag/team}"}})], tags={"team": "blue"}),
+        role_of(identity=[OF_THE_TEAM], tags={"team": "blue"}),
         [by_account()],
     ),
     "only a key of another team": (
-        role_of(identity=[allow("kms:*", Condition={"StringEquals": {"aws:ResourceTag/team": "${aws:PrincipalTag/team}"}})], tags={"team": "red"}),
+        role_of(identity=[OF_THE_TEAM], tags={"team": "red"}),
         [by_account()],
     ),
-    "only a symmetric key": (role_of(), [by_name("kms:*", Condition={"StringEquals": {"kms:KeySpec": "SYMMETRIC_DEFAULT"}})]),
-    "only a key with an alias": (role_of(), [by_name("kms:*", Condition={"Null": {"kms:ResourceAliases": "false"}})]),
+    "only a symmetric key": (
+        role_of(),
+        [by_name("kms:*", Condition={"StringEquals": {"kms:KeySpec": "SYMMETRIC_DEFAULT"}})],
+    ),
+    "only a key with an alias": (
+        role_of(),
+        [by_name("kms:*", Condition={"Null": {"kms:ResourceAliases": "false"}})],
+    ),
     "not over TLS": (role_of(), [by_name("kms:*", Condition={"Bool": {"aws:SecureTransport": "false"}})]),
-    "the account's own caller": (role_of(), [for_everyone("Allow", "kms:*", Condition={"StringEquals": {"kms:CallerAccount": "${aws:PrincipalAccount}"}})]),
-    "all actions but one": (role_of(), [lambda _engine, who: {**principal_allow(who), "NotAction": "kms:Encrypt", "Action": None}]),
-}  # fmt: skip
+    "the account's own caller": (
+        role_of(),
+        [
+            for_everyone(
+                "Allow", "kms:*", Condition={"StringEquals": {"kms:CallerAccount": "${aws:PrincipalAccount}"}}
+            )
+        ],
+    ),
+    "all actions but one": (
+        role_of(),
+        [lambda _engine, who: {**principal_allow(who), "NotAction": "kms:Encrypt", "Action": None}],
+    ),
+}
 
 
 def reading(engine: Engine, who: Principal, session: list[Statement]) -> Who:
@@ -236,12 +288,23 @@ BUCKETS: dict[str, tuple[list[Statement], list[dict[str, Any]], tuple[bool, bool
     "the bucket policy": ([], [{"Action": "s3:GetObject"}], (True, True, False)),
     "only over TLS": (
         [allow("s3:*")],
-        [{"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Condition": {"Bool": {"aws:SecureTransport": "false"}}}],
+        [
+            {
+                "Effect": "Deny",
+                "Principal": "*",
+                "Action": "s3:*",
+                "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+            }
+        ],
         (True, False, True),
     ),
     "IAM denies what the bucket allows": ([MAY_NOT], [{"Action": "s3:*"}], (False, False, False)),
-    "the account is named": ([allow("s3:PutObject")], [{"Action": "s3:*", "Principal": "account"}], (False, False, True)),
-}  # fmt: skip
+    "the account is named": (
+        [allow("s3:PutObject")],
+        [{"Action": "s3:*", "Principal": "account"}],
+        (False, False, True),
+    ),
+}
 
 
 @pytest.mark.parametrize("situation", BUCKETS)
@@ -273,12 +336,15 @@ def test_s3_agrees(engine: Engine, situation: str) -> None:
     read = json.loads(s3.get_bucket_policy(Bucket=bucket)["Policy"]) if written else None
     offline_who = reading(engine, who, [])
     asked = (("s3:GetObject", "true"), ("s3:GetObject", "false"), ("s3:PutObject", "true"))
-    assert tuple(
-        decide(
-            offline_who,
-            Request(action, f"arn:aws:s3:::{bucket}/a", {"aws:SecureTransport": secure_transport}),
-            resource_policy=Policy.parse("bucket policy", read) if read else None,
-            resource_account=engine.account,
-        ).allowed
-        for action, secure_transport in asked
-    ) == expected  # fmt: skip
+    assert (
+        tuple(
+            decide(
+                offline_who,
+                Request(action, f"arn:aws:s3:::{bucket}/a", {"aws:SecureTransport": secure_transport}),
+                resource_policy=Policy.parse("bucket policy", read) if read else None,
+                resource_account=engine.account,
+            ).allowed
+            for action, secure_transport in asked
+        )
+        == expected
+    )
