@@ -12,6 +12,7 @@ import shlex
 import subprocess
 from typing import TYPE_CHECKING
 
+from benchmarks.environments import install
 from benchmarks.timing import Figure, median_of, wall_seconds
 
 if TYPE_CHECKING:
@@ -21,21 +22,8 @@ if TYPE_CHECKING:
 VERIFY_SECONDS = 4.0
 SHARE_OF_PROWLER = 0.2
 SERVICES = ("kms", "s3", "ec2", "iam", "secretsmanager", "cloudtrail")
+PROWLER = "prowler (2 GB)"
 EBS_ONLY = "ec2_ebs_"  # of prowler's EC2 checks, those about EBS
-
-
-def install_prowler(project: Path, note: Callable[[str], None]) -> Path:
-    """Return prowler's executable, installing it into its own environment on first use."""
-    home = project / ".kmslab" / "prowler"
-    executable = home / "bin" / "prowler"
-    if not executable.exists():
-        note("installing prowler (2 GB, once)")
-        python = str(project / ".venv" / "bin" / "python")
-        wall_seconds([python, "-m", "venv", str(home)], cwd=project)
-        lock = str(project / "benchmarks" / "requirements-prowler.txt")
-        pip = [str(home / "bin" / "pip"), "install", "--quiet", "--require-hashes", "-r", lock]
-        wall_seconds(pip, cwd=project)
-    return executable
 
 
 def lab_environment(project: Path) -> dict[str, str]:
@@ -71,7 +59,7 @@ def measure(project: Path, repeat: int, note: Callable[[str], None]) -> list[Fig
     mine = [kmslab, "verify", "--format", "json", "--output", str(output)]
     wall_seconds(mine, cwd=project)  # also fills the page cache
     ours = len(json.loads((output / "report.json").read_text(encoding="utf-8"))["results"])
-    prowler = install_prowler(project, note)
+    prowler = install(project, "prowler", PROWLER, note) / "prowler"
     names = prowler_checks(prowler, ours, environment)
     note(f"{ours} checks of ours against {len(names)} of prowler's")
     seconds: list[float] = []

@@ -13,8 +13,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmarks.score.linters import CdkNag, CfnGuard, Checkov
+from benchmarks.score.prowler import Prowler
 from benchmarks.score.result import Greens, Result
-from benchmarks.score.scanners import SCANNERS, noticed_by
+from benchmarks.score.scanners import noticed_by_linter, noticed_by_prober
 from benchmarks.timing import machine
 from benchmarks.verification import lab_environment
 from kmslab.checks.catalogue import catalogue
@@ -26,11 +28,19 @@ from kmslab.project import HOME_VARIABLE, find_project
 from kmslab.trial import GOOD, open_workshop, score, tell
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
+    from benchmarks.score.scanners import Linter
     from kmslab.faults.workshop import Workshop
 
 PROJECT = Path(__file__).resolve().parents[2]
+EVERY_PART = ("-c", "kmslab.network=true")
+"""The optional parts that faults are made in."""
+LINTERS: dict[str, Callable[[Callable[[str], None]], Linter]] = {
+    "checkov": Checkov,
+    "cfn-guard": CfnGuard,
+    "cdk-nag": CdkNag,
+}
 
 
 def main() -> int:
@@ -43,25 +53,37 @@ def main() -> int:
     parser.add_argument(
         "--scanner",
         action="append",
-        choices=["none", *(scanner.name for scanner in SCANNERS)],
+        choices=["none", *LINTERS, "prowler"],
         help="compare with it; may be repeated (default: with all of them)",
     )
+    parser.add_argument(
+        "--prowler-every",
+        type=int,
+        default=1,
+        metavar="N",
+        help="show prowler every Nth fault only: it takes half a minute for each (default: all)",
+    )
     arguments = parser.parse_args()
-    faults = [
-        REGISTRY[one]
-        for one in sorted(REGISTRY)
-        if not arguments.only or one.startswith(tuple(arguments.only))
-    ]
+    words = tuple(arguments.only)
     with _own_lab() as workshop:
+        faults = [
+            fault
+            for name, fault in sorted(REGISTRY.items())
+            if fault.fits(workshop.outputs) and (not words or name.startswith(words))
+        ]
+        faults = [fault for fault in faults if fault.fits(workshop.outputs)]
         greens = _greens(workshop, arguments.greens)
         result = score(faults, workshop, CAPABILITIES, tell)
+        wanted = arguments.scanner or [*LINTERS, "prowler"]
         templates = Templates.read(find_project().assembly, workshop.prefix)
-        environment = lab_environment(PROJECT)
         others = [
-            noticed_by(scanner, faults, workshop, templates, environment, _note)
-            for scanner in SCANNERS
-            if scanner.name in (arguments.scanner or [scanner.name])
+            noticed_by_linter(linter(_note), faults, templates)
+            for name, linter in LINTERS.items()
+            if name in wanted
         ]
+        if "prowler" in wanted:
+            shown = faults[:: arguments.prowler_every]
+            others.append(noticed_by_prober(Prowler(_note), shown, workshop, lab_environment(PROJECT), _note))
     measured = Result(machine(), len(catalogue()), result, greens, others)
     print(measured.table())
     kept = PROJECT / "benchmarks" / "results" / f"score-{measured.machine['date']}.json"
@@ -76,7 +98,7 @@ def _own_lab() -> Iterator[Workshop]:
     with tempfile.TemporaryDirectory(prefix="kmslab-score-") as folder:
         os.environ[HOME_VARIABLE] = str(Path(folder) / "home")
         try:
-            subprocess.run([kmslab, "up"], cwd=PROJECT, check=True)  # noqa: S603  # our own command
+            subprocess.run([kmslab, "up", *EVERY_PART], cwd=PROJECT, check=True)  # noqa: S603  # our own command
             yield open_workshop()
         finally:
             subprocess.run([kmslab, "engine", "stop"], cwd=PROJECT, check=False)  # noqa: S603  # our own command

@@ -73,7 +73,7 @@ class Result:
         rows += [
             (
                 f"noticed by {other.scanner} {other.version} ({other.reads})",
-                f"{len(other.faults)} ({_share(len(other.faults), len(trials))})",
+                f"{len(other.faults)} of {other.shown} ({_share(len(other.faults), other.shown)})",
             )
             for other in self.others
         ]
@@ -136,6 +136,7 @@ class Result:
                     "scanner": other.scanner,
                     "version": other.version,
                     "reads": other.reads,
+                    "shown": other.shown,
                     "noticed": len(other.faults),
                 }
                 for other in self.others

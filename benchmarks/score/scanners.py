@@ -1,15 +1,14 @@
 """What others notice of a fault: a scanner reports on the lab before and after, and what is new counts.
 
-A scanner that reads templates gets those of the lab with the same change made in them; one that asks
-the target gets the lab while the fault is in place. A fault that templates do not hold (an object under
-another key, a grant left behind) cannot be noticed there: it counts as not noticed, as it would in practice.
+A linter reads templates: it gets those of the lab with the same change made in them. A fault that templates do
+not hold (an object under another key, a grant left behind) cannot be noticed there: it counts as not noticed,
+as it would in practice. A prober asks the target: it gets the lab while the fault is in place.
 """
 
 from __future__ import annotations
 
 import tempfile
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -23,41 +22,37 @@ if TYPE_CHECKING:
     from kmslab.faults.workshop import Workshop
 
 
-class Reads(StrEnum):
-    """What a scanner looks at."""
-
-    TEMPLATES = "templates"
-    LAB = "lab"
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """What a scanner is given.
-
-    Attributes:
-        templates: folder with one ``<stack>.template.json`` for each stack.
-        environment: variables with which the AWS SDKs reach the lab as its operator (`kmslab env`).
-    """
-
-    templates: Path
-    environment: Mapping[str, str]
-
-
-class Scanner(Protocol):
-    """A tool that reports findings.
+class Linter(Protocol):
+    """A tool that reads templates.
 
     Attributes:
         name: of the tool, as its authors write it.
         version: which release is run.
-        reads: what it looks at.
     """
 
     name: str
     version: str
-    reads: Reads
 
-    def findings(self, subject: Subject) -> frozenset[str]:
-        """Return what it reports: each finding in one line that says rule and thing, the same every time."""
+    def findings(self, folders: Sequence[Path]) -> list[frozenset[str]]:
+        """Return what it reports of each folder of ``<stack>.template.json``.
+
+        Each finding is a line that names stack, thing and rule, and is the same every time.
+        """
+        ...
+
+
+class Prober(Protocol):
+    """A tool that asks the target; its attributes are a linter's."""
+
+    name: str
+    version: str
+
+    def findings(self, environment: Mapping[str, str]) -> frozenset[str]:
+        """Return what it reports of the lab.
+
+        Args:
+            environment: variables with which the AWS SDKs reach the lab as its operator (`kmslab env`).
+        """
         ...
 
 
@@ -68,65 +63,77 @@ class Noticed:
     Attributes:
         scanner: its name.
         version: its release.
-        reads: what it looks at.
+        reads: what it looks at: ``templates`` or ``lab``.
+        shown: how many faults it was shown.
         faults: for each fault that it notices, the findings that are new with it.
     """
 
     scanner: str
     version: str
-    reads: Reads
+    reads: str
+    shown: int
     faults: Mapping[str, tuple[str, ...]]
 
 
-def noticed_by(
-    scanner: Scanner,
+def noticed_by_linter(linter: Linter, faults: Sequence[Fault], templates: Templates) -> Noticed:
+    """Give a linter the templates with each fault, all at once, and return what it notices.
+
+    Args:
+        linter: the tool.
+        faults: to be shown; those that templates do not hold count as shown and not noticed.
+        templates: the lab's, without a fault.
+    """
+    with tempfile.TemporaryDirectory(prefix="kmslab-score-") as root:
+        whole = Path(root, "whole")
+        whole.mkdir()
+        templates.write(whole)
+        folders = {fault.id: Path(root, fault.id) for fault in faults if _write(fault, templates, root)}
+        before, *after = linter.findings([whole, *folders.values()])
+    new = {name: tuple(sorted(found - before)) for name, found in zip(folders, after, strict=True)}
+    noticed = {name: found for name, found in new.items() if found}
+    return Noticed(linter.name, linter.version, "templates", len(faults), noticed)
+
+
+def _write(fault: Fault, templates: Templates, root: str) -> bool:
+    """Write the templates that a fault changes; False: it changes none."""
+    changed = templates.copy()
+    if not fault.change.in_template(changed):
+        return False
+    for stack, template in templates.by_stack.items():
+        if changed.by_stack[stack] == template:
+            del changed.by_stack[stack]
+    folder = Path(root, fault.id)
+    folder.mkdir()
+    changed.write(folder)
+    return True
+
+
+def noticed_by_prober(
+    prober: Prober,
     faults: Sequence[Fault],
     workshop: Workshop,
-    templates: Templates,
     environment: Mapping[str, str],
     note: Callable[[str], None],
 ) -> Noticed:
-    """Show a scanner every fault and return what it notices; the lab is left as it was found.
+    """Make each fault in the lab, let a prober look, and repair it.
 
     Args:
-        scanner: the tool.
+        prober: the tool.
         faults: to be shown.
         workshop: where they are made and repaired.
-        templates: the lab's, without a fault.
-        environment: of the lab, for scanners that ask it.
+        environment: of the lab.
         note: told of each fault.
     """
-    with tempfile.TemporaryDirectory(prefix="kmslab-score-") as folder:
-        whole = Subject(Path(folder), environment)
-        templates.write(whole.templates)
-        before = scanner.findings(whole)
-        new: dict[str, tuple[str, ...]] = {}
-        for fault in faults:
-            found = tuple(sorted(_with(fault, scanner, workshop, templates, whole) - before))
-            if found:
-                new[fault.id] = found
-            note(f"{scanner.name}: {fault.id}: {len(found)} new")
-    return Noticed(scanner.name, scanner.version, scanner.reads, new)
-
-
-def _with(
-    fault: Fault, scanner: Scanner, workshop: Workshop, templates: Templates, whole: Subject
-) -> frozenset[str]:
-    """The findings while the fault is in place."""
-    if scanner.reads is Reads.LAB:
-        ledger = Ledger(workshop.access)
+    ledger = Ledger(workshop.access)
+    before = prober.findings(environment)
+    noticed: dict[str, tuple[str, ...]] = {}
+    for fault in faults:
         entry = break_lab(workshop, ledger, fault)
         try:
-            return scanner.findings(whole)
+            found = tuple(sorted(prober.findings(environment) - before))
         finally:
             repair(workshop, ledger, entry)
-    changed = templates.copy()
-    if not fault.change.in_template(changed):
-        return frozenset()
-    with tempfile.TemporaryDirectory(prefix="kmslab-score-") as folder:
-        changed.write(Path(folder))
-        return scanner.findings(Subject(Path(folder), whole.environment))
-
-
-SCANNERS: tuple[Scanner, ...] = ()
-"""Those that are compared with the verifier."""
+        if found:
+            noticed[fault.id] = found
+        note(f"{prober.name}: {fault.id}: {len(found)} new")
+    return Noticed(prober.name, prober.version, "lab", len(faults), noticed)

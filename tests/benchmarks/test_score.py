@@ -1,12 +1,12 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from benchmarks.score.result import Greens, Result
-from benchmarks.score.scanners import Noticed, Reads, Scanner, Subject, noticed_by
+from benchmarks.score.scanners import Noticed, noticed_by_linter, noticed_by_prober
 from kmslab.faults.ledger import Ledger
 from kmslab.faults.templates import Templates
 from kmslab.faults.workshop import Workshop
@@ -14,6 +14,10 @@ from kmslab.model.outputs import LabStack
 from kmslab.trial import Score, Trial
 from tests.checks.fakes import OUTPUTS, PREFIX, FakeAccess, World
 from tests.faults.fakes import Setting, a_fault, parameter_store
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
 MACHINE = {"date": "2026-11-22", "cores": "2", "memory": "8 GiB", "python": "3.11"}
 
@@ -32,10 +36,8 @@ class Bench:
         register = {fault.id: fault for fault in self.faults}
         monkeypatch.setattr("kmslab.faults.ledger.REGISTRY", register)
 
-    def shown_to(self, scanner: Scanner) -> Noticed:
-        return noticed_by(
-            scanner, self.faults, self.workshop, self.templates, {"AWS_REGION": "x"}, lambda _: None
-        )
+    def shown_to(self, prober: Prober) -> Noticed:
+        return noticed_by_prober(prober, self.faults, self.workshop, {"AWS_REGION": "x"}, lambda _: None)
 
 
 class InTemplate(Setting):
@@ -49,10 +51,13 @@ class InTemplate(Setting):
 class Linter:
     """Reads templates: finds what is bad there, and always complains about one more thing."""
 
-    name, version, reads = "linter", "1.0", Reads.TEMPLATES
+    name, version = "linter", "1.0"
 
-    def findings(self, subject: Subject) -> frozenset[str]:
-        (file,) = subject.templates.glob("*.template.json")
+    def findings(self, folders: Sequence[Path]) -> list[frozenset[str]]:
+        return [self.look(folder) for folder in folders]
+
+    def look(self, folder: Path) -> frozenset[str]:
+        (file,) = folder.glob("*.template.json")
         read = json.loads(file.read_text())
         return frozenset({"always"} | {f"{name} is bad" for name in read if read[name] == "bad"})
 
@@ -60,13 +65,13 @@ class Linter:
 class Prober:
     """Asks the lab."""
 
-    name, version, reads = "prober", "2.0", Reads.LAB
+    name, version = "prober", "2.0"
 
     def __init__(self, lab: dict[str, Any]) -> None:
         self.lab = lab
 
-    def findings(self, subject: Subject) -> frozenset[str]:
-        assert subject.environment == {"AWS_REGION": "x"}
+    def findings(self, environment: Mapping[str, str]) -> frozenset[str]:
+        assert environment == {"AWS_REGION": "x"}
         return frozenset({"always"} | {f"{name} is bad" for name in self.lab if self.lab[name] == "bad"})
 
 
@@ -76,9 +81,10 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> Bench:
 
 
 def test_a_linter_sees_what_templates_hold(bench: Bench) -> None:
-    noticed = bench.shown_to(Linter())
+    noticed = noticed_by_linter(Linter(), bench.faults, bench.templates)
     assert noticed.faults == {"fake.encryption": ("encryption is bad",)}
-    assert (noticed.scanner, noticed.version, noticed.reads) == ("linter", "1.0", Reads.TEMPLATES)
+    assert (noticed.scanner, noticed.version, noticed.reads) == ("linter", "1.0", "templates")
+    assert noticed.shown == 2
     assert bench.templates.by_stack[LabStack.STORAGE]["encryption"] == "good"
     assert bench.lab == {"encryption": "good", "object": "good"}
 
@@ -95,10 +101,10 @@ def test_a_prober_sees_the_lab_while_it_is_broken(bench: Bench) -> None:
 
 def test_a_prober_that_fails_leaves_a_whole_lab(bench: Bench) -> None:
     class Broken(Prober):
-        def findings(self, subject: Subject) -> frozenset[str]:
+        def findings(self, environment: Mapping[str, str]) -> frozenset[str]:
             if "bad" in self.lab.values():
                 raise RuntimeError("no answer")
-            return super().findings(subject)
+            return super().findings(environment)
 
     with pytest.raises(RuntimeError, match="no answer"):
         bench.shown_to(Broken(bench.lab))
@@ -164,13 +170,13 @@ def test_a_run_that_was_not_green_and_what_was_left_are_told() -> None:
 
 def test_others_stand_beside_and_together() -> None:
     others = (
-        Noticed("one", "1.0", Reads.TEMPLATES, {"fake.a": ("x",), "fake.b": ("y",)}),
-        Noticed("two", "2.0", Reads.LAB, {"fake.b": ("z",)}),
+        Noticed("one", "1.0", "templates", 4, {"fake.a": ("x",), "fake.b": ("y",)}),
+        Noticed("two", "2.0", "lab", 2, {"fake.b": ("z",)}),
     )
     compared = result(*(trial(name) for name in "abcd"), others=others)
     table = compared.table()
-    assert row(table, "noticed by one 1.0 (templates)") == "2 (50 %)"
-    assert row(table, "noticed by two 2.0 (lab)") == "1 (25 %)"
+    assert row(table, "noticed by one 1.0 (templates)") == "2 of 4 (50 %)"
+    assert row(table, "noticed by two 2.0 (lab)") == "1 of 2 (50 %)"
     assert row(table, "noticed by any of these") == "2 (50 %)"
     kept = compared.as_json()
     assert kept["faults"][1]["others"] == {"one": ("y",), "two": ("z",)}
