@@ -130,7 +130,7 @@ def test_a_run_after_one_that_was_stopped_looks_again(
     access = FakeAccess(world)
     access.stopping.set()
     access.closed.set()
-    monkeypatch.setattr(runner, "catalogue", lambda only: [Check("a", "a", "", "", seen)])
+    monkeypatch.setattr(runner, "catalogue", lambda _only: [Check("a", "a", "", "", seen)])
     ((_, verdict),) = runner.run_all(access, OUTPUTS, ALL)
     assert verdict.outcome is Outcome.PASS
 

@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.request import urlopen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 HANG_SECONDS = 60.0
 """Longer than any client of a test waits: an answer that never comes."""
 SLOW_SECONDS = 0.5
+COUNT = b"GET /spoiled "
+"""A question to the proxy itself: how many requests it has spoiled."""
 IGNORED = frozenset({b"expect", b"connection"})
 """Headers that are between the client and the proxy only; neither is signed (botocore.auth)."""
 
@@ -114,38 +117,60 @@ class Proxy:
         self.trust = ssl.create_default_context(cafile=str(ca))
         self.trouble = trouble
         self.share = share
+        self.spoiled = 0
         self.dice = random.Random(seed)  # noqa: S311  # luck for a test, not a secret
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Answer the requests of one connection."""
-        upstream: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+        """Answer the requests of one connection, until either side ends it or it breaks."""
+        upstream = _Upstream(self.upstream, self.trust)
         try:
             while request := await _read_request(reader, writer):
-                drawn = self.dice.choice(self.trouble) if self.dice.random() < self.share else None
-                if drawn is Trouble.RESET:
-                    break
-                if drawn is Trouble.TIMEOUT:
-                    await asyncio.sleep(HANG_SECONDS)
-                    break
-                if drawn is Trouble.SLOW:
-                    await asyncio.sleep(SLOW_SECONDS)
-                if drawn in CODES:
-                    writer.write(refusal(request, drawn))
-                    await writer.drain()
-                    continue
-                if upstream is None:
-                    upstream = await asyncio.open_connection(*self.upstream, ssl=self.trust)
-                upstream[1].write(request.head + b"\r\n\r\n" + request.body)
-                await upstream[1].drain()
-                answer = await _read_response(upstream[0], request.method)
-                if drawn is Trouble.LOST_ANSWER:
+                answer = await self._answer(request, upstream)
+                if answer is None:
                     break
                 writer.write(answer)
                 await writer.drain()
         finally:
-            for one in (writer, upstream[1] if upstream else None):
-                if one:
-                    one.transport.abort()
+            writer.close()
+            upstream.close()
+
+    async def _answer(self, request: Request, upstream: _Upstream) -> bytes | None:
+        """The response to a request; None: the connection breaks."""
+        if request.head.startswith(COUNT):
+            return b"HTTP/1.1 200 OK\r\ncontent-length: 8\r\n\r\n%8d" % self.spoiled
+        drawn = self.dice.choice(self.trouble) if self.dice.random() < self.share else None
+        self.spoiled += drawn is not None
+        if drawn is Trouble.SLOW:
+            await asyncio.sleep(SLOW_SECONDS)
+        if drawn is Trouble.TIMEOUT:
+            await asyncio.sleep(HANG_SECONDS)
+        if drawn in (Trouble.TIMEOUT, Trouble.RESET):
+            return None
+        if drawn in CODES:
+            return refusal(request, drawn)
+        answer = await upstream.ask(request)
+        return None if drawn is Trouble.LOST_ANSWER else answer
+
+
+class _Upstream:
+    """The connection to the target, made when it is first needed."""
+
+    def __init__(self, place: tuple[str, int], trust: ssl.SSLContext) -> None:
+        self.place = place
+        self.trust = trust
+        self.streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+
+    async def ask(self, request: Request) -> bytes:
+        if self.streams is None:
+            self.streams = await asyncio.open_connection(*self.place, ssl=self.trust, limit=2**24)
+        reader, writer = self.streams
+        writer.write(request.head + b"\r\n\r\n" + request.body)
+        await writer.drain()
+        return await _read_response(reader, request.method)
+
+    def close(self) -> None:
+        if self.streams:
+            self.streams[1].close()
 
 
 async def _read_head(reader: asyncio.StreamReader) -> bytes:
@@ -196,8 +221,26 @@ async def _read_response(reader: asyncio.StreamReader, method: bytes) -> bytes:
     return head + b"\r\n\r\n" + (b"" if bodiless else await _read_body(reader, head))
 
 
+@dataclass(frozen=True, slots=True)
+class Spoiled:
+    """A target behind the proxy.
+
+    Attributes:
+        target: through the proxy. Plain HTTP goes past it.
+    """
+
+    target: Target
+
+    def count(self) -> int:
+        """How many requests have been spoiled."""
+        assert self.target.endpoint_url
+        trust = ssl.create_default_context(cafile=str(self.target.ca_bundle))
+        with urlopen(f"{self.target.endpoint_url}/spoiled", context=trust) as answer:  # noqa: S310  # https
+            return int(answer.read())
+
+
 @contextmanager
-def spoiled(target: Target, share: float, *trouble: Trouble, seed: int = 1) -> Iterator[Target]:
+def spoiled(target: Target, share: float, *trouble: Trouble, seed: int = 1) -> Iterator[Spoiled]:
     """Put a proxy before a local target.
 
     Args:
@@ -205,8 +248,6 @@ def spoiled(target: Target, share: float, *trouble: Trouble, seed: int = 1) -> I
         share: of the requests that are spoiled, 0 to 1.
         trouble: what happens to them, drawn evenly.
         seed: of the draw.
-
-    Yields: the target through the proxy. Plain HTTP goes past it.
     """
     assert target.endpoint_url
     assert target.ca_bundle
@@ -225,7 +266,7 @@ def spoiled(target: Target, share: float, *trouble: Trouble, seed: int = 1) -> I
         try:
             assert process.stdout
             port = int(process.stdout.readline())
-            yield replace(target, endpoint_url=f"https://127.0.0.1:{port}")
+            yield Spoiled(replace(target, endpoint_url=f"https://127.0.0.1:{port}"))
         finally:
             process.kill()
 
