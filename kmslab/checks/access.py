@@ -211,9 +211,9 @@ def _somebody_can(lab: Lab, found: Reading) -> None:
 
 @check(guide=GUIDE, needs=DECIDING)
 def nobody_decrypts_without_the_context(lab: Lab) -> str:
-    """Without the encryption context that belongs to it, nobody decrypts: not even those who are meant to.
+    """Without the encryption context that belongs to it, those who may use a key cannot decrypt either.
 
-    Computed for everybody in the account: directly with the keys app and global without any context and with
+    Computed for those who are meant to use the key: directly with the keys app and global without any context and with
     another one; and through S3 with the trail's key without CloudTrail's, which only log files carry. The data
     owner, with the right context, may.
     """
@@ -228,10 +228,11 @@ def nobody_decrypts_without_the_context(lab: Lab) -> str:
     count = 0
     for key in found.keys:
         route, contexts = uses.get(key.name, ("", []))
+        meant = [one for one in found.personas if one.name in USERS[key.name]]
         for context in contexts:
             step = questions.on_key(found, "Decrypt", key, via=route, context=context)
-            count += len(found.identities)
-            for identity in questions.who(found, (*found.identities, *questions.anyone(found)), step):
+            count += len(meant)
+            for identity in questions.who(found, meant, step):
                 pairs = ", ".join(f"{name}={value}" for name, value in context.items())
                 lab.expect(
                     not identity,
@@ -239,7 +240,7 @@ def nobody_decrypts_without_the_context(lab: Lab) -> str:
                     f"{questions.ask(found, identity, [step]).reason}",
                 )
     _somebody_can(lab, found)
-    return f"{count} questions: without its context nobody decrypts"
+    return f"{count} questions: without its context not even those who are meant to decrypt"
 
 
 @check(guide=GUIDE, needs={Capability.KEY_POLICIES, Capability.CONDITION_KEYS})
