@@ -17,6 +17,7 @@ from kmslab.checks import (
     inventory,
     key_policies,
     keys,
+    log_files,
     mac,
     multi_region,
     network,
@@ -65,6 +66,7 @@ TOPICS = (
     parameters,
     audit,
     trail,
+    log_files,
     alarms,
     teardown,
 )

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 CLOUDTRAIL = "cloudtrail.amazonaws.com"
 
 
-def _bucket_refusal(bucket: str, prefix: str, trail_arn: str) -> Any:
+def bucket_refusal(bucket: str, prefix: str, trail_arn: str) -> Any:
+    """CloudTrail's answer when it may not write to a bucket for a trail; None when it may."""
     if bucket not in s3._buckets:
         return cloudtrail._err("S3BucketDoesNotExistException", f"S3 bucket {bucket} does not exist!", 404)
     account = get_account_id()
@@ -55,7 +56,8 @@ def _bucket_refusal(bucket: str, prefix: str, trail_arn: str) -> Any:
     return None
 
 
-def _key_refusal(key_ref: str, bucket: str, trail_arn: str) -> Any:
+def key_refusal(key_ref: str, bucket: str, trail_arn: str) -> Any:
+    """CloudTrail's answer when it may not use a key for a trail's files; None when it may."""
     context = {
         "aws:cloudtrail:arn": trail_arn,
         "aws:s3:arn": f"arn:aws:s3:::{bucket}/AWSLogs/{get_account_id()}",
@@ -82,9 +84,9 @@ def _refusal(body: Mapping[str, Any], trail_arn: str, known: Mapping[str, Any]) 
     bucket = body.get("S3BucketName") or known.get("S3BucketName", "")
     if "S3BucketName" in body or "S3KeyPrefix" in body:
         prefix = body.get("S3KeyPrefix", known.get("S3KeyPrefix", ""))
-        if refused := _bucket_refusal(bucket, prefix, trail_arn):
+        if refused := bucket_refusal(bucket, prefix, trail_arn):
             return refused
-    return _key_refusal(body["KmsKeyId"], bucket, trail_arn) if body.get("KmsKeyId") else None
+    return key_refusal(body["KmsKeyId"], bucket, trail_arn) if body.get("KmsKeyId") else None
 
 
 def _by_arn(body: dict[str, Any]) -> dict[str, Any]:

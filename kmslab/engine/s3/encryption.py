@@ -7,6 +7,8 @@ a copy ``kms:Decrypt``, a multipart upload both. DSSE-KMS has no Bucket Key.
 
 from __future__ import annotations
 
+import base64
+import json
 import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 SSE = "x-amz-server-side-encryption"
 KEY = "x-amz-server-side-encryption-aws-kms-key-id"
 BUCKET_KEY = "x-amz-server-side-encryption-bucket-key-enabled"
+CONTEXT = "x-amz-server-side-encryption-context"
+"""Further pairs of the encryption context, JSON in base64 (S3 API Reference, "PutObject")."""
 CUSTOMER_ALGORITHM = "x-amz-server-side-encryption-customer-algorithm"
 KMS_KINDS = ("aws:kms", "aws:kms:dsse")
 MANAGED_KEY = "alias/aws/s3"
@@ -58,7 +62,7 @@ def use_key_for(
         return (record["Arn"], None) if record else ("", _error(refusal, "/"))
     bucket, key = bucket or call.bucket, key or call.key
     reused = sse.get(BUCKET_KEY) == "true"
-    context = {"aws:s3:arn": f"arn:aws:s3:::{bucket}" if reused else f"arn:aws:s3:::{bucket}/{key}"}
+    context = context_of(bucket, key, sse)
     recently = (key_ref, bucket, call.access_key, operation)
     asks_kms = (
         not reused
@@ -70,6 +74,19 @@ def use_key_for(
     if reused and asks_kms:
         _bucket_key_calls[recently] = time.monotonic()
     return record["Arn"], None
+
+
+def context_of(bucket: str, key: str, sse: Headers) -> dict[str, str]:
+    """The encryption context of an object: its ARN or its bucket's, and what the writer added.
+
+    Raises:
+        ValueError: what was added is not an object in JSON and base64.
+    """
+    arn = f"arn:aws:s3:::{bucket}" if sse.get(BUCKET_KEY) == "true" else f"arn:aws:s3:::{bucket}/{key}"
+    added = json.loads(base64.b64decode(sse[CONTEXT], validate=True)) if sse.get(CONTEXT) else {}
+    if not isinstance(added, dict):
+        raise ValueError(CONTEXT)  # noqa: TRY004  # what the header holds is wrong, not what was passed here
+    return {"aws:s3:arn": arn, **added}
 
 
 def _error(refusal: Refusal | None, resource: str) -> tuple[Any, ...]:
@@ -103,9 +120,15 @@ def _resolve_write(stock: Stock, headers: Headers, bucket_name: str) -> tuple[di
         refused: tuple[None, Any] = (None, s3._error("InvalidArgument", _INCOMPATIBLE, 400))
         return refused
     wanted = {SSE: kind, KEY: headers.get(KEY, "") if given else configured.key}
+    if added := headers.get(CONTEXT):
+        wanted[CONTEXT] = added
     if kind == "aws:kms" and _bucket_key_wanted(headers, configured):
         wanted[BUCKET_KEY] = "true"
-    arn, error = use_key_for("GenerateDataKey", wanted)
+    try:
+        arn, error = use_key_for("GenerateDataKey", wanted)
+    except ValueError:
+        message = "The header x-amz-server-side-encryption-context shall be Base64-encoded UTF-8 JSON."
+        return None, s3._error("InvalidArgument", message, 400)
     return (None, error) if error else ({**wanted, KEY: arn}, None)
 
 
@@ -153,8 +176,10 @@ def _check_part(stock: Stock, headers: Headers, upload: dict[str, Any]) -> Any:
 
 def install() -> None:
     """Take over the places where S3 decides about encryption."""
-    stored = (*s3._SSE_STORED_HEADERS, BUCKET_KEY)
-    replace_value(s3, "_SSE_STORED_HEADERS", stored, "remember whether a Bucket Key was used")
+    stored = (*s3._SSE_STORED_HEADERS, BUCKET_KEY, CONTEXT)
+    replace_value(
+        s3, "_SSE_STORED_HEADERS", stored, "remember the Bucket Key and what was added to the context"
+    )
     extend(s3, "_resolve_sse_write_headers", "headers", "bucket_name")(_resolve_write)
     extend(s3, "_check_sse_read_headers", "headers", "obj")(_check_read)
     extend(s3, "_check_sse_c_copy_source", "headers", "src_obj")(_check_copy_source)

@@ -13,17 +13,12 @@ from ministack.services import s3
 
 from kmslab.engine.at_rest import MARK, DataKey
 from kmslab.engine.hooks import extend
-from kmslab.engine.s3.encryption import BUCKET_KEY, KEY, KMS_KINDS, SSE
+from kmslab.engine.s3.encryption import KEY, KMS_KINDS, SSE, context_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 _HEAD = len(MARK) + 2
-
-
-def _context(bucket: str, key: str, sse: Mapping[str, str]) -> dict[str, str]:
-    whole_bucket = sse.get(BUCKET_KEY) == "true"
-    return {"aws:s3:arn": f"arn:aws:s3:::{bucket}" if whole_bucket else f"arn:aws:s3:::{bucket}/{key}"}
 
 
 def seal(bucket: str, key: str, record: Mapping[str, Any], body: bytes) -> bytes:
@@ -38,7 +33,7 @@ def seal(bucket: str, key: str, record: Mapping[str, Any], body: bytes) -> bytes
     sse = s3._stored_sse_headers(record)
     if sse.get(SSE) not in KMS_KINDS:
         return body
-    data_key = DataKey.generate(sse[KEY], _context(bucket, key, sse))
+    data_key = DataKey.generate(sse[KEY], context_of(bucket, key, sse))
     sealed = data_key.encrypt(body, f"{bucket}/{key}")
     return MARK + struct.pack(">H", len(data_key.wrapped)) + data_key.wrapped + sealed
 
@@ -57,7 +52,7 @@ def unseal(bucket: str, key: str, record: Mapping[str, Any], stored: bytes) -> b
     if not stored.startswith(MARK):
         raise ValueError(f"what is stored for s3://{bucket}/{key} was not written by this engine")
     end = _HEAD + int(struct.unpack(">H", stored[len(MARK) : _HEAD])[0])
-    data_key = DataKey.unwrap(stored[_HEAD:end], _context(bucket, key, sse))
+    data_key = DataKey.unwrap(stored[_HEAD:end], context_of(bucket, key, sse))
     return data_key.decrypt(stored[end:], f"{bucket}/{key}")
 
 

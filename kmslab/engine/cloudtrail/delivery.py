@@ -1,0 +1,189 @@
+"""Log files: a trail's events as gzipped JSON in its bucket, under its key, with a signed digest.
+
+AWS delivers about every five minutes. The engine delivers when somebody asks for the trail's status, and
+before a trail stops: whoever waits for a file asks for the status, as the checks do.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+import json
+import secrets
+import string
+import time
+from typing import TYPE_CHECKING, Any
+
+from ministack.core.responses import AccountRegionScopedDict, get_account_id
+from ministack.services import cloudtrail, s3
+
+from kmslab.engine import state
+from kmslab.engine.cloudtrail.digests import ALGORITHM, digest, object_key
+from kmslab.engine.cloudtrail.trails import bucket_refusal, key_refusal
+from kmslab.engine.hooks import extend
+from kmslab.engine.s3.encryption import CONTEXT, KEY, SSE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    Trail = dict[str, Any]
+    Stock = Callable[[dict[str, Any]], Any]
+
+CHAINS: Any = AccountRegionScopedDict()
+"""Of the account and the trail's home Region, by name of the trail: what was delivered last."""
+NAME_LETTERS = string.ascii_letters + string.digits
+REFUSALS = {"S3BucketDoesNotExistException": "NoSuchBucket"}
+"""How a delivery's failure is told, where S3 has a word of its own; else it is AccessDenied."""
+SELECT_ALL = {"ReadWriteType": "All", "IncludeManagementEvents": True, "ExcludeManagementEventSources": []}
+
+
+def deliver(trail: Trail) -> None:
+    """Write what the trail recorded since the last delivery, and a digest of it."""
+    chain = CHAINS.setdefault(trail["Name"], {"last": {}, "digest": {}})
+    if refusal := _refusal(trail):
+        chain["error"] = refusal
+        return
+    chain.pop("error", None)
+    now = time.time()
+    files = [
+        _write_log_file(trail, region, events, now) for region, events in _recorded(trail, chain["last"], now)
+    ]
+    if not files:
+        return
+    chain["delivered"] = now
+    if trail.get("LogFileValidationEnabled"):
+        # Two digests never end in the same second: a digest's name holds its end.
+        end = max(now, chain["digest"].get("end", 0.0) + 1)
+        made, content = digest(trail, files, chain["digest"], end)
+        metadata = {"signature": made["signature"], "signature-algorithm": ALGORITHM}
+        _write(trail, made["object"], content, metadata)
+        chain["digest"], chain["digested"] = made, now
+    else:
+        chain["digest"] = {}
+    CHAINS[trail["Name"]] = chain
+
+
+def _refusal(trail: Trail) -> str:
+    """Why CloudTrail may not write; empty when it may."""
+    arn, bucket = trail["TrailARN"], trail["S3BucketName"]
+    refused = bucket_refusal(bucket, trail.get("S3KeyPrefix", ""), arn)
+    if refused is None and trail.get("KmsKeyId"):
+        refused = key_refusal(trail["KmsKeyId"], bucket, arn)
+    if refused is None:
+        return ""
+    return REFUSALS.get(json.loads(refused[2])["__type"], "AccessDenied")
+
+
+def _recorded(
+    trail: Trail, last: dict[str, str], until: float
+) -> Iterator[tuple[str, Sequence[Mapping[str, Any]]]]:
+    """The trail's new events of each Region; ``last`` then names the last one of each."""
+    for (account, region, _), queue in list(cloudtrail._events.all_items()):
+        if account != get_account_id() or not (trail["IsMultiRegionTrail"] or region == trail["HomeRegion"]):
+            continue
+        events = list(queue)
+        names = [event["EventId"] for event in events]
+        new = events[names.index(last[region]) + 1 :] if last.get(region) in names else events
+        if new:
+            last[region] = names[-1]
+        since = trail.get("_StartedAt", 0)
+        chosen = [one for one in new if since <= one["EventTime"] <= until and _selected(trail, one)]
+        if chosen:
+            yield region, chosen
+
+
+def _selected(trail: Trail, event: Mapping[str, Any]) -> bool:
+    """Whether one of the trail's event selectors asks for a management event."""
+    selectors: Any = cloudtrail._event_selectors.get(trail["Name"])
+    kind = "ReadOnly" if event["ReadOnly"] == "true" else "WriteOnly"
+    chosen: list[dict[str, Any]] = [SELECT_ALL] if selectors is None else selectors
+    return any(
+        one.get("IncludeManagementEvents", True)
+        and one.get("ReadWriteType", "All") in ("All", kind)
+        and event["EventSource"] not in one.get("ExcludeManagementEventSources", [])
+        for one in chosen
+    )
+
+
+def _write_log_file(
+    trail: Trail, region: str, events: Sequence[Mapping[str, Any]], now: float
+) -> dict[str, Any]:
+    """Write one file; returns its entry in the digest."""
+    unique = "".join(secrets.choice(NAME_LETTERS) for _ in range(16))
+    ending = f"{time.strftime('%Y%m%dT%H%MZ', time.gmtime(now))}_{unique}"
+    key = object_key("CloudTrail", trail, region, now, ending)
+    records = ",".join(event["CloudTrailEvent"] for event in events)
+    content = f'{{"Records":[{records}]}}'.encode()
+    _write(trail, key, content, {})
+    times = [json.loads(events[which]["CloudTrailEvent"])["eventTime"] for which in (0, -1)]
+    return {
+        "s3Bucket": trail["S3BucketName"],
+        "s3Object": key,
+        "hashValue": hashlib.sha256(content).hexdigest(),
+        "hashAlgorithm": "SHA-256",
+        "newestEventTime": times[-1],
+        "oldestEventTime": times[0],
+    }
+
+
+def _write(trail: Trail, key: str, content: bytes, metadata: Mapping[str, str]) -> None:
+    """Put a file into the trail's bucket, under its key with its ARN in the encryption context."""
+    headers = {"content-type": "application/json", "content-encoding": "gzip"}
+    if key_arn := trail.get("KmsKeyId"):
+        context = json.dumps({"aws:cloudtrail:arn": trail["TrailARN"]}).encode()
+        headers |= {SSE: "aws:kms", KEY: key_arn, CONTEXT: base64.b64encode(context).decode()}
+    headers |= {f"x-amz-meta-{name}": value for name, value in metadata.items()}
+    s3._put_object(trail["S3BucketName"], key, gzip.compress(content, 1), headers)
+
+
+def _get_trail_status(stock: Stock, body: dict[str, Any]) -> Any:
+    """Deliver first, then tell when something was delivered, or why nothing is."""
+    _, _, trail = _found(body)
+    if trail is not None and trail.get("IsLogging"):
+        deliver(trail)
+    response = stock(body)
+    if trail is None:
+        return response
+    chain = CHAINS.get(trail["Name"]) or {}
+    told = {
+        "LatestDeliveryTime": chain.get("delivered"),
+        "LatestDigestDeliveryTime": chain.get("digested"),
+        "LatestDeliveryError": chain.get("error"),
+    }
+    status = {**json.loads(response[2]), **{name: value for name, value in told.items() if value}}
+    return cloudtrail._ok(status)
+
+
+def _stop_logging(stock: Stock, body: dict[str, Any]) -> Any:
+    """Deliver what was recorded until now."""
+    _, _, trail = _found(body)
+    if trail is not None and trail.get("IsLogging"):
+        deliver(trail)
+    return stock(body)
+
+
+def _delete_trail(stock: Stock, body: dict[str, Any]) -> Any:
+    """The chain ends with the trail."""
+    _, _, trail = _found(body)
+    if trail is not None:
+        CHAINS.pop(trail["Name"], None)
+    return stock(body)
+
+
+def _found(body: Mapping[str, Any]) -> tuple[str, str, Trail | None]:
+    try:
+        found: tuple[str, str, Trail | None] = cloudtrail._find_visible_trail(
+            str(body.get("Name", "")).strip()
+        )
+    except ValueError:
+        return "", "", None
+    return found
+
+
+def install() -> None:
+    """Take over the operations that deliver."""
+    state.keep("cloudtrail-chains", CHAINS)
+    extend(cloudtrail, "_get_trail_status", "body")(_get_trail_status)
+    extend(cloudtrail, "_stop_logging", "body")(_stop_logging)
+    extend(cloudtrail, "_delete_trail", "body")(_delete_trail)
