@@ -38,8 +38,6 @@ ADMINISTRATION = (
     "kms:DeleteImportedKeyMaterial",
 )
 """What changes who may use a key, or whether anyone can."""
-EXECUTION_ROLE = "-cfn-exec-role-"
-"""In the name of the role as which CloudFormation acts, from the standard ``cdk bootstrap``."""
 SECRET_USE = (
     "kms:Decrypt",
     "kms:ReEncryptFrom",
@@ -267,33 +265,27 @@ def grants_are_made_within_limits(lab: Lab) -> str:
 
 @check(guide=GUIDE)
 def there_is_a_way_back_in(lab: Lab) -> str:
-    """Every key policy lets the account's root user put another policy, and CloudFormation.
+    """Every key policy lets the account's root user put another policy.
 
-    Without the first a mistake in a policy is for AWS Support; without the second the next deployment
-    fails, and so does tearing the lab down. Both are named in a condition, so that the statement does
-    not stand for the whole account. One that does lets them in as well, and is for other checks to refuse.
+    Without it a mistake in a policy is for AWS Support. The root user is the break-glass: named in a
+    condition, so that the statement does not stand for the whole account. One that does lets them in
+    as well, and is for other checks to refuse.
     """
-    ways = {
-        "the root user": f"arn:{lab.access.partition}:iam::{lab.account}:root",
-        "CloudFormation": EXECUTION_ROLE,
+    root = f"arn:{lab.access.partition}:iam::{lab.account}:root"
+    repairable = {
+        name
+        for name, statement in _policies(lab)
+        if statement.covers("kms:PutKeyPolicy")
+        and any(is_whole_account(principal) for principal in statement.principals)
+        and (root in statement.pinned_to("aws:PrincipalArn") or not statement.conditions)
     }
     keys = deployed_keys(lab.outputs)
-    for who, arn in ways.items():
-        repairable = {
-            name
-            for name, statement in _policies(lab)
-            if statement.covers("kms:PutKeyPolicy")
-            and any(is_whole_account(principal) for principal in statement.principals)
-            and (
-                any(arn in one for one in statement.pinned_to("aws:PrincipalArn")) or not statement.conditions
-            )
-        }
-        for expected, _ in keys:
-            lab.expect(
-                expected.name in repairable,
-                f"{who} may not put another policy on the key {expected.name}: a way to repair it is gone",
-            )
-    return f"{len(keys)} key policies can be repaired by the root user and by CloudFormation"
+    for expected, _ in keys:
+        lab.expect(
+            expected.name in repairable,
+            f"the root user may not put another policy on the key {expected.name}: nobody could repair it",
+        )
+    return f"{len(keys)} key policies can be repaired by the root user"
 
 
 @check(guide=GUIDE, needs=DECIDING, changes_keys=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from kmslab.checks.registry import check
 from kmslab.checks.samples import refused_soon, soon
 from kmslab.checks.temporary import GRANT_NAME, other_region, put_own_policy, scratch_key, stopped
+from kmslab.lab import DENIED
 from kmslab.model.capability import Capability
 from kmslab.model.naming import ENCRYPTION_CONTEXT, alias_name
 from kmslab.model.persona import Persona
@@ -122,18 +123,20 @@ def the_administrator_cannot_replicate(lab: Lab) -> str:
 
     A replica has the same key material under a key policy that its maker writes. There is no permitted
     call to compare with: replicas cost, and stay. What stands in for it: the administrator describes
-    the same key, and the refusal names kms:ReplicateKey, not the kind of key.
+    the same key, and the refusal names kms:ReplicateKey. Had KMS refused the kind of key, it would
+    have permitted the call.
     """
-    app = lab.outputs.key_app
+    app, action = lab.outputs.key_app, "kms:ReplicateKey"
     lab.allowed(ADMINISTRATOR, "kms:DescribeKey", KeyId=app)
-    lab.refused(
+    said = lab.refused(
         ADMINISTRATOR,
-        "kms:ReplicateKey",
-        by="kms:ReplicateKey",
+        action,
+        codes=DENIED | {"UnsupportedOperationException"},
         unproven_is_fine=True,
         KeyId=app,
         ReplicaRegion=other_region(lab),
     )
+    lab.expect(action in said, f"{ADMINISTRATOR} is not refused for want of {action}, but for: {said}")
     return "the administrator is refused kms:ReplicateKey"
 
 

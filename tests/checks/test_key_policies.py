@@ -167,17 +167,6 @@ BROKEN = [
         lambda w: setattr(key(w, "mac"), "policy", policy_document(*key_policy("mac")[1:])),
         "the root user may not put another policy on the key mac",
     ),
-    Broken(
-        "key-policies.there-is-a-way-back-in",
-        lambda w: setattr(
-            key(w, "rsa"),
-            "policy",
-            policy_document(
-                for_account(("kms:PutKeyPolicy",), f"arn:aws:iam::{ACCOUNT}:root"), *key_policy("rsa")[1:]
-            ),
-        ),
-        "CloudFormation may not put another policy on the key rsa",
-    ),
 ]
 
 

@@ -60,6 +60,13 @@ BROKEN = [
         "key-administrator could call kms:ReplicateKey",
     ),
     Broken(
+        "separation.the-administrator-cannot-replicate",
+        lambda w: w.refuses(
+            "kms:ReplicateKey", ADMINISTRATOR, code="UnsupportedOperationException", message="one Region only"
+        ),
+        "key-administrator is not refused for want of kms:ReplicateKey, but for: one Region only",
+    ),
+    Broken(
         "separation.the-administrator-stops-and-restarts-a-key",
         lambda w: w.refuses("kms:DisableKey"),
         "key-administrator is refused kms:DisableKey",
