@@ -16,7 +16,7 @@ from uuid import uuid4
 
 from kmslab.checks.history import BETWEEN_LOOKS, HISTORY_SECONDS, context_of
 from kmslab.checks.registry import check
-from kmslab.lab import Inconclusive
+from kmslab.lab import Failed, Inconclusive
 from kmslab.model.capability import Capability
 from kmslab.model.naming import ENCRYPTION_CONTEXT
 from kmslab.model.persona import Persona
@@ -32,6 +32,14 @@ DELIVERED = frozenset({Capability.LOG_FILES})
 OTHERS = (Persona.DATA_OWNER, Persona.STORAGE_OPERATOR, Persona.KEY_ADMINISTRATOR, Persona.OUTSIDER)
 FILES = 5
 """Log files of one digest that are hashed; a busy hour has hundreds."""
+MEMBERS = frozenset(
+    {
+        *("digestStartTime", "digestEndTime", "digestS3Bucket", "digestS3Object", "logFiles"),
+        *("digestPublicKeyFingerprint", "previousDigestS3Object", "previousDigestHashValue"),
+        "previousDigestSignature",
+    }
+)
+"""What is read of a digest; CloudTrail always says it, though it may be null."""
 CHAIN = 24
 """Digests that are looked back through: a day."""
 
@@ -52,8 +60,17 @@ class Digest:
 
     @property
     def says(self) -> dict[str, Any]:
-        """What it says, as CloudTrail names it: ``logFiles``, ``previousDigestSignature``."""
-        found: dict[str, Any] = json.loads(self.content)
+        """What it says, as CloudTrail names it: ``logFiles``, ``previousDigestSignature``.
+
+        Raises:
+            Failed: it is not a digest of CloudTrail's.
+        """
+        try:
+            found = json.loads(self.content)
+        except ValueError:
+            found = None
+        if not isinstance(found, dict) or not found.keys() >= MEMBERS:
+            raise Failed(f"{self.key} is no digest of CloudTrail's")
         return found
 
     @property
