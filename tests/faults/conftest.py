@@ -20,6 +20,12 @@ def synthesized(assemblies: Path) -> Templates:
     return Templates.read(assemblies / "default", PREFIX)
 
 
+@pytest.fixture(scope="session")
+def with_every_option(assemblies: Path) -> Templates:
+    """The templates of a lab with every optional part; not to be changed: take a copy."""
+    return Templates.read(assemblies / "every-option", PREFIX)
+
+
 @pytest.fixture
 def templates(synthesized: Templates) -> Templates:
     """The lab's templates, to be changed."""

@@ -87,11 +87,14 @@ def test_what_is_written_can_be_read_again(templates: Templates, tmp_path: Path)
 
 
 @pytest.mark.parametrize("fault", REGISTRY.values(), ids=list(REGISTRY))
-def test_a_fault_changes_the_templates_or_says_that_it_cannot(synthesized: Templates, fault: Fault) -> None:
-    templates = synthesized.copy()
-    assert fault.change.in_template(templates) is (templates.by_stack != synthesized.by_stack)
+def test_a_fault_changes_the_templates_or_says_that_it_cannot(
+    synthesized: Templates, with_every_option: Templates, fault: Fault
+) -> None:
+    before = with_every_option if fault.part else synthesized
+    templates = before.copy()
+    assert fault.change.in_template(templates) is (templates.by_stack != before.by_stack)
 
 
-def test_some_faults_change_no_template_but_most_do(synthesized: Templates) -> None:
-    changed = [fault.change.in_template(synthesized.copy()) for fault in REGISTRY.values()]
+def test_some_faults_change_no_template_but_most_do(with_every_option: Templates) -> None:
+    changed = [fault.change.in_template(with_every_option.copy()) for fault in REGISTRY.values()]
     assert sum(changed) > len(changed) / 2
