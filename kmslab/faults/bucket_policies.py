@@ -138,13 +138,11 @@ def refusal_is_for_one_folder() -> Change:
         "s3.another-key-is-refused",
         "s3.other-encryption-is-refused",
         "s3.managed-key-is-refused",
-    ),
-    also=(
         "s3.disabled-key-stops-reads",
-        "objects.a-multipart-upload-needs-the-key",
         "objects.copies-obey-the-same-rules",
         "audit.use-through-s3-names-both",
     ),
+    also=("objects.a-multipart-upload-needs-the-key",),
 )
 def refusal_is_the_wrong_way_round() -> Change:
     """The statement against other keys says StringEquals where it said StringNotEquals.
@@ -161,13 +159,9 @@ def refusal_is_the_wrong_way_round() -> Change:
         "s3.objects-are-stored-under-the-labs-key",
         "s3.writing-needs-the-key",
         "s3.copy-encrypts-anew",
-    ),
-    also=(
-        "s3",
-        "objects",
-        "key-policies.the-s3-key-works-through-s3-only",
         "audit.bucket-key-is-recorded-with-the-bucket",
     ),
+    also=("s3", "objects", "key-policies.the-s3-key-works-through-s3-only"),
 )
 def refusal_asks_for_a_header() -> Change:
     """The statement against other encryption has lost its guard, the condition that the header is there.

@@ -2,16 +2,35 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from kmslab.faults.change import Both, Change
 from kmslab.faults.changes.policies import KeyPolicy, persona_policy, role
 from kmslab.faults.changes.statements import THE_ACCOUNT, add, drop, drop_conditions
-from kmslab.faults.changes.volumes import SecondVolume, SharedSnapshot, VolumeTag
+from kmslab.faults.changes.volumes import SecondVolume, SharedSnapshot, VolumeTag, VolumeType
 from kmslab.faults.registry import fault
 from kmslab.model.outputs import LabOutputs, LabStack
 from kmslab.model.persona import Persona
 
+if TYPE_CHECKING:
+    from kmslab.model.outputs import Output
+
 GUIDE = "05-ebs"
 ANOTHER_ACCOUNT = "111122223333"
+USE = {
+    "Sid": "TemporaryAccess",
+    "Effect": "Allow",
+    "Action": [
+        "kms:CreateGrant",
+        "kms:Decrypt",
+        "kms:DescribeKey",
+        "kms:GenerateDataKey",
+        "kms:GenerateDataKeyWithoutPlaintext",
+        "kms:ReEncryptFrom",
+        "kms:ReEncryptTo",
+    ],
+    "Resource": "*",
+}
 
 
 @fault(
@@ -96,6 +115,15 @@ def the_volume_has_lost_its_tag() -> Change:
     return VolumeTag()
 
 
+@fault(guide=GUIDE, noticed_by=("ebs.volume-is-under-the-labs-key",))
+def the_volume_is_of_an_older_type() -> Change:
+    """The data volume is a gp2 volume.
+
+    Its encryption is the same, and it costs a quarter more: nobody looks any more at what is deployed.
+    """
+    return VolumeType("gp2")
+
+
 @fault(
     guide=GUIDE,
     noticed_by=(
@@ -111,30 +139,41 @@ def the_storage_operator_has_the_key() -> Change:
 
     All of EBS and the key: who runs the storage makes a volume of any snapshot and reads its blocks.
     """
-    statement = {
-        "Sid": "TemporaryAccess",
-        "Effect": "Allow",
-        "Action": [
-            "kms:CreateGrant",
-            "kms:Decrypt",
-            "kms:DescribeKey",
-            "kms:GenerateDataKey",
-            "kms:GenerateDataKeyWithoutPlaintext",
-            "kms:ReEncryptFrom",
-            "kms:ReEncryptTo",
-        ],
-        "Resource": "*",
-    }
+    return Both(_lent(LabOutputs.key_ebs), _permitted())
+
+
+@fault(
+    guide=GUIDE,
+    noticed_by=(
+        "identity.no-persona-has-all-keys",
+        "key-policies.grants-are-made-within-limits",
+        "ebs.copy-needs-the-key",
+        "ebs.volume-from-snapshot-needs-the-key",
+    ),
+    also=("ebs",),
+)
+def the_storage_operator_moves_snapshots() -> Change:
+    """The storage operator may use two keys through EC2: the one for volumes, and the application's.
+
+    For a migration, "for copying only". A copy is decrypted under the one key and encrypted under the other:
+    who can move a snapshot can read it.
+    """
+    return Both(_lent(LabOutputs.key_ebs), _lent(LabOutputs.key_app), _permitted())
+
+
+def _lent(key: Output) -> Change:
+    """The key's policy lets the storage operator use it, through EC2 and EBS."""
+    services = [f"{service}.${{AWS::Region}}.amazonaws.com" for service in ("ec2", "ebs")]
     through_ebs = {
         "ArnEquals": {"aws:PrincipalArn": role(Persona.STORAGE_OPERATOR)},
-        "StringEquals": {
-            "kms:ViaService": ["ec2.${AWS::Region}.amazonaws.com", "ebs.${AWS::Region}.amazonaws.com"]
-        },
+        "StringEquals": {"kms:ViaService": services},
     }
-    return Both(
-        KeyPolicy(LabOutputs.key_ebs, add({**statement, "Principal": THE_ACCOUNT, "Condition": through_ebs})),
-        persona_policy(Persona.STORAGE_OPERATOR, add(statement), stack=LabStack.VOLUMES),
-    )
+    return KeyPolicy(key, add({**USE, "Principal": THE_ACCOUNT, "Condition": through_ebs}))
+
+
+def _permitted() -> Change:
+    """The storage operator's own policy lets them use keys."""
+    return persona_policy(Persona.STORAGE_OPERATOR, add(USE), stack=LabStack.VOLUMES)
 
 
 @fault(
@@ -145,8 +184,11 @@ def the_storage_operator_has_the_key() -> Change:
         "ebs.blocks-need-the-key",
         "ebs.writing-blocks-needs-the-key",
         "ebs.disabled-key-stops-new-volumes",
+        "volumes.a-copy-cannot-be-unencrypted",
+        "volumes.an-encrypted-snapshot-cannot-become-public",
+        "volumes.a-snapshot-under-the-managed-key-cannot-be-shared",
+        "audit.use-through-ebs-names-both",
     ),
-    also=("volumes", "audit.use-through-ebs-names-both"),
 )
 def ebs_may_not_hold_a_grant() -> Change:
     """The key's policy no longer lets EBS hold a grant on it.

@@ -7,6 +7,7 @@ from kmslab.faults.changes.buckets import (
     PUBLIC_ACCESS_BLOCKS,
     AccessLogging,
     BucketEncryption,
+    BucketPolicy,
     Expiry,
     ObjectOwnership,
     PublicAccess,
@@ -14,7 +15,7 @@ from kmslab.faults.changes.buckets import (
 )
 from kmslab.faults.changes.objects import StrayObject
 from kmslab.faults.changes.policies import KeyPolicy, add_actions, persona_policy, role
-from kmslab.faults.changes.statements import THE_ACCOUNT, add
+from kmslab.faults.changes.statements import THE_ACCOUNT, add, drop
 from kmslab.faults.registry import fault
 from kmslab.model.outputs import LabOutputs, LabStack
 from kmslab.model.persona import Persona
@@ -32,6 +33,8 @@ DATA = LabOutputs.data_bucket
         "s3.writing-needs-the-key",
         "s3.copy-encrypts-anew",
         "objects.every-object-is-under-the-labs-key",
+        "objects.a-multipart-upload-is-under-the-key",
+        "objects.the-etag-is-no-fingerprint",
     ),
     also=("objects",),
 )
@@ -274,8 +277,12 @@ def the_reader_may_put_objects() -> Change:
         "s3.writing-needs-the-key",
         "s3.copy-encrypts-anew",
         "identity.no-persona-has-all-keys",
+        "objects.a-multipart-upload-needs-the-key",
+        "objects.a-range-needs-the-key-too",
+        "objects.a-presigned-url-carries-its-signers-permissions",
+        "objects.metadata-is-not-encrypted",
     ),
-    also=("objects",),
+    also=("objects.dual-layer-objects-need-the-key",),
 )
 def the_storage_operator_has_the_key() -> Change:
     """The storage operator may use the key for S3, through S3.
@@ -297,4 +304,40 @@ def the_storage_operator_has_the_key() -> Change:
             LabOutputs.key_s3, add({**use, "Principal": THE_ACCOUNT, "Resource": "*", "Condition": condition})
         ),
         persona_policy(Persona.STORAGE_OPERATOR, add({**use, "Resource": "*"}), stack=LabStack.STORAGE),
+    )
+
+
+@fault(
+    guide=GUIDE,
+    noticed_by=(
+        "s3.customer-provided-key-is-refused",
+        "s3.customer-provided-keys-are-blocked",
+        "bucket-policies.refusals-are-for-everybody",
+    ),
+)
+def sse_c_is_taken() -> Change:
+    """Both locks against SSE-C are open: the bucket's configuration blocks it no more, nor does its policy.
+
+    Whoever may write can now hold every object to ransom, under a key that S3 forgets at once.
+    """
+    return Both(
+        BucketEncryption(DATA, blocked="NONE"), BucketPolicy(DATA, drop("RefuseCustomerProvidedKeys"))
+    )
+
+
+@fault(guide=GUIDE, noticed_by=("s3.outsider-is-refused", "bucket-policies.nobody-else-is-let-in"))
+def the_outsider_reads_the_data() -> Change:
+    """The outsider is named in the data bucket's policy and in the policy of its key.
+
+    Both locks opened for one person, "for the audit". Their own policy is empty: no review of who may do what
+    in IAM shows it.
+    """
+    through_s3 = {"StringEquals": {"kms:ViaService": "s3.${AWS::Region}.amazonaws.com"}}
+    outsider = {"Sid": "TemporaryAccess", "Effect": "Allow", "Principal": {"AWS": role(Persona.OUTSIDER)}}
+    return Both(
+        BucketPolicy(DATA, add({**outsider, "Action": "s3:GetObject", "Resource": "${Thing}/*"})),
+        KeyPolicy(
+            LabOutputs.key_s3,
+            add({**outsider, "Action": "kms:Decrypt", "Resource": "*", "Condition": through_s3}),
+        ),
     )

@@ -7,7 +7,7 @@ from kmslab.faults.changes.policies import KeyPolicy, persona_policy, role
 from kmslab.faults.changes.secrets import SecretDeletion, SecretKey, SecretPolicy, SecureString
 from kmslab.faults.changes.statements import A_STRANGER, EVERYBODY, add, drop, drop_conditions, replace
 from kmslab.faults.registry import fault
-from kmslab.model.outputs import LabOutputs
+from kmslab.model.outputs import LabOutputs, LabStack
 from kmslab.model.persona import Persona
 
 GUIDE = "06-asymmetric-and-envelope"
@@ -59,8 +59,9 @@ def the_password_is_under_the_managed_key() -> Change:
         "secrets.secrets-are-under-their-own-key",
         "secrets.every-version-is-under-the-key",
         "secrets.only-the-owner-reads-the-secret",
+        "audit.use-through-secrets-manager-names-both",
     ),
-    also=("secrets.disabled-key-locks-the-secret", "audit.use-through-secrets-manager-names-both"),
+    also=("secrets.disabled-key-locks-the-secret",),
 )
 def the_secret_is_under_a_foreign_key() -> Change:
     """The application's secret is encrypted under a key that somebody made for themselves.
@@ -179,3 +180,36 @@ def the_key_works_outside_its_services() -> Change:
             "UseThroughSecretsManagerAndParameterStoreIsForIamToDecide", "StringEquals", "kms:ViaService"
         ),
     )
+
+
+@fault(
+    guide=GUIDE,
+    noticed_by=("identity.no-persona-has-all-keys", "parameters.permission-on-a-parameter-is-not-enough"),
+)
+def the_owner_may_decrypt_with_every_key() -> Change:
+    """The data owner's policy allows kms:Decrypt with every key.
+
+    A star where the ARNs of two keys stood. Keys whose policy leaves their use to IAM, as every key has
+    whose policy nobody wrote, open to them now: whatever else the account keeps.
+    """
+    return persona_policy(
+        Persona.DATA_OWNER, add({"Sid": "Any", "Effect": "Allow", "Action": "kms:Decrypt", "Resource": "*"})
+    )
+
+
+@fault(
+    guide=GUIDE,
+    noticed_by=(
+        "secrets.secure-string-needs-the-key",
+        "parameters.permission-on-a-parameter-is-not-enough",
+        "parameters.use-is-recorded-with-the-parameter",
+        "parameters.without-decryption-there-is-ciphertext",
+    ),
+)
+def the_owner_may_not_read_parameters() -> Change:
+    """The data owner's policy no longer lets them read the lab's parameters.
+
+    A clean-up of permissions by last use: the application that reads its parameters once, when it starts,
+    was not restarted in ninety days.
+    """
+    return persona_policy(Persona.DATA_OWNER, drop("ReadParameters"), stack=LabStack.SECRETS)

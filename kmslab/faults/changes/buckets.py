@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from kmslab.faults.changes.setting import Setting, read_if_any
 from kmslab.faults.changes.statements import names, names_in
+from kmslab.model.persona import Persona
 
 if TYPE_CHECKING:
     from kmslab.faults.changes.statements import Edit
@@ -284,3 +285,52 @@ class Expiry(_OfBucket):
         properties = templates.resource(self.bucket).properties
         properties.setdefault("LifecycleConfiguration", {"Rules": []})["Rules"].append(rule)
         return True
+
+
+class Replication(_OfBucket):
+    """What is put into the bucket is copied into another one."""
+
+    def __init__(self, bucket: Output, to: Output) -> None:
+        """Take the two buckets."""
+        super().__init__(bucket)
+        self.to = to
+
+    def read(self, workshop: Workshop) -> Any:
+        """Return the configuration; None: there is none."""
+        look, absent = workshop.client("s3").get_bucket_replication, "ReplicationConfigurationNotFoundError"
+        return read_if_any(look, absent, "ReplicationConfiguration", **self.name(workshop))
+
+    def write(self, workshop: Workshop, value: Any) -> None:
+        """Put the configuration, or have none."""
+        s3 = workshop.client("s3")
+        if value is None:
+            s3.delete_bucket_replication(**self.name(workshop))
+        else:
+            s3.put_bucket_replication(ReplicationConfiguration=value, **self.name(workshop))
+
+    def broken(self, workshop: Workshop, value: Any) -> Any:
+        """Return a rule for everything."""
+        del value
+        target = f"arn:{workshop.partition}:s3:::{workshop.outputs.value_of(self.to)}"
+        return _copying(workshop.role_arn(Persona.STORAGE_OPERATOR), target)
+
+    def in_template(self, templates: Templates) -> bool:
+        """Add a rule for everything."""
+        target = {"Fn::GetAtt": [templates.resource(self.to).logical_id, "Arn"]}
+        properties = templates.resource(self.bucket).properties
+        role = templates.role_arn(Persona.STORAGE_OPERATOR)
+        properties["ReplicationConfiguration"] = _copying(role, target, Id="Id")
+        return True
+
+
+def _copying(role: Any, target: Any, **names: str) -> Any:
+    """A configuration that copies everything; CloudFormation calls a rule's ``ID`` ``Id``."""
+    rule = {
+        names.get("Id", "ID"): "copy",
+        "Status": "Enabled",
+        "Priority": 1,
+        "Filter": {"Prefix": ""},
+        "DeleteMarkerReplication": {"Status": "Disabled"},
+        "Destination": {"Bucket": target},
+    }
+    return {"Role": role, "Rules": [rule]}

@@ -1,12 +1,15 @@
-"""Objects that lie in a bucket under another key than they should, and the key that nobody knows of."""
+"""Objects that lie in a bucket under another key than they should, and keys that are none of the lab's."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from kmslab.faults.workshop import FAULT_TAG
+from kmslab.model.naming import PREFIX_TAG
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from kmslab.faults.change import Json
     from kmslab.faults.templates import Templates
     from kmslab.faults.workshop import Workshop
@@ -68,9 +71,38 @@ class StrayObject:
         return {"Bucket": workshop.outputs.value_of(self.bucket)}
 
 
-def make_key(workshop: Workshop, name: str) -> str:
-    """Make a key that is none of the lab's, whose policy leaves its use to IAM; return its ARN."""
-    tags = [{"TagKey": key, "TagValue": value} for key, value in mark(workshop, name).items()]
+class StrayKey:
+    """A key that no stack knows carries the lab's tag."""
+
+    def __init__(self, name: str) -> None:
+        """Take the value of its tag ``Name``, which no two faults share."""
+        self.name = name
+
+    def save(self, workshop: Workshop) -> Json:
+        """Nothing is there to be kept."""
+        del workshop
+        return {}
+
+    def apply(self, workshop: Workshop, saved: Json) -> None:
+        """Make the key."""
+        del saved
+        make_key(workshop, self.name, {PREFIX_TAG: workshop.prefix})
+
+    def restore(self, workshop: Workshop, saved: Json) -> None:
+        """Schedule its deletion."""
+        del saved
+        discard_keys(workshop, self.name)
+
+    def in_template(self, templates: Templates) -> bool:
+        """What no stack knows is in no template."""
+        del templates
+        return False
+
+
+def make_key(workshop: Workshop, name: str, more_tags: Mapping[str, str] | None = None) -> str:
+    """Make a key that is of no stack, whose policy leaves its use to IAM; return its ARN."""
+    given = {**mark(workshop, name), **(more_tags or {})}
+    tags = [{"TagKey": key, "TagValue": value} for key, value in given.items()]
     made = workshop.client("kms").create_key(Description="kmslab break: a key of somebody's own", Tags=tags)
     return str(made["KeyMetadata"]["Arn"])
 

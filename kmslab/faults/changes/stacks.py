@@ -10,8 +10,12 @@ from kmslab.faults.templates import Templates
 from kmslab.model.naming import stack_name
 
 if TYPE_CHECKING:
+    from kmslab.faults.change import Json
     from kmslab.faults.workshop import Workshop
     from kmslab.model.outputs import LabStack, Output
+
+BETWEEN_LOOKS = 2
+"""Seconds between two looks at a stack that is being updated."""
 
 
 class Protected(Setting):
@@ -41,58 +45,73 @@ class Protected(Setting):
         return False
 
 
-class DeletionPolicy(Setting):
-    """A resource outlives its stack; the value is its deletion policy."""
+class Deployed(Setting):
+    """A stack was deployed with another template: a member of one resource is different, or gone."""
 
-    def __init__(self, what: Output, policy: str) -> None:
-        """Take the resource that an output exports, and ``Retain`` or ``Snapshot``."""
+    def __init__(self, what: Output, *path: str, value: Any = None) -> None:
+        """Say what is different.
+
+        Args:
+            what: the output that exports the resource.
+            path: of the member: ``"DeletionPolicy"``, or ``"Properties", "PendingWindowInDays"``.
+            value: JSON; None: the member is gone.
+        """
         self.what = what
-        self.policy = policy
+        self.path = path
+        self.value = value
 
     def read(self, workshop: Workshop) -> Any:
-        """Return the deletion policy."""
-        return self._templates(workshop).resource(self.what).body.get("DeletionPolicy")
+        """Return the member; None: it is not there."""
+        parent, name = self._place(self._templates(workshop))
+        return parent.get(name)
 
     def write(self, workshop: Workshop, value: Any) -> None:
         """Deploy the stack with another one."""
-        if value == self.read(workshop):
-            return
         templates = self._templates(workshop)
-        self._put(templates, value)
-        described = _described(workshop, self.what.stack)
-        name, client = described["StackName"], workshop.client("cloudformation")
+        parent, name = self._place(templates)
+        if parent.get(name) == value:
+            return
+        _put(parent, name, value)
+        described, client = _described(workshop, self.what.stack), workshop.client("cloudformation")
         client.update_stack(
-            StackName=name,
-            TemplateBody=json.dumps(templates.by_stack[self.what.stack]),
+            StackName=described["StackName"],
+            TemplateBody=json.dumps(templates.by_stack[self.what.stack], separators=(",", ":")),
             Capabilities=["CAPABILITY_NAMED_IAM"],
             Parameters=[
                 {"ParameterKey": one["ParameterKey"], "UsePreviousValue": True}
                 for one in described.get("Parameters", ())
             ],
         )
-        client.get_waiter("stack_update_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
+        waiter = client.get_waiter("stack_update_complete")
+        waiter.wait(StackName=described["StackName"], WaiterConfig={"Delay": BETWEEN_LOOKS})
 
     def broken(self, workshop: Workshop, value: Any) -> Any:
         """Return the other one."""
         del workshop, value
-        return self.policy
+        return self.value
 
     def in_template(self, templates: Templates) -> bool:
         """Put the other one."""
-        self._put(templates, self.policy)
+        _put(*self._place(templates), self.value)
         return True
 
-    def _put(self, templates: Templates, policy: str | None) -> None:
-        body = templates.resource(self.what).body
-        body["DeletionPolicy"] = policy
-        if policy is None:
-            del body["DeletionPolicy"]
+    def _place(self, templates: Templates) -> tuple[Json, str]:
+        parent = templates.resource(self.what).body
+        for name in self.path[:-1]:
+            parent = parent[name]
+        return parent, self.path[-1]
 
     def _templates(self, workshop: Workshop) -> Templates:
         """The template with which the stack was deployed."""
         stack = self.what.stack
         found = workshop.client("cloudformation").get_template(StackName=stack_name(workshop.prefix, stack))
         return Templates(workshop.prefix, {stack: found["TemplateBody"]})
+
+
+def _put(parent: Json, name: str, value: Any) -> None:
+    parent[name] = value
+    if value is None:
+        del parent[name]
 
 
 def _described(workshop: Workshop, stack: LabStack) -> Any:

@@ -135,6 +135,34 @@ class VolumeTag(Setting):
         return True
 
 
+class VolumeType(Setting):
+    """The lab's volume is of another type."""
+
+    def __init__(self, kind: str) -> None:
+        """Take the type: ``gp2``."""
+        self.kind = kind
+
+    def read(self, workshop: Workshop) -> Any:
+        """Return the type."""
+        found = workshop.client("ec2").describe_volumes(VolumeIds=[workshop.outputs.data_volume])
+        return found["Volumes"][0]["VolumeType"]
+
+    def write(self, workshop: Workshop, value: Any) -> None:
+        """Change it."""
+        if value != self.read(workshop):
+            workshop.client("ec2").modify_volume(VolumeId=workshop.outputs.data_volume, VolumeType=value)
+
+    def broken(self, workshop: Workshop, value: Any) -> Any:
+        """Return the other type."""
+        del workshop, value
+        return self.kind
+
+    def in_template(self, templates: Templates) -> bool:
+        """Change it."""
+        templates.resource(LabOutputs.data_volume).properties["VolumeType"] = self.kind
+        return True
+
+
 def _tagged(workshop: Workshop, kind: str, name: str) -> list[Json]:
     """The ``TagSpecifications`` of something that carries the lab's tag, as its own volumes do."""
     tags = {PREFIX_TAG: workshop.prefix, **mark(workshop, name)}
