@@ -324,7 +324,7 @@ def _iam(world: AccountWorld) -> None:
         name = request["PolicySourceArn"].rpartition("/")[2]
         allowing = [
             (action, arn)
-            for statement in world.identities[name]
+            for statement in world.identities.get(name, [])
             for action in statement["Action"]
             for arn in statement["Resource"]
         ]
