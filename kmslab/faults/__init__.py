@@ -12,8 +12,10 @@ from kmslab.faults import (
     imported,
     key_policies,
     keys,
+    log_files,
     mac,
     network,
+    other_buckets,
     public_key,
     rotation,
     s3,
@@ -36,6 +38,8 @@ TOPICS = (
     separation,
     grants,
     s3,
+    bucket_policies,
+    other_buckets,
     ebs,
     signing,
     public_key,
@@ -45,8 +49,8 @@ TOPICS = (
     secrets,
     audit,
     network,
-    bucket_policies,
     teardown,
+    log_files,
 )
 """Every module of faults, in the order in which a learner meets them."""
 
