@@ -67,6 +67,17 @@ def test_what_was_decided_alike_has_one_reason() -> None:
     ]
 
 
+def test_reasons_that_differ_in_the_operation_alone_are_one() -> None:
+    said = "The key policy does not allow kms:{} to role outsider."
+    cells = tuple(
+        Cell("p", "k", name, "", allowed=False, reason=said.format(name)) for name in ("Decrypt", "Encrypt")
+    )
+    ((_, (place,)),) = rows(AccessMatrix(("p",), ("k",), cells))
+    assert [(one.operations, one.text) for one in place.reasons] == [
+        ("Decrypt, Encrypt", "The key policy does not allow it to role outsider.")
+    ]
+
+
 def test_permitted_things_come_first() -> None:
     reader = dict(rows(MATRIX))["data-owner"][0]
     assert [(one.operations, one.route, one.allowed) for one in reader.reasons] == [

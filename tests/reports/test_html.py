@@ -143,6 +143,9 @@ def test_the_matrix_is_a_table_with_headers_and_reasons(whole: Report) -> None:
     assert tables.count("matrix") == 1
     headers = [one.get("scope") for one in page.all("th")]
     assert None not in headers
+    matrix = Page(html.render(whole).partition('<table class="matrix">')[2].partition("</table>")[0])
+    assert [one["scope"] for one in matrix.all("th")] == ["col"] * 3 + ["row"] * 3
+    assert len(matrix.all("td")) == 6
     told = " ".join(" ".join(page.text).split())
     assert "data-owner ◐ via s3 ● uses ◆ grants ≠ differs" in told
     assert "1 cells went otherwise" in told
@@ -187,3 +190,4 @@ def test_a_large_report_is_quick_and_small() -> None:
     page = html.render(large)
     assert time.process_time() - started < 0.3
     assert len(page.encode()) < 1_000_000
+    assert not re.search(r"^ ", page, re.MULTILINE)  # the templates' indentation would be a tenth of it
