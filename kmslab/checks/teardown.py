@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from kmslab.checks.registry import check
@@ -174,10 +175,15 @@ def _stacks(lab: Lab) -> dict[str, Any]:
 
 
 def _templates(lab: Lab) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Each stack's name and the resources of its template as it was deployed."""
+    """Each stack's name and the resources of its template as it was deployed; large, so asked for once a run."""
     for name in _stacks(lab):
-        answer = lab.read("cloudformation:GetTemplate", persona=Persona.OPERATOR, StackName=name)
-        yield name, answer["TemplateBody"]["Resources"]
+        yield name, lab.access.once(("template", lab.run_id, name), partial(_template, lab, name))
+
+
+def _template(lab: Lab, name: str) -> Mapping[str, Any]:
+    answer = lab.read("cloudformation:GetTemplate", persona=Persona.OPERATOR, StackName=name)
+    resources: Mapping[str, Any] = answer["TemplateBody"]["Resources"]
+    return resources
 
 
 def _tagged(lab: Lab) -> Iterator[tuple[str, dict[str, str]]]:
