@@ -62,24 +62,15 @@ ALLOWED_BY_IAM = {
 
 
 @check(guide=GUIDE, needs=DECIDING)
-def the_matrix_holds_for_keys_of_services(lab: Lab) -> str:
-    """With the keys for S3, EBS, secrets and log files, personas can directly do just what the policies say.
+def the_matrix_holds_for_symmetric_keys(lab: Lab) -> str:
+    """With the symmetric keys, personas can directly do just what the policies say.
 
-    Every cell of the matrix is computed from key policy, identity policies, boundaries and grants, and
-    then tried as the persona, with a dry run. A difference would mean that somebody's picture of who has
-    access is wrong: ours, or that of the policies' author.
+    Every cell of the matrix is computed from key policy, identity policies, boundaries and grants, and then
+    tried as the persona and as the operator, with a dry run and the lab's encryption context. A difference
+    would mean that somebody's picture of who has access is wrong: ours, or that of the policies' author. The
+    key without material shows refusals only: nobody can use it, permitted or not.
     """
-    return trying.as_computed(lab, ("s3", "ebs", "secrets", "trail"))
-
-
-@check(guide=GUIDE, needs=DECIDING)
-def the_matrix_holds_for_direct_keys(lab: Lab) -> str:
-    """With the keys for direct encryption, personas can do just what the policies say.
-
-    Computed first, then tried as each persona and as the operator, always with the lab's encryption
-    context. The key without material shows refusals only: nobody can use it, permitted or not.
-    """
-    return trying.as_computed(lab, ("app", "imported", "global"))
+    return trying.as_computed(lab, ("s3", "ebs", "secrets", "trail", "app", "imported", "global"))
 
 
 @check(guide=GUIDE, needs=DECIDING | {Capability.ASYMMETRIC})
@@ -262,10 +253,18 @@ def services_use_the_trail_key_for_the_lab_only(lab: Lab) -> str:
             lab.expect(
                 allowed is (arguments is ours),
                 f"{service} {'may' if allowed else 'may not'} {operation} with "
-                f"{'the lab' if arguments is ours else 'somebody else'}'s "
-                f"{' and '.join(str(value) for value in arguments.values())}",
+                f"{'the lab' if arguments is ours else 'somebody else'}'s {_named(arguments)}",
             )
     return f"{count} questions about two services: for the lab's trail and topic only"
+
+
+def _named(arguments: dict[str, Any]) -> str:
+    """The trail or topic that a request of a service names."""
+    named = [
+        *arguments["context"].values(),
+        *(value for name, value in arguments.items() if name != "context"),
+    ]
+    return " and ".join(dict.fromkeys(named)) or "no topic"
 
 
 def _deputies(lab: Lab) -> Iterable[tuple[str, str, dict[str, Any], list[dict[str, Any]]]]:

@@ -1,6 +1,7 @@
 """What can break: one module per topic; importing this package registers every fault."""
 
 from kmslab.faults import (
+    access,
     agreement,
     audit,
     bucket_policies,
@@ -36,6 +37,7 @@ TOPICS = (
     direct,
     key_policies,
     separation,
+    access,
     grants,
     s3,
     bucket_policies,

@@ -27,8 +27,7 @@ from tests.checks.table import Broken, break_and_judge, checks_of, never_red
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-OF_SERVICES = "access.the-matrix-holds-for-keys-of-services"
-DIRECT = "access.the-matrix-holds-for-direct-keys"
+DIRECT = "access.the-matrix-holds-for-symmetric-keys"
 PAIRS = "access.the-matrix-holds-for-key-pairs-and-macs"
 THROUGH_S3 = "access.the-matrix-holds-through-s3"
 SIMULATOR = "access.the-simulator-agrees"
@@ -117,17 +116,17 @@ def only_described(world: AccountWorld) -> None:
 
 BROKEN = [
     Broken(
-        OF_SERVICES,
+        DIRECT,
         permitted("s3", READER, "Decrypt"),
         "data-reader kms:Decrypt with the key s3: the policies say refused",
     ),
     Broken(
-        OF_SERVICES,
+        DIRECT,
         refused("trail", AUDITOR, "DescribeKey"),
         "auditor kms:DescribeKey with the key trail: the policies say allowed",
     ),
     Broken(
-        OF_SERVICES,
+        DIRECT,
         lambda w: w.refuses("kms:Encrypt", OWNER, code="ThrottlingException"),
         "ThrottlingException",
         Outcome.ERROR,
@@ -307,7 +306,7 @@ def test_half_the_policies_answer_nothing(check: str, action: str) -> None:
 
 def test_nothing_but_dry_runs_and_looks() -> None:
     world = AccountWorld()
-    for check in (OF_SERVICES, DIRECT, PAIRS):
+    for check in (DIRECT, PAIRS):
         judge(check, world)
     looks = {"DescribeKey", "GetPublicKey", "GetKeyPolicy"}
     asked = [r for r in world.requests if r.action.startswith("kms:") and "List" not in r.action]
@@ -318,7 +317,7 @@ def test_nothing_but_dry_runs_and_looks() -> None:
 def test_every_cell_that_was_tried_is_in_the_report() -> None:
     world = AccountWorld()
     lab = open_lab(world)
-    for check in (OF_SERVICES, DIRECT, PAIRS, THROUGH_S3):
+    for check in (DIRECT, PAIRS, THROUGH_S3):
         assert run(REGISTRY[check], lab).outcome is Outcome.PASS
     asked = len(world.asked("iam:GetAccountAuthorizationDetails"))
     table = matrix.build(lab.access, lab.outputs)
