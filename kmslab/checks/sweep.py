@@ -13,7 +13,6 @@ from kmslab.checks.samples import OBJECT_PREFIX
 from kmslab.checks.temporary import (
     GRANT_NAME,
     LEAVING,
-    SHORTEST_WINDOW_DAYS,
     STOPPED_TAG,
     discard,
     restart,
@@ -178,8 +177,7 @@ def _key(access: Access, arn: str) -> Iterator[Removal]:
         return
     for alias in kms.list_aliases(KeyId=arn)["Aliases"]:
         yield f"alias {alias['AliasName']}", partial(kms.delete_alias, AliasName=alias["AliasName"])
-    window = SHORTEST_WINDOW_DAYS
-    yield f"key {arn}", partial(kms.schedule_key_deletion, KeyId=arn, PendingWindowInDays=window)
+    yield f"key {arn}", partial(discard, access, arn)
 
 
 def _queue(access: Access, arn: str) -> Iterator[Removal]:

@@ -12,7 +12,17 @@ from typing import TYPE_CHECKING, Any
 from kmslab.checks.expectations import KEYS
 from kmslab.model.persona import ROLES, Persona
 from tests.checks.fake_kms import FakeKey, FakeKms
-from tests.checks.fakes import ACCOUNT, OUTPUTS, PREFIX, Request, World, key_arn, policy_document, role_arn
+from tests.checks.fakes import (
+    ACCOUNT,
+    OUTPUTS,
+    PREFIX,
+    REGION,
+    Request,
+    World,
+    key_arn,
+    policy_document,
+    role_arn,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -101,7 +111,7 @@ def good_lab() -> LabWorld:
 
 
 def tagged(world: LabWorld, request: Request) -> dict[str, Any]:
-    """The tagging service: keys that have every tag asked for."""
+    """The tagging service of a Region: its keys that have every tag asked for."""
 
     def asked(key: FakeKey) -> bool:
         tags = {tag["TagKey"]: tag["TagValue"] for tag in key.tags}
@@ -117,7 +127,7 @@ def tagged(world: LabWorld, request: Request) -> dict[str, Any]:
                 "Tags": [{"Key": tag["TagKey"], "Value": tag["TagValue"]} for tag in one.tags],
             }
             for arn, one in world.kms.keys.items()
-            if asked(one)
+            if asked(one) and arn.split(":")[3] == (request.region or REGION)
         ]
     }
 
