@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING, Any
 
+from kmslab.checks.expectations import deployed_keys
 from kmslab.checks.registry import check
 from kmslab.checks.samples import refused_soon, soon
 from kmslab.checks.temporary import GRANT_NAME, other_region, put_own_policy, scratch_key, stopped
@@ -164,6 +165,8 @@ def the_auditor_reads_policies_not_data(lab: Lab) -> str:
     sample: dict[str, Any] = {"KeyId": lab.outputs.key_app, "EncryptionContext": ENCRYPTION_CONTEXT}
     blob = lab.allowed(OWNER, "kms:Encrypt", Plaintext=b"kmslab", **sample)["CiphertextBlob"]
     lab.allowed(OWNER, "kms:Decrypt", CiphertextBlob=blob, **sample)
-    lab.read("kms:GetKeyPolicy", KeyId=lab.outputs.key_app, PolicyName="default")
+    keys = deployed_keys(lab.outputs)
+    for _, arn in keys:
+        lab.allowed(Persona.AUDITOR, "kms:GetKeyPolicy", KeyId=arn, PolicyName="default")
     lab.refused(Persona.AUDITOR, "kms:Decrypt", by="kms:Decrypt", CiphertextBlob=blob, **sample)
-    return "the auditor reads the key policy and is refused kms:Decrypt"
+    return f"the auditor reads {len(keys)} key policies and is refused kms:Decrypt"

@@ -19,6 +19,7 @@ USE = "UseWithTheEncryptionContext"
 CONTEXT = "direct.the-policy-demands-the-context"
 IN_POLICY = "key-policies.direct-use-demands-the-context"
 OTHERS = "direct.others-cannot-decrypt"
+WITHOUT = "access.nobody-decrypts-without-the-context"
 ENVELOPE_ALONE = "envelope.the-envelope-alone-is-worthless"
 NOBODY_ELSE = "access.nobody-else-gets-at-what-keys-protect"
 SOMEBODY_ELSES = "grants.a-token-without-the-grant-is-worthless"
@@ -33,7 +34,7 @@ WITH_THE_APP_KEY = (
     "direct.",
     "envelope.",
     "caching.",
-    "access.nobody-else-gets-at-what-keys-protect",
+    "access.nobody-",
     "grants.",
     "escalation.nobody-grants-a-key-away",
     "separation.the-administrator-cannot-use-the-key",
@@ -51,7 +52,7 @@ WITH_THE_APP_KEY = (
 """Checks in which the data owner uses the app key, mostly to show that a refusal is a refusal."""
 
 
-@fault(guide=GUIDE, noticed_by=(CONTEXT, IN_POLICY))
+@fault(guide=GUIDE, noticed_by=(CONTEXT, IN_POLICY, WITHOUT))
 def the_context_is_not_demanded() -> Change:
     """The app key's policy no longer demands an encryption context.
 
@@ -61,7 +62,7 @@ def the_context_is_not_demanded() -> Change:
     return KeyPolicy(APP, drop_conditions(USE, "StringEquals"))
 
 
-@fault(guide=GUIDE, noticed_by=(CONTEXT, IN_POLICY))
+@fault(guide=GUIDE, noticed_by=(CONTEXT, IN_POLICY, WITHOUT))
 def the_context_is_demanded_if_it_is_there() -> Change:
     """The app key's policy demands the lab's encryption context only where the request has one.
 
@@ -75,7 +76,7 @@ def the_context_is_demanded_if_it_is_there() -> Change:
     return KeyPolicy(APP, replace(USE, Condition=condition))
 
 
-@fault(guide=GUIDE, noticed_by=(CONTEXT, IN_POLICY))
+@fault(guide=GUIDE, noticed_by=(CONTEXT, IN_POLICY, WITHOUT))
 def any_value_of_the_context_will_do() -> Change:
     """The app key's policy demands that there is an encryption context, and not which.
 
@@ -89,7 +90,7 @@ def any_value_of_the_context_will_do() -> Change:
     return KeyPolicy(APP, replace(USE, Condition=condition))
 
 
-@fault(guide=GUIDE, noticed_by=(OTHERS, IN_POLICY, NOBODY_ELSE), also=(SOMEBODY_ELSES,))
+@fault(guide=GUIDE, noticed_by=(OTHERS, IN_POLICY, NOBODY_ELSE, WITHOUT), also=(SOMEBODY_ELSES,))
 def the_reader_may_decrypt() -> Change:
     """The data reader may decrypt with the app key.
 
@@ -99,7 +100,9 @@ def the_reader_may_decrypt() -> Change:
     return KeyPolicy(APP, add(allow("Reports", "kms:Decrypt", to={"AWS": role(Persona.DATA_READER)})))
 
 
-@fault(guide=GUIDE, noticed_by=(OTHERS, IN_POLICY, ENVELOPE_ALONE, NOBODY_ELSE), also=(SOMEBODY_ELSES,))
+@fault(
+    guide=GUIDE, noticed_by=(OTHERS, IN_POLICY, ENVELOPE_ALONE, NOBODY_ELSE, WITHOUT), also=(SOMEBODY_ELSES,)
+)
 def the_storage_operator_may_decrypt() -> Change:
     """The storage operator may decrypt with the app key.
 
@@ -135,7 +138,7 @@ def the_owners_statement_is_gone() -> Change:
     return KeyPolicy(APP, drop(USE))
 
 
-@fault(guide=GUIDE, noticed_by=OWN_USE, also=WITH_THE_APP_KEY)
+@fault(guide=GUIDE, noticed_by=(*OWN_USE, "access.the-simulator-agrees"), also=WITH_THE_APP_KEY)
 def the_owners_own_policy_forgot_the_app_key() -> Change:
     """The data owner's identity policy no longer allows the use of the app key.
 

@@ -10,6 +10,7 @@ from kmslab.faults.changes.statements import (
     EVERYBODY,
     THE_ACCOUNT,
     add,
+    drop,
     drop_conditions,
     replace,
 )
@@ -31,10 +32,11 @@ ONE_TRAIL = "key-policies.the-trail-key-serves-one-trail"
 CONTEXT = "direct.the-policy-demands-the-context"
 WITHOUT_CONTEXT = "grants.a-grant-without-a-context-is-refused"
 NOBODY_ELSE = "access.nobody-else-gets-at-what-keys-protect"
+WITHOUT = "access.nobody-decrypts-without-the-context"
+DEPUTY = "access.services-use-the-trail-key-for-the-lab-only"
 SERVICES = "key-policies.services-keys-serve-their-service-only"
 DIRECT = "key-policies.direct-use-demands-the-context"
 GRANTS = "key-policies.grants-are-made-within-limits"
-WAY_BACK = "key-policies.there-is-a-way-back-in"
 WIDENS = "escalation.the-admin-user-cannot-widen-anything"
 WAYS_UP = (
     "escalation.nobody-rewrites-a-key-policy",
@@ -45,6 +47,33 @@ WAYS_UP = (
     WIDENS,
 )
 """What everybody with kms:* in IAM can do with a key that leaves the decision to IAM."""
+STORING = (
+    "s3.objects-are-stored-under-the-labs-key",
+    "s3.reader-reads-what-the-owner-wrote",
+    "s3.all-of-s3-without-the-key-is-refused",
+    "s3.writing-needs-the-key",
+    "s3.outsider-is-refused",
+    "s3.another-key-is-refused",
+    "s3.other-encryption-is-refused",
+    "s3.managed-key-is-refused",
+    "s3.customer-provided-key-is-refused",
+    "s3.disabled-key-stops-reads",
+    "s3.copy-encrypts-anew",
+    "s3.dual-layer-bucket-has-no-bucket-key",
+    "objects.every-object-is-under-the-labs-key",
+    "objects.an-object-under-another-key-is-found-and-re-encrypted",
+    "objects.versions-keep-their-keys",
+    "objects.a-multipart-upload-is-under-the-key",
+    "objects.a-multipart-upload-needs-the-key",
+    "objects.copies-obey-the-same-rules",
+    "objects.a-range-needs-the-key-too",
+    "objects.metadata-is-not-encrypted",
+    "objects.the-etag-is-no-fingerprint",
+    "objects.dual-layer-objects-need-the-key",
+    "audit.use-through-s3-names-both",
+    "audit.bucket-key-is-recorded-with-the-bucket",
+)
+"""What the data owner stores first, to look at it or to have others refused."""
 
 
 @fault(
@@ -59,6 +88,7 @@ WAYS_UP = (
         CONTEXT,
         WITHOUT_CONTEXT,
         NOBODY_ELSE,
+        WITHOUT,
         "grants.a-grantee-cannot-pass-it-on",
         *WAYS_UP,
     ),
@@ -233,7 +263,7 @@ def the_owner_is_not_named_any_more() -> Change:
     return KeyPolicy(LabOutputs.key_mac, drop_conditions("MakeAndVerifyCodes", "ArnEquals"))
 
 
-@fault(guide=GUIDE, noticed_by=(ONE_TRAIL,))
+@fault(guide=GUIDE, noticed_by=(ONE_TRAIL, DEPUTY))
 def any_trail_may_use_the_trail_key() -> Change:
     """CloudTrail may use the trail's key for any trail of any account.
 
@@ -263,7 +293,7 @@ def cloudtrail_may_encrypt_anything() -> Change:
     return KeyPolicy(LabOutputs.key_trail, drop_conditions("EncryptLogFiles", "StringLike"))
 
 
-@fault(guide=GUIDE, noticed_by=(ONE_TRAIL,))
+@fault(guide=GUIDE, noticed_by=(ONE_TRAIL, DEPUTY))
 def eventbridge_may_use_the_trail_key_for_any_topic() -> Change:
     """EventBridge may use the trail's key for any topic, of any account.
 
@@ -273,7 +303,7 @@ def eventbridge_may_use_the_trail_key_for_any_topic() -> Change:
     return KeyPolicy(LabOutputs.key_trail, drop_conditions("LetEventBridgeAlarm", "StringEquals"))
 
 
-@fault(guide=GUIDE, noticed_by=(ONE_TRAIL,))
+@fault(guide=GUIDE, noticed_by=(ONE_TRAIL, WITHOUT))
 def the_auditor_decrypts_anything_through_s3() -> Change:
     """The auditor may decrypt whatever is under the trail's key, log file or not.
 
@@ -283,7 +313,7 @@ def the_auditor_decrypts_anything_through_s3() -> Change:
     return KeyPolicy(LabOutputs.key_trail, drop_conditions("ReadLogFilesThroughS3", "Null"))
 
 
-@fault(guide=GUIDE, noticed_by=(WAY_BACK,))
+@fault(guide=GUIDE, noticed_by=("access.cloudformation-administers-every-key",))
 def cloudformation_is_locked_out() -> Change:
     """CloudFormation can no longer administer the data bucket's key.
 
@@ -303,3 +333,73 @@ def the_auditor_may_put_key_policies() -> Change:
     """
     statement = allow("MendPolicies", "kms:PutKeyPolicy", to={"AWS": role(Persona.AUDITOR)})
     return KeyPolicy(LabOutputs.key_app, add(statement))
+
+
+@fault(guide=GUIDE, noticed_by=(USE, DIRECT, "escalation.access-hangs-on-no-tag-or-alias"))
+def whoever_tags_a_key_uses_it() -> Change:
+    """The app key may be used by everybody whose team is written in one of its tags.
+
+    "Access by tags" saves changing policies. The key administrator sets tags, and was to have no way to the
+    data; with kms:TagResource they now decide who has.
+    """
+    team = {"StringEquals": {"aws:ResourceTag/team": "${aws:PrincipalTag/team}"}}
+    statement = allow("TeamsByTag", "kms:Decrypt", "kms:GenerateDataKey", to=THE_ACCOUNT, when=team)
+    return KeyPolicy(LabOutputs.key_app, add(statement))
+
+
+@fault(guide=GUIDE, noticed_by=(THROUGH_S3, *STORING), also=("s3.", "access.the-matrix-holds-through-s3"))
+def nobody_writes_through_s3() -> Change:
+    """The data owner may no longer use the data bucket's key, through S3 neither.
+
+    The statement was lost in a merge. S3 answers AccessDenied with all its own policies in order: the error
+    names kms:GenerateDataKey, if one reads it to the end.
+    """
+    return KeyPolicy(LabOutputs.key_s3, drop("WriteAndReadThroughS3"))
+
+
+@fault(
+    guide=GUIDE,
+    noticed_by=(
+        "ebs.copy-changes-the-key",
+        "ebs.volume-from-snapshot-needs-the-key",
+        "ebs.copy-needs-the-key",
+        "ebs.written-blocks-come-back",
+        "ebs.blocks-need-the-key",
+        "ebs.writing-blocks-needs-the-key",
+        "ebs.disabled-key-stops-new-volumes",
+        "volumes.an-encrypted-snapshot-cannot-become-public",
+        "volumes.a-snapshot-under-the-managed-key-cannot-be-shared",
+        "volumes.a-copy-cannot-be-unencrypted",
+        "audit.use-through-ebs-names-both",
+    ),
+)
+def nobody_uses_the_volumes_key() -> Change:
+    """The data owner may no longer use the volumes' key through EBS.
+
+    What is attached goes on working, since the instance holds the data key. On the next attachment the volume
+    does not come up.
+    """
+    return KeyPolicy(LabOutputs.key_ebs, drop("UseThroughEbs"))
+
+
+@fault(
+    guide=GUIDE,
+    noticed_by=(
+        "secrets.only-the-owner-reads-the-secret",
+        "secrets.disabled-key-locks-the-secret",
+        "secrets.secure-string-needs-the-key",
+        "parameters.secure-strings-are-under-the-labs-key",
+        "parameters.permission-on-a-parameter-is-not-enough",
+        "parameters.without-decryption-there-is-ciphertext",
+        "parameters.use-is-recorded-with-the-parameter",
+        "audit.use-through-secrets-manager-names-both",
+    ),
+)
+def nobody_uses_the_secrets_key() -> Change:
+    """Nobody may use the secrets' key any more, through no service.
+
+    The statement delegates to IAM, and a reviewer who had learnt that this is bad removed it. Every secret
+    and every SecureString under the key is closed.
+    """
+    sid = "UseThroughSecretsManagerAndParameterStoreIsForIamToDecide"
+    return KeyPolicy(LabOutputs.key_secrets, drop(sid))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kmslab.faults.changes.keys import Alias, Disabled, Doomed, Replaced
+from kmslab.faults.changes.keys import Alias, Description, Disabled, Doomed, Replaced
 from kmslab.faults.direct import WITH_THE_APP_KEY
 from kmslab.faults.registry import fault
 from kmslab.model.outputs import LabOutputs
@@ -17,6 +17,17 @@ IN_SERVICE = "keys.every-key-is-in-service"
 ALIAS = "keys.every-key-has-its-alias"
 MATRIX_OF_KEY_PAIRS = "access.the-matrix-holds-for-key-pairs-and-macs"
 """The matrix tries every cell: what a key in another state refuses is not what its policy refuses."""
+THROUGH_THE_S3_KEY = (
+    "s3.",
+    "objects.",
+    "keys.rotation-is-on-where-it-can-be",
+    "rotation.the-",
+    "key-policies.the-s3-key-works-through-s3-only",
+    "access.the-matrix-holds-through-s3",
+    "audit.use-through-s3-names-both",
+    "audit.bucket-key-is-recorded-with-the-bucket",
+)
+"""Checks that store objects; and a key that waits for deletion has no rotation."""
 
 
 @fault(guide=GUIDE, noticed_by=(IN_SERVICE,), also=("signing.", MATRIX_OF_KEY_PAIRS))
@@ -65,7 +76,7 @@ def the_mac_key_waits_for_deletion() -> Change:
     return Doomed(LabOutputs.key_mac)
 
 
-@fault(guide=GUIDE, noticed_by=(IN_SERVICE,))
+@fault(guide=GUIDE, noticed_by=(IN_SERVICE,), also=THROUGH_THE_S3_KEY)
 def the_s3_key_waits_for_deletion() -> Change:
     """The key of the data bucket waits for its deletion.
 
@@ -75,7 +86,7 @@ def the_s3_key_waits_for_deletion() -> Change:
     return Doomed(LabOutputs.key_s3)
 
 
-@fault(guide=GUIDE, noticed_by=(ALIAS,))
+@fault(guide=GUIDE, noticed_by=(ALIAS, "inventory.no-other-name-leads-to-a-key"))
 def the_app_alias_points_to_the_s3_key() -> Change:
     """The alias of the app key points to the key of the data bucket.
 
@@ -113,3 +124,13 @@ def the_signing_alias_points_to_a_key_of_another_kind() -> Change:
     holds the old public key: no new signature verifies there.
     """
     return Replaced(LabOutputs.key_signing, KeySpec="ECC_NIST_P384", KeyUsage="SIGN_VERIFY")
+
+
+@fault(guide=GUIDE, noticed_by=("inventory.every-key-says-what-it-is-for",))
+def a_key_says_nothing_of_itself() -> Change:
+    """The agreement key has no description.
+
+    Somebody made all keys look alike. In a list of ids the one that nobody can explain is the one that the
+    next clean-up schedules for deletion.
+    """
+    return Description(LabOutputs.key_agreement, "")

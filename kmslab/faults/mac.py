@@ -18,9 +18,10 @@ MAC = LabOutputs.key_mac
 MADE = "MakeAndVerifyCodes"
 OTHERS = "mac.only-the-permitted-make-codes"
 TAMPERING = "mac.tampering-is-noticed"
+NOBODY_ELSE = "access.nobody-else-gets-at-what-keys-protect"
 
 
-@fault(guide=GUIDE, noticed_by=("key-policies.use-is-delegated-only-through-a-service",))
+@fault(guide=GUIDE, noticed_by=("key-policies.use-is-delegated-only-through-a-service", NOBODY_ELSE))
 def making_codes_is_left_to_iam() -> Change:
     """Who may make message authentication codes is left to IAM.
 
@@ -30,7 +31,7 @@ def making_codes_is_left_to_iam() -> Change:
     return KeyPolicy(MAC, add(allow("Codes", "kms:GenerateMac", "kms:VerifyMac", to=THE_ACCOUNT)))
 
 
-@fault(guide=GUIDE, noticed_by=(OTHERS,))
+@fault(guide=GUIDE, noticed_by=(OTHERS, NOBODY_ELSE))
 def the_auditor_makes_codes() -> Change:
     """The auditor may make message authentication codes.
 

@@ -19,9 +19,12 @@ PUBLIC = "PublicOperationsAreForIamToDecide"
 OPENS = "public-key.sealed-outside-opens-only-in-kms"
 OTHERS = "public-key.holders-of-the-public-key-cannot-open"
 SIZE = "public-key.size-limit-is-the-keys"
+HASH = "public-key.the-policy-demands-the-hash"
+NO_CONTEXT = "public-key.a-public-key-binds-no-context"
+NOBODY_ELSE = "access.nobody-else-gets-at-what-keys-protect"
 
 
-@fault(guide=GUIDE, noticed_by=("public-key.the-policy-demands-the-hash",))
+@fault(guide=GUIDE, noticed_by=(HASH,))
 def sha_1_is_good_enough() -> Change:
     """The RSA key opens what was sealed with OAEP and SHA-1.
 
@@ -31,7 +34,7 @@ def sha_1_is_good_enough() -> Change:
     return KeyPolicy(RSA, drop_conditions("Decrypt", "StringEquals"))
 
 
-@fault(guide=GUIDE, noticed_by=(OTHERS,))
+@fault(guide=GUIDE, noticed_by=(OTHERS, NOBODY_ELSE))
 def the_storage_operator_may_open() -> Change:
     """The storage operator may open what was sealed with the RSA key's public key.
 
@@ -40,7 +43,14 @@ def the_storage_operator_may_open() -> Change:
     return KeyPolicy(RSA, add(allow("Restores", "kms:Decrypt", to={"AWS": role(Persona.STORAGE_OPERATOR)})))
 
 
-@fault(guide=GUIDE, noticed_by=("key-policies.use-is-delegated-only-through-a-service",))
+@fault(
+    guide=GUIDE,
+    noticed_by=(
+        "key-policies.use-is-delegated-only-through-a-service",
+        NOBODY_ELSE,
+        "escalation.the-admin-user-cannot-widen-anything",
+    ),
+)
 def opening_is_left_to_iam() -> Change:
     """Who may open what was sealed is left to IAM.
 
@@ -50,7 +60,7 @@ def opening_is_left_to_iam() -> Change:
     return KeyPolicy(RSA, add_actions(PUBLIC, "kms:Decrypt"))
 
 
-@fault(guide=GUIDE, noticed_by=(OPENS, OTHERS, SIZE))
+@fault(guide=GUIDE, noticed_by=(OPENS, OTHERS, SIZE, HASH))
 def nobody_can_open() -> Change:
     """Nobody may open what was sealed with the RSA key's public key.
 
@@ -60,7 +70,18 @@ def nobody_can_open() -> Change:
     return KeyPolicy(RSA, drop("Decrypt"))
 
 
-@fault(guide=GUIDE, noticed_by=(OPENS, OTHERS, SIZE))
+@fault(
+    guide=GUIDE,
+    noticed_by=(
+        OPENS,
+        OTHERS,
+        SIZE,
+        HASH,
+        "access.the-simulator-agrees",
+        "signing.signing-keys-cannot-encrypt",
+    ),
+    also=(NO_CONTEXT,),
+)
 def the_owners_own_policy_forgot_the_rsa_key() -> Change:
     """The data owner's identity policy no longer allows opening with the RSA key.
 
@@ -69,7 +90,7 @@ def the_owners_own_policy_forgot_the_rsa_key() -> Change:
     return persona_policy(Persona.DATA_OWNER, drop("OpenWhatThePublicKeyClosed"))
 
 
-@fault(guide=GUIDE, noticed_by=(SIZE, "signing.signing-keys-cannot-encrypt"))
+@fault(guide=GUIDE, noticed_by=(SIZE, "signing.signing-keys-cannot-encrypt"), also=(NO_CONTEXT,))
 def sealing_in_kms_is_refused() -> Change:
     """Nobody may seal with the RSA key in KMS.
 

@@ -13,9 +13,11 @@ if TYPE_CHECKING:
 
 GUIDE = "02-first-key"
 ON = "keys.rotation-is-on-where-it-can-be"
+PERIOD = "rotation.the-period-is-the-stacks"
+DUE = "rotation.the-next-rotation-is-due-in-time"
 
 
-@fault(guide=GUIDE, noticed_by=(ON,))
+@fault(guide=GUIDE, noticed_by=(ON, PERIOD, DUE))
 def the_s3_key_is_not_rotated() -> Change:
     """The key of the data bucket is not rotated any more.
 
@@ -25,7 +27,7 @@ def the_s3_key_is_not_rotated() -> Change:
     return Rotation(LabOutputs.key_s3, None)
 
 
-@fault(guide=GUIDE, noticed_by=(ON,))
+@fault(guide=GUIDE, noticed_by=(ON, PERIOD, DUE))
 def the_ebs_key_is_not_rotated() -> Change:
     """The key of the volumes is not rotated any more.
 
@@ -35,7 +37,7 @@ def the_ebs_key_is_not_rotated() -> Change:
     return Rotation(LabOutputs.key_ebs, None)
 
 
-@fault(guide=GUIDE, noticed_by=(ON,))
+@fault(guide=GUIDE, noticed_by=(ON, PERIOD, DUE))
 def the_trail_key_is_not_rotated() -> Change:
     """The key of the trail is not rotated any more.
 
@@ -45,7 +47,7 @@ def the_trail_key_is_not_rotated() -> Change:
     return Rotation(LabOutputs.key_trail, None)
 
 
-@fault(guide=GUIDE, noticed_by=(ON,))
+@fault(guide=GUIDE, noticed_by=(PERIOD,))
 def the_app_key_is_rotated_every_seven_years() -> Change:
     """The app key is rotated every 2,560 days.
 
@@ -55,7 +57,7 @@ def the_app_key_is_rotated_every_seven_years() -> Change:
     return Rotation(LabOutputs.key_app, 2560)
 
 
-@fault(guide=GUIDE, noticed_by=(ON,))
+@fault(guide=GUIDE, noticed_by=(PERIOD,))
 def the_s3_key_is_rotated_more_rarely_than_asked() -> Change:
     """The key of the data bucket is rotated every year, though the lab asks for every 180 days.
 

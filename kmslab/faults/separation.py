@@ -34,6 +34,31 @@ TURNS = "separation.the-administrator-cannot-turn-an-alias"
 REPLICATES = "separation.the-administrator-cannot-replicate"
 STOPS = "separation.the-administrator-stops-and-restarts-a-key"
 AUDITS = "separation.the-auditor-reads-policies-not-data"
+NOBODY_ELSE = "access.nobody-else-gets-at-what-keys-protect"
+WITHOUT = "access.nobody-decrypts-without-the-context"
+SIMULATED = "access.the-simulator-agrees"
+CONTEXT = "key-policies.direct-use-demands-the-context"
+LIMITS = "key-policies.grants-are-made-within-limits"
+NOBODY_REWRITES = "escalation.nobody-rewrites-a-key-policy"
+NOBODY_GRANTS = "escalation.nobody-grants-a-key-away"
+NOBODY_TURNS = "escalation.nobody-turns-an-alias"
+NOBODY_REPLICATES = "escalation.nobody-replicates-a-key"
+WHAT_THE_AUDITOR_READS = (
+    "keys.",
+    "inventory.",
+    "rotation.",
+    "key-policies.",
+    "grants.",
+    "imported.the-labs-material-is-there-or-was-never",
+    "separation.the-administrator-cannot-rewrite-the-policy",
+    "escalation.nobody-rewrites-a-key-policy",
+    "s3.disabled-key-stops-reads",
+    "s3.aws-managed-key-is-not-ours",
+    "ebs.disabled-key-stops-new-volumes",
+    "secrets.disabled-key-locks-the-secret",
+    "audit.alarm-topic-is-under-the-labs-key",
+)
+"""Checks that look at keys as the auditor."""
 
 
 def _given_to_the_administrator(*actions: str) -> Change:
@@ -44,7 +69,27 @@ def _given_to_the_administrator(*actions: str) -> Change:
     )
 
 
-@fault(guide=GUIDE, noticed_by=(IN_POLICIES, ALL_KEYS, USES, REWRITES, GRANTS, TURNS))
+@fault(
+    guide=GUIDE,
+    noticed_by=(
+        IN_POLICIES,
+        ALL_KEYS,
+        USES,
+        REWRITES,
+        GRANTS,
+        TURNS,
+        REPLICATES,
+        CONTEXT,
+        LIMITS,
+        NOBODY_ELSE,
+        WITHOUT,
+        SIMULATED,
+        NOBODY_REWRITES,
+        NOBODY_GRANTS,
+        NOBODY_TURNS,
+        NOBODY_REPLICATES,
+    ),
+)
 def the_administrator_may_do_everything() -> Change:
     """The key administrator may do kms:*.
 
@@ -54,7 +99,20 @@ def the_administrator_may_do_everything() -> Change:
     return _given_to_the_administrator("kms:*")
 
 
-@fault(guide=GUIDE, noticed_by=(IN_POLICIES, REWRITES, GRANTS))
+@fault(
+    guide=GUIDE,
+    noticed_by=(
+        IN_POLICIES,
+        ALL_KEYS,
+        REWRITES,
+        GRANTS,
+        CONTEXT,
+        LIMITS,
+        NOBODY_REWRITES,
+        NOBODY_GRANTS,
+        NOBODY_TURNS,
+    ),
+)
 def the_administrator_may_put_and_create() -> Change:
     """The key administrator may do kms:Put* and kms:Create*, as the examples have it.
 
@@ -65,7 +123,7 @@ def the_administrator_may_put_and_create() -> Change:
     return _given_to_the_administrator("kms:Put*", "kms:Create*")
 
 
-@fault(guide=GUIDE, noticed_by=(IN_POLICIES, USES))
+@fault(guide=GUIDE, noticed_by=(IN_POLICIES, USES, CONTEXT, NOBODY_ELSE, WITHOUT))
 def the_administrator_may_decrypt() -> Change:
     """The key administrator may decrypt with the app key.
 
@@ -75,7 +133,7 @@ def the_administrator_may_decrypt() -> Change:
     return KeyPolicy(LabOutputs.key_app, add(statement))
 
 
-@fault(guide=GUIDE, noticed_by=(IN_POLICIES, REWRITES))
+@fault(guide=GUIDE, noticed_by=(IN_POLICIES, ALL_KEYS, REWRITES, NOBODY_REWRITES))
 def the_administrator_may_put_the_policy() -> Change:
     """The key administrator may put the policy of the app key.
 
@@ -85,7 +143,7 @@ def the_administrator_may_put_the_policy() -> Change:
     return _given_to_the_administrator("kms:PutKeyPolicy")
 
 
-@fault(guide=GUIDE, noticed_by=(IN_POLICIES, GRANTS))
+@fault(guide=GUIDE, noticed_by=(IN_POLICIES, GRANTS, CONTEXT, LIMITS, NOBODY_GRANTS))
 def the_administrator_may_create_grants() -> Change:
     """The key administrator may create grants on the app key.
 
@@ -95,7 +153,7 @@ def the_administrator_may_create_grants() -> Change:
     return _given_to_the_administrator("kms:CreateGrant")
 
 
-@fault(guide=GUIDE, noticed_by=(IN_POLICIES, TURNS))
+@fault(guide=GUIDE, noticed_by=(IN_POLICIES, TURNS, NOBODY_TURNS))
 def the_administrator_may_turn_aliases() -> Change:
     """The key administrator may point the app key's alias elsewhere.
 
@@ -105,7 +163,7 @@ def the_administrator_may_turn_aliases() -> Change:
     return _given_to_the_administrator("kms:UpdateAlias")
 
 
-@fault(guide=GUIDE, noticed_by=(IN_POLICIES,))
+@fault(guide=GUIDE, noticed_by=(IN_POLICIES, REPLICATES, NOBODY_REPLICATES))
 def the_administrator_may_replicate() -> Change:
     """The key administrator may replicate the app key into another Region.
 
@@ -115,7 +173,7 @@ def the_administrator_may_replicate() -> Change:
     return _given_to_the_administrator("kms:ReplicateKey")
 
 
-@fault(guide=GUIDE, noticed_by=(USES, STOPS))
+@fault(guide=GUIDE, noticed_by=(USES, STOPS, REPLICATES), also=(NOBODY_TURNS, NOBODY_REPLICATES))
 def the_administrator_is_forgotten() -> Change:
     """The app key has no administrator any more.
 
@@ -135,7 +193,7 @@ def the_administrator_can_stop_but_not_restart() -> Change:
     return KeyPolicy(LabOutputs.key_app, drop_actions("AdministerTheKey", "kms:EnableKey"))
 
 
-@fault(guide=GUIDE, noticed_by=(AUDITS,))
+@fault(guide=GUIDE, noticed_by=(AUDITS, CONTEXT, NOBODY_ELSE, WITHOUT))
 def the_auditor_may_decrypt() -> Change:
     """The auditor may decrypt with the app key.
 
@@ -146,7 +204,7 @@ def the_auditor_may_decrypt() -> Change:
     return KeyPolicy(LabOutputs.key_app, add(statement))
 
 
-@fault(guide=GUIDE, noticed_by=(AUDITS,))
+@fault(guide=GUIDE, noticed_by=(AUDITS,), also=WHAT_THE_AUDITOR_READS)
 def the_auditor_reads_no_policy() -> Change:
     """The auditor may no longer read the configuration of the app key.
 
@@ -156,7 +214,7 @@ def the_auditor_reads_no_policy() -> Change:
     return KeyPolicy(LabOutputs.key_app, drop("ReadTheConfiguration"))
 
 
-@fault(guide=GUIDE, noticed_by=(AUDITS,))
+@fault(guide=GUIDE, noticed_by=(AUDITS,), also=WHAT_THE_AUDITOR_READS)
 def the_auditors_own_policy_forgot_the_keys() -> Change:
     """The auditor's identity policy no longer lets them read keys.
 

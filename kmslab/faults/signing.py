@@ -23,9 +23,10 @@ if TYPE_CHECKING:
 GUIDE = "06-asymmetric-and-envelope"
 PUBLIC = "PublicOperationsAreForIamToDecide"
 SIGNER_ONLY = "signing.only-the-signer-signs"
+NOBODY_ELSE = "access.nobody-else-gets-at-what-keys-protect"
 
 
-@fault(guide=GUIDE, noticed_by=(SIGNER_ONLY,))
+@fault(guide=GUIDE, noticed_by=(SIGNER_ONLY, NOBODY_ELSE))
 def the_owner_may_sign() -> Change:
     """The data owner may sign too.
 
@@ -37,7 +38,7 @@ def the_owner_may_sign() -> Change:
     )
 
 
-@fault(guide=GUIDE, noticed_by=("key-policies.use-is-delegated-only-through-a-service",))
+@fault(guide=GUIDE, noticed_by=("key-policies.use-is-delegated-only-through-a-service", NOBODY_ELSE))
 def signing_is_left_to_iam() -> Change:
     """Who may sign is left to IAM.
 

@@ -6,7 +6,7 @@ from kmslab.lab import SETTLE_SECONDS
 from kmslab.model.persona import Persona
 from kmslab.model.target import TargetKind
 from kmslab.model.verdict import Outcome
-from tests.checks.fakes import World, judge
+from tests.checks.fakes import World, judge, key_arn
 from tests.checks.lab_world import LabWorld, good_lab
 from tests.checks.table import Broken
 
@@ -86,6 +86,13 @@ BROKEN = [
         "separation.the-auditor-reads-policies-not-data",
         given("Decrypt", Persona.AUDITOR),
         "auditor could call kms:Decrypt",
+    ),
+    Broken(
+        "separation.the-auditor-reads-policies-not-data",
+        lambda w: w.refuses(
+            "kms:GetKeyPolicy", Persona.AUDITOR, when=lambda request: request["KeyId"] == key_arn("mac")
+        ),
+        "auditor is refused kms:GetKeyPolicy, which it should have",
     ),
 ]
 

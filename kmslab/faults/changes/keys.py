@@ -67,6 +67,34 @@ class Rotation(Setting):
         return True
 
 
+class Description(Setting):
+    """A key has another description."""
+
+    def __init__(self, key: Output, text: str) -> None:
+        self.key = key
+        self.text = text
+
+    def read(self, workshop: Workshop) -> Any:
+        """Return the description."""
+        key = workshop.outputs.value_of(self.key)
+        return administrator(workshop).describe_key(KeyId=key)["KeyMetadata"]["Description"]
+
+    def write(self, workshop: Workshop, value: Any) -> None:
+        """Set the description."""
+        key = workshop.outputs.value_of(self.key)
+        administrator(workshop).update_key_description(KeyId=key, Description=value)
+
+    def broken(self, workshop: Workshop, value: Any) -> Any:
+        """Return the other one."""
+        del workshop, value
+        return self.text
+
+    def in_template(self, templates: Templates) -> bool:
+        """Set the other one."""
+        templates.resource(self.key).properties["Description"] = self.text
+        return True
+
+
 class Disabled:
     """A key is disabled."""
 
