@@ -172,6 +172,22 @@ def test_files_are_under_the_trails_key_with_the_trail_in_their_context(engine: 
         engine.client("s3", reader("another")).get_object(Bucket=trail.bucket, Key=log_file)
 
 
+def test_without_a_key_files_are_under_sse_s3_whatever_the_buckets_default(
+    engine: Engine, trail: Trail
+) -> None:
+    s3, rule = engine.client("s3"), {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": trail.key}
+    s3.put_bucket_encryption(
+        Bucket=trail.bucket,
+        ServerSideEncryptionConfiguration={"Rules": [{"ApplyServerSideEncryptionByDefault": rule}]},
+    )
+    trail.trails.update_trail(Name=trail.name, KmsKeyId="")
+    used(engine)
+    trail.status()
+    (log_file,) = trail.keys("CloudTrail")
+    head = s3.head_object(Bucket=trail.bucket, Key=log_file)
+    assert head["ServerSideEncryption"] == "AES256"
+
+
 def test_digests_are_signed_and_form_a_chain(engine: Engine, trail: Trail) -> None:
     for _ in range(2):
         used(engine)

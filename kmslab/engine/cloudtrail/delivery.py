@@ -128,8 +128,12 @@ def _write_log_file(
 
 
 def _write(trail: Trail, key: str, content: bytes, metadata: Mapping[str, str]) -> None:
-    """Put a file into the trail's bucket, under its key with its ARN in the encryption context."""
-    headers = {"content-type": "application/json", "content-encoding": "gzip"}
+    """Put a file into the trail's bucket, under its key with its ARN in the encryption context.
+
+    Without a key of its own it is SSE-S3, whatever the bucket's default (CloudTrail User Guide, "Encrypting
+    CloudTrail log files, digest files, and event data stores with AWS KMS keys").
+    """
+    headers = {"content-type": "application/json", "content-encoding": "gzip", SSE: "AES256"}
     if key_arn := trail.get("KmsKeyId"):
         context = json.dumps({"aws:cloudtrail:arn": trail["TrailARN"]}).encode()
         headers |= {SSE: "aws:kms", KEY: key_arn, CONTEXT: base64.b64encode(context).decode()}
