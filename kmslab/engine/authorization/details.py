@@ -28,7 +28,7 @@ def with_boundaries(stock: Any, p: Any) -> Any:
         if boundary := entity.get("PermissionsBoundary"):
             itself = f"<Arn>{entity['Arn']}</Arn>"
             shown = (
-                "<PermissionsBoundary><PermissionsBoundaryType>Policy</PermissionsBoundaryType>"
+                "<PermissionsBoundary><PermissionsBoundaryType>PermissionsBoundaryPolicy</PermissionsBoundaryType>"
                 f"<PermissionsBoundaryArn>{escape(boundary)}</PermissionsBoundaryArn></PermissionsBoundary>"
             )
             text = text.replace(itself, f"{itself}{shown}", 1)
