@@ -90,7 +90,7 @@ def any_value_of_the_context_will_do() -> Change:
     return KeyPolicy(APP, replace(USE, Condition=condition))
 
 
-@fault(guide=GUIDE, noticed_by=(OTHERS, IN_POLICY, NOBODY_ELSE, WITHOUT), also=(SOMEBODY_ELSES,))
+@fault(guide=GUIDE, noticed_by=(OTHERS, IN_POLICY, NOBODY_ELSE), also=(SOMEBODY_ELSES,))
 def the_reader_may_decrypt() -> Change:
     """The data reader may decrypt with the app key.
 
@@ -100,9 +100,7 @@ def the_reader_may_decrypt() -> Change:
     return KeyPolicy(APP, add(allow("Reports", "kms:Decrypt", to={"AWS": role(Persona.DATA_READER)})))
 
 
-@fault(
-    guide=GUIDE, noticed_by=(OTHERS, IN_POLICY, ENVELOPE_ALONE, NOBODY_ELSE, WITHOUT), also=(SOMEBODY_ELSES,)
-)
+@fault(guide=GUIDE, noticed_by=(OTHERS, IN_POLICY, ENVELOPE_ALONE, NOBODY_ELSE), also=(SOMEBODY_ELSES,))
 def the_storage_operator_may_decrypt() -> Change:
     """The storage operator may decrypt with the app key.
 

@@ -114,7 +114,6 @@ def nobody_can_end_a_grant() -> Change:
         "grants.a-grant-opens-one-record",
         LEFT,
         NOBODY_ELSE,
-        "access.nobody-decrypts-without-the-context",
     ),
     also=(
         "direct.a-dry-run-tells-and-does-nothing",

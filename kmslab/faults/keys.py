@@ -41,7 +41,9 @@ def the_signing_key_is_disabled() -> Change:
 
 
 @fault(
-    guide=GUIDE, noticed_by=(IN_SERVICE,), also=(*WITH_THE_APP_KEY, "access.the-matrix-holds-for-direct-keys")
+    guide=GUIDE,
+    noticed_by=(IN_SERVICE,),
+    also=(*WITH_THE_APP_KEY, "access.the-matrix-holds-for-symmetric-keys"),
 )
 def the_app_key_is_disabled() -> Change:
     """The app key is disabled.

@@ -35,7 +35,6 @@ REPLICATES = "separation.the-administrator-cannot-replicate"
 STOPS = "separation.the-administrator-stops-and-restarts-a-key"
 AUDITS = "separation.the-auditor-reads-policies-not-data"
 NOBODY_ELSE = "access.nobody-else-gets-at-what-keys-protect"
-WITHOUT = "access.nobody-decrypts-without-the-context"
 SIMULATED = "access.the-simulator-agrees"
 CONTEXT = "key-policies.direct-use-demands-the-context"
 LIMITS = "key-policies.grants-are-made-within-limits"
@@ -52,6 +51,7 @@ WHAT_THE_AUDITOR_READS = (
     "imported.the-labs-material-is-there-or-was-never",
     "separation.the-administrator-cannot-rewrite-the-policy",
     "escalation.nobody-rewrites-a-key-policy",
+    "separation.the-administrator-stops-and-restarts-a-key",
     "s3.disabled-key-stops-reads",
     "s3.aws-managed-key-is-not-ours",
     "ebs.disabled-key-stops-new-volumes",
@@ -82,7 +82,6 @@ def _given_to_the_administrator(*actions: str) -> Change:
         CONTEXT,
         LIMITS,
         NOBODY_ELSE,
-        WITHOUT,
         SIMULATED,
         NOBODY_REWRITES,
         NOBODY_GRANTS,
@@ -123,7 +122,7 @@ def the_administrator_may_put_and_create() -> Change:
     return _given_to_the_administrator("kms:Put*", "kms:Create*")
 
 
-@fault(guide=GUIDE, noticed_by=(IN_POLICIES, USES, CONTEXT, NOBODY_ELSE, WITHOUT))
+@fault(guide=GUIDE, noticed_by=(IN_POLICIES, USES, CONTEXT, NOBODY_ELSE))
 def the_administrator_may_decrypt() -> Change:
     """The key administrator may decrypt with the app key.
 
@@ -193,7 +192,7 @@ def the_administrator_can_stop_but_not_restart() -> Change:
     return KeyPolicy(LabOutputs.key_app, drop_actions("AdministerTheKey", "kms:EnableKey"))
 
 
-@fault(guide=GUIDE, noticed_by=(AUDITS, CONTEXT, NOBODY_ELSE, WITHOUT))
+@fault(guide=GUIDE, noticed_by=(AUDITS, CONTEXT, NOBODY_ELSE))
 def the_auditor_may_decrypt() -> Change:
     """The auditor may decrypt with the app key.
 

@@ -23,6 +23,15 @@ if TYPE_CHECKING:
 GUIDE = "06-asymmetric-and-envelope"
 PUBLIC = "PublicOperationsAreForIamToDecide"
 SIGNER_ONLY = "signing.only-the-signer-signs"
+SIGNS = (
+    "signing.signature-verifies-outside-kms",
+    "signing.kms-verifies-its-signature",
+    "signing.digest-equals-raw",
+    SIGNER_ONLY,
+)
+SIGNS_POST_QUANTUM = "signing.post-quantum-signature-verifies-outside-kms"
+LIMITS = ("signing.long-messages-need-a-digest", "signing.post-quantum-message-may-stay-outside")
+"""What is about KMS, and begins with a signature."""
 NOBODY_ELSE = "access.nobody-else-gets-at-what-keys-protect"
 
 
@@ -38,7 +47,14 @@ def the_owner_may_sign() -> Change:
     )
 
 
-@fault(guide=GUIDE, noticed_by=("key-policies.use-is-delegated-only-through-a-service", NOBODY_ELSE))
+@fault(
+    guide=GUIDE,
+    noticed_by=(
+        "key-policies.use-is-delegated-only-through-a-service",
+        NOBODY_ELSE,
+        "escalation.the-admin-user-cannot-widen-anything",
+    ),
+)
 def signing_is_left_to_iam() -> Change:
     """Who may sign is left to IAM.
 
@@ -48,7 +64,7 @@ def signing_is_left_to_iam() -> Change:
     return KeyPolicy(LabOutputs.key_signing, add_actions(PUBLIC, "kms:Sign"))
 
 
-@fault(guide=GUIDE, noticed_by=("signing.signature-verifies-outside-kms", SIGNER_ONLY))
+@fault(guide=GUIDE, noticed_by=SIGNS, also=LIMITS)
 def the_signer_cannot_sign() -> Change:
     """The signer may no longer sign.
 
@@ -58,7 +74,7 @@ def the_signer_cannot_sign() -> Change:
     return KeyPolicy(LabOutputs.key_signing, drop("Sign"))
 
 
-@fault(guide=GUIDE, noticed_by=("signing.post-quantum-signature-verifies-outside-kms",))
+@fault(guide=GUIDE, noticed_by=(SIGNS_POST_QUANTUM,), also=LIMITS)
 def the_signer_cannot_sign_post_quantum() -> Change:
     """The signer may no longer sign with the post-quantum key.
 
@@ -67,7 +83,7 @@ def the_signer_cannot_sign_post_quantum() -> Change:
     return KeyPolicy(LabOutputs.key_pq, drop("Sign"))
 
 
-@fault(guide=GUIDE, noticed_by=("signing.signature-verifies-outside-kms", SIGNER_ONLY))
+@fault(guide=GUIDE, noticed_by=(*SIGNS, SIGNS_POST_QUANTUM), also=LIMITS)
 def the_signers_own_policy_forgot_to_sign() -> Change:
     """The signer's identity policy no longer allows signing.
 
