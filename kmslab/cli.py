@@ -137,6 +137,7 @@ def verify(
     target: TargetOption = Where.LOCAL,
     endpoint_url: EndpointOption = "",
     context: ContextOption = None,
+    *,
     only: Annotated[
         list[str] | None,
         typer.Option(
@@ -154,6 +155,15 @@ def verify(
             help="Where report.html, report.json, report.xml, report.ocsf.json go.",
         ),
     ] = Path(),
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Leave out the checks that make a key or change one.")
+    ] = False,
+    deadline: Annotated[
+        int,
+        typer.Option(
+            "--deadline", metavar="SECONDS", min=1, help="What has not been observed by then is ERROR."
+        ),
+    ] = 1800,
     list_checks: Annotated[
         bool,
         typer.Option(
@@ -176,7 +186,16 @@ def verify(
         _list(only or [], formats)
         return
     raise typer.Exit(
-        command.run(TargetKind(target), endpoint_url, context or [], only or [], _formats(formats), folder)
+        command.run(
+            TargetKind(target),
+            endpoint_url,
+            context or [],
+            only or [],
+            _formats(formats),
+            folder,
+            quick=quick,
+            deadline=deadline,
+        )
     )
 
 

@@ -12,13 +12,15 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-def catalogue(only: Sequence[str] = ()) -> list[Check]:
+def catalogue(only: Sequence[str] = (), *, quick: bool = False) -> list[Check]:
     """The checks that any of the words names, or every check; by guide page, then topic, then as written.
 
-    A word is a topic (``s3``), a guide page (``04-s3``), an id, or how ids begin (``keys.rotation``).
+    Args:
+        only: words: a topic (``s3``), a guide page (``04-s3``), an id, or how ids begin (``keys.rotation``).
+        quick: leave out the checks that make a key or change one.
 
     Raises:
-        LabError: a word names no check; the hint has similar ones.
+        LabError: a word names no check (the hint has similar ones), or no check that is quick.
     """
     order = [topic_of_module(module.__name__) for module in TOPICS]
     checks = sorted(REGISTRY.values(), key=lambda check: (check.guide, order.index(topic(check))))
@@ -31,7 +33,12 @@ def catalogue(only: Sequence[str] = ()) -> list[Check]:
                 f"Did you mean {' or '.join(near)}?" if near else "`kmslab verify --list` shows every check."
             )
             raise LabError(f"--only {word}: no check is called so.", hint=hint)
-    return [check for check in checks if not only or any(_names(word, check) for word in only)]
+    chosen = [check for check in checks if not only or any(_names(word, check) for word in only)]
+    if not quick:
+        return chosen
+    if not (left := [check for check in chosen if not check.changes_keys]):
+        raise LabError("Each of these checks changes a key.", hint="Leave out --quick.")
+    return left
 
 
 def topic(check: Check) -> str:

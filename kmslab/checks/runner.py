@@ -103,6 +103,7 @@ def run_all(
     only: Sequence[str] = (),
     on_verdict: Callable[[Check, Verdict], None] | None = None,
     *,
+    quick: bool = False,
     on_sweep: Callable[[Swept], None] | None = None,
     deadline_seconds: float = DEADLINE_SECONDS,
 ) -> list[tuple[Check, Verdict]]:
@@ -116,6 +117,7 @@ def run_all(
         outputs: what the stacks exported.
         capabilities: what the target enforces; a check that needs more is UNPROVABLE.
         only: words as `catalogue` takes them; empty: every check.
+        quick: leave out the checks that make a key or change one.
         on_verdict: told each verdict as it comes, one at a time, in any order.
         on_sweep: told what was removed before and after the checks, and what could not be.
         deadline_seconds: after this the checks that have not begun are ERROR, the running ones stop looking
@@ -127,7 +129,7 @@ def run_all(
         LabError: a word of ``only`` names no check, or all of them name checks of what is not deployed.
         KeyboardInterrupt: passed on, after the running checks have cleaned up.
     """
-    checks = claimed(catalogue(only), outputs)
+    checks = claimed(catalogue(only, quick=quick), outputs)
     run_id = new_run_id()
     verdicts: dict[str, Verdict] = {}
 

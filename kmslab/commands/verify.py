@@ -62,11 +62,14 @@ def run(
     only: Sequence[str],
     formats: frozenset[str],
     folder: Path,
+    *,
+    quick: bool,
+    deadline: float,
 ) -> ExitCode:
     """Run the checks and report; return NOT_PROVEN if any answered FAIL or ERROR."""
     from kmslab.checks import runner
 
-    checks = runner.catalogue(only)
+    checks = runner.catalogue(only, quick=quick)
     project = find_project()
     settings = LabSettings.from_project(project.root, context_for(project, values))
     target = choose_target(project, kind, endpoint_url)
@@ -80,7 +83,16 @@ def run(
         # What a run makes for itself, the next one sweeps: two at a time would sweep each other's.
         with exclusively(project, patience=PATIENCE_SECONDS), _shown(len(checks)) as on_verdict:
             capabilities = _capabilities(access, outputs)
-            verdicts = runner.run_all(access, outputs, capabilities, only, on_verdict, on_sweep=_tell_swept)
+            verdicts = runner.run_all(
+                access,
+                outputs,
+                capabilities,
+                only,
+                on_verdict,
+                quick=quick,
+                on_sweep=_tell_swept,
+                deadline_seconds=deadline,
+            )
             inventory = read_inventory(access, outputs) if formats & WHOLE else None
             matrix, unread = _matrix(access, outputs) if formats & WHOLE else (None, ())
         report = Report(

@@ -2,14 +2,14 @@ from __future__ import annotations
 
 import gc
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import pytest
 
 from kmslab.checks import runner
 from kmslab.checks.registry import Check
 from kmslab.checks.temporary import scratch_key, stopped
-from kmslab.lab import Failed
+from kmslab.lab import Failed, Inconclusive
 from kmslab.model.capability import ALL
 from kmslab.model.verdict import Outcome
 from tests.checks.fakes import OUTPUTS, FakeAccess
@@ -40,7 +40,9 @@ def run(
 ) -> list[tuple[Check, Verdict]]:
     """Run functions as checks; those in `serial` alone."""
     checks = [Check(name, name, "", "", look, serial=name in serial) for name, look in looks.items()]
-    monkeypatch.setattr(runner, "catalogue", lambda only: [c for c in checks if not only or c.id in only])
+    monkeypatch.setattr(
+        runner, "catalogue", lambda only, **_: [c for c in checks if not only or c.id in only]
+    )
     return runner.run_all(FakeAccess(world), OUTPUTS, ALL, **named)  # type: ignore[arg-type]  # keywords of a table
 
 
@@ -106,22 +108,51 @@ def test_a_key_is_stopped_by_one_check_at_a_time(monkeypatch: pytest.MonkeyPatch
     assert world.kms.keys[OUTPUTS.key_app].state == "Enabled"
 
 
+class ByHand:
+    """Stands in for ``threading.Timer``: the test says when the time is up."""
+
+    made: ClassVar[dict[float, ByHand]] = {}
+
+    def __init__(self, seconds: float, function: Callable[[], None]) -> None:
+        self.made[seconds] = self
+        self.fire = function
+        self.started = self.cancelled = False
+
+    def start(self) -> None:
+        self.started = True
+
+    def cancel(self) -> None:
+        self.cancelled = True
+
+
 def test_after_the_deadline_nothing_begins_and_waits_end(
     monkeypatch: pytest.MonkeyPatch, world: LabWorld
 ) -> None:
+    monkeypatch.setattr(threading, "Timer", ByHand)
     cleaned: list[str] = []
 
     def waits(lab: Lab) -> str:
         lab.undo(lambda: cleaned.append("cleaned"))
+        ByHand.made[7.0].fire()
         lab.wait_until(lambda: False, "what never happens", seconds=600)
         return "seen"
 
-    verdicts = dict(run(monkeypatch, world, {"a": waits, "s": seen}, "s", deadline_seconds=0.2))
-    found = {check.id: verdict for check, verdict in verdicts.items()}
-    assert (found["a"].outcome, found["a"].summary) == (Outcome.ERROR, "stopped before it could be observed")
-    assert found["s"].outcome is Outcome.ERROR
-    assert "deadline of 0 s passed" in found["s"].summary
+    verdicts = run(monkeypatch, world, {"a": waits, "s": seen}, "s", deadline_seconds=7.0)
+    found = {check.id: (verdict.outcome, verdict.summary) for check, verdict in verdicts}
+    assert found == {
+        "a": (Outcome.ERROR, "stopped before it could be observed"),
+        "s": (Outcome.ERROR, "the deadline of 7 s passed before it began"),
+    }
     assert cleaned == ["cleaned"]
+    assert set(ByHand.made) == {7.0, 7.0 + runner.GRACE_SECONDS}
+    assert all(timer.started and timer.cancelled for timer in ByHand.made.values())
+
+
+def test_when_the_grace_is_over_nothing_is_sent(monkeypatch: pytest.MonkeyPatch, world: LabWorld) -> None:
+    access = FakeAccess(world)
+    access.closed.set()
+    with pytest.raises(Inconclusive, match="deadline"):
+        access._refuse_when_closed()
 
 
 def test_a_run_after_one_that_was_stopped_looks_again(
@@ -130,7 +161,7 @@ def test_a_run_after_one_that_was_stopped_looks_again(
     access = FakeAccess(world)
     access.stopping.set()
     access.closed.set()
-    monkeypatch.setattr(runner, "catalogue", lambda _only: [Check("a", "a", "", "", seen)])
+    monkeypatch.setattr(runner, "catalogue", lambda *_, **__: [Check("a", "a", "", "", seen)])
     ((_, verdict),) = runner.run_all(access, OUTPUTS, ALL)
     assert verdict.outcome is Outcome.PASS
 

@@ -8,6 +8,7 @@ import pytest
 
 from kmslab.access.reader import UnreadableError
 from kmslab.checks import REGISTRY, runner
+from kmslab.checks.catalogue import catalogue
 from kmslab.checks.sweep import Swept
 from kmslab.commands import verify
 from kmslab.engine.capabilities import CAPABILITIES
@@ -22,6 +23,8 @@ from tests.checks.fakes import ACCOUNT, OUTPUTS, FakeAccess, World
 from tests.faults.fakes import an_entry, parameter_store
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from kmslab.project import Project
 
 ONLY = ["mac"]
@@ -33,6 +36,7 @@ class Runner:
     def __init__(self) -> None:
         self.outcome = Outcome.PASS
         self.capabilities: frozenset[Any] | None = None
+        self.deadline_seconds = 0.0
         self.problems: list[str] = []
         self.inventories = self.matrices = 0
         self.unreadable = False
@@ -58,12 +62,15 @@ class Runner:
         on_verdict: Any,
         *,
         on_sweep: Any,
+        quick: bool,
+        deadline_seconds: float,
     ) -> list[tuple[Any, Verdict]]:
         assert isinstance(access, FakeAccess)
         assert outputs is OUTPUTS
         self.capabilities = capabilities
+        self.deadline_seconds = deadline_seconds
         on_sweep(Swept(problems=self.problems))
-        verdicts = [(check, Verdict(self.outcome, "seen")) for check in runner.catalogue(only)]
+        verdicts = [(check, Verdict(self.outcome, "seen")) for check in runner.catalogue(only, quick=quick)]
         for check, verdict in verdicts:
             on_verdict(check, verdict)
         return verdicts
@@ -87,9 +94,21 @@ def fake(project: Project, monkeypatch: pytest.MonkeyPatch) -> Runner:
     return stand_in
 
 
+def verified(
+    values: Sequence[str],
+    folder: Path,
+    formats: Iterable[str] = (),
+    *,
+    kind: TargetKind = TargetKind.LOCAL,
+    only: Sequence[str] = ONLY,
+    quick: bool = False,
+) -> ExitCode:
+    return verify.run(kind, "", values, only, frozenset(formats), folder, quick=quick, deadline=60)
+
+
 def run(formats: set[str], folder: Path, kind: TargetKind = TargetKind.LOCAL) -> ExitCode:
     values = [f"kmslab.sandbox_accounts={ACCOUNT}"] if kind is TargetKind.AWS else []
-    return verify.run(kind, "", values, ONLY, frozenset(formats), folder)
+    return verified(values, folder, formats, kind=kind)
 
 
 @pytest.mark.parametrize(
@@ -234,7 +253,7 @@ def test_an_unknown_check_is_refused_before_the_lab_is_asked(
 ) -> None:
     monkeypatch.setattr(verify, "find_project", lambda: project)
     with pytest.raises(LabError, match="--only nonsense"):
-        verify.run(TargetKind.LOCAL, "", [], ["nonsense"], frozenset(), Path())
+        verified([], Path(), only=["nonsense"])
 
 
 def test_an_account_that_is_no_sandbox_is_not_verified(
@@ -243,7 +262,7 @@ def test_an_account_that_is_no_sandbox_is_not_verified(
     monkeypatch.setattr(verify, "Access", lambda *_: FakeAccess(whole(), kind=TargetKind.AWS))
     values = ["kmslab.prefix=class-7"]
     with pytest.raises(LabError, match=f"Account {ACCOUNT} is not named as a sandbox") as caught:
-        verify.run(TargetKind.AWS, "", values, ONLY, frozenset(), tmp_path)
+        verified(values, tmp_path, kind=TargetKind.AWS)
     assert caught.value.exit_code is ExitCode.TARGET
     assert (
         "`kmslab verify --target aws --only mac -c kmslab.prefix=class-7 "
@@ -265,8 +284,8 @@ def test_a_setting_given_now_comes_on_top_of_those_of_up(
 
     monkeypatch.setattr(verify, "Access", access)
     (project.home / "context.json").write_text('{"kmslab.prefix": "class-7"}')
-    verify.run(TargetKind.LOCAL, "", ["kmslab.volume_count=2"], ONLY, frozenset(), tmp_path)
-    verify.run(TargetKind.LOCAL, "", ["kmslab.prefix=class-8"], ONLY, frozenset(), tmp_path)
+    verified(["kmslab.volume_count=2"], tmp_path)
+    verified(["kmslab.prefix=class-8"], tmp_path)
     assert prefixes == ["class-7", "class-8"]
 
 
@@ -303,3 +322,24 @@ def test_the_next_steps_name_what_is_there_as_one_types_it_here(
     assert "  checkout/lab_guides:" in said
     monkeypatch.chdir(scripts)
     assert f"  {project.root}/lab_guides:" in next_steps(Path(), capsys)
+
+
+def test_quick_leaves_out_what_changes_keys(fake: Runner, tmp_path: Path) -> None:
+    def ran(*, quick: bool) -> set[str]:
+        verified([], tmp_path, ["json"], only=["keys"], quick=quick)
+        return {one["id"] for one in json.loads((tmp_path / "report.json").read_text())["results"]}
+
+    left_out = ran(quick=False) - ran(quick=True)
+    assert left_out == {check.id for check in catalogue(["keys"]) if check.changes_keys}
+    assert left_out
+
+
+def test_quick_with_nothing_but_changes_says_so(fake: Runner, tmp_path: Path) -> None:
+    with pytest.raises(LabError, match="changes a key") as told:
+        verified([], tmp_path, only=["keys.a-disabled-key-stops"], quick=True)
+    assert told.value.hint == "Leave out --quick."
+
+
+def test_the_deadline_is_handed_on(fake: Runner, tmp_path: Path) -> None:
+    run({"table"}, tmp_path)
+    assert fake.deadline_seconds == 60
