@@ -3,6 +3,7 @@
 from kmslab.faults import (
     access,
     agreement,
+    alarms,
     audit,
     bucket_policies,
     direct,
@@ -37,7 +38,6 @@ TOPICS = (
     direct,
     key_policies,
     separation,
-    access,
     grants,
     s3,
     bucket_policies,
@@ -52,7 +52,9 @@ TOPICS = (
     audit,
     network,
     teardown,
+    access,
     log_files,
+    alarms,
 )
 """Every module of faults, in the order in which a learner meets them."""
 

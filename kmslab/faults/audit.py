@@ -1,4 +1,4 @@
-"""Faults of the trail and the alarms: what happens to the keys, and nobody hears of it."""
+"""Faults of the trail: what happens to the keys is not on record."""
 
 from __future__ import annotations
 
@@ -15,20 +15,13 @@ from kmslab.faults.changes.buckets import (
 from kmslab.faults.changes.policies import KeyPolicy
 from kmslab.faults.changes.statements import (
     A_STRANGER,
-    EVERYBODY,
     about,
     add,
     drop,
     drop_conditions,
-    replace,
 )
 from kmslab.faults.changes.trail import (
-    AlarmRule,
-    AlarmTarget,
     EventSelectors,
-    Subscriber,
-    TopicKey,
-    TopicPolicy,
     TrailLogging,
     TrailSettings,
 )
@@ -40,14 +33,13 @@ if TYPE_CHECKING:
 
 GUIDE = "06-asymmetric-and-envelope"
 BUCKET = LabOutputs.trail_bucket
-DANGEROUS = ("DisableKey", "ScheduleKeyDeletion", "PutKeyPolicy", "DeleteImportedKeyMaterial")
 
 
-def _alarm_without(name: str) -> Change:
-    return AlarmRule(eventName=[one for one in DANGEROUS if one != name])
-
-
-@fault(guide=GUIDE, noticed_by=("audit.trail-is-logging",), also=("audit.alarm-arrives",))
+@fault(
+    guide=GUIDE,
+    noticed_by=("audit.trail-is-logging", "log-files.what-was-done-is-in-them"),
+    also=("audit.alarm-arrives",),
+)
 def the_trail_is_stopped() -> Change:
     """The trail is stopped.
 
@@ -66,7 +58,7 @@ def log_files_are_not_validated() -> Change:
     return TrailSettings(LogFileValidationEnabled=False)
 
 
-@fault(guide=GUIDE, noticed_by=("audit.trail-is-under-its-own-key",))
+@fault(guide=GUIDE, noticed_by=("audit.trail-is-under-its-own-key", "log-files.only-the-auditor-reads-them"))
 def the_trail_has_no_key() -> Change:
     """The trail no longer names the lab's key.
 
@@ -94,7 +86,11 @@ def the_trail_leaves_iam_out() -> Change:
     return TrailSettings(IncludeGlobalServiceEvents=False)
 
 
-@fault(guide=GUIDE, noticed_by=("trail.every-use-of-a-key-is-recorded",))
+@fault(
+    guide=GUIDE,
+    noticed_by=("trail.every-use-of-a-key-is-recorded",),
+    also=("log-files.what-was-done-is-in-them",),
+)
 def the_trail_leaves_kms_out() -> Change:
     """The trail leaves KMS out (ExcludeManagementEventSources).
 
@@ -104,7 +100,11 @@ def the_trail_leaves_kms_out() -> Change:
     return EventSelectors(ExcludeManagementEventSources=["kms.amazonaws.com"])
 
 
-@fault(guide=GUIDE, noticed_by=("trail.every-use-of-a-key-is-recorded",))
+@fault(
+    guide=GUIDE,
+    noticed_by=("trail.every-use-of-a-key-is-recorded",),
+    also=("log-files.what-was-done-is-in-them",),
+)
 def the_trail_records_writes_only() -> Change:
     """The trail records write events only.
 
@@ -113,7 +113,11 @@ def the_trail_records_writes_only() -> Change:
     return EventSelectors(ReadWriteType="WriteOnly")
 
 
-@fault(guide=GUIDE, noticed_by=("trail.every-use-of-a-key-is-recorded",))
+@fault(
+    guide=GUIDE,
+    noticed_by=("trail.every-use-of-a-key-is-recorded",),
+    also=("log-files.what-was-done-is-in-them",),
+)
 def the_trail_records_no_management_events() -> Change:
     """The trail records no management events.
 
@@ -142,7 +146,16 @@ def the_trails_bucket_has_a_bucket_key() -> Change:
     return BucketEncryption(BUCKET, bucket_key=True)
 
 
-@fault(guide=GUIDE, noticed_by=("trail.log-files-can-be-delivered",))
+@fault(
+    guide=GUIDE,
+    noticed_by=(
+        "trail.log-files-can-be-delivered",
+        "log-files.what-was-done-is-in-them",
+        "log-files.only-the-auditor-reads-them",
+        "log-files.a-digest-proves-them-unchanged",
+        "log-files.the-digests-have-no-gap",
+    ),
+)
 def cloudtrail_may_not_write() -> Change:
     """The trail's bucket no longer lets CloudTrail write.
 
@@ -174,13 +187,20 @@ def another_account_may_read_the_trail() -> Change:
 
 @fault(guide=GUIDE, noticed_by=("s3.policies-demand-tls",))
 def the_trails_bucket_takes_plain_http() -> Change:
-    """The trail's bucket no longer denies access without TLS."""
+    """The trail's bucket no longer denies access without TLS.
+
+    Log files are encrypted where they lie. Read without TLS they travel in the clear, with every name, key and
+    address that is in them.
+    """
     return BucketPolicy(BUCKET, drop(about("aws:SecureTransport")))
 
 
 @fault(guide=GUIDE, noticed_by=("s3.no-bucket-can-become-public",))
 def the_trails_bucket_may_become_public() -> Change:
-    """All four blocks of public access of the trail's bucket are off."""
+    """All four blocks of public access of the trail's bucket are off.
+
+    Nothing is public yet. The next careless bucket policy makes it so, and who reads the trail knows where to knock.
+    """
     return PublicAccess(BUCKET, *PUBLIC_ACCESS_BLOCKS)
 
 
@@ -202,7 +222,17 @@ def log_files_expire() -> Change:
     return Expiry(BUCKET)
 
 
-@fault(guide=GUIDE, noticed_by=("trail.log-files-can-be-delivered",))
+@fault(
+    guide=GUIDE,
+    noticed_by=(
+        "trail.log-files-can-be-delivered",
+        "access.services-use-the-trail-key-for-the-lab-only",
+        "log-files.what-was-done-is-in-them",
+        "log-files.only-the-auditor-reads-them",
+        "log-files.a-digest-proves-them-unchanged",
+        "log-files.the-digests-have-no-gap",
+    ),
+)
 def cloudtrail_may_not_use_the_key() -> Change:
     """The trail key's policy no longer lets CloudTrail encrypt log files.
 
@@ -211,173 +241,14 @@ def cloudtrail_may_not_use_the_key() -> Change:
     return KeyPolicy(LabOutputs.key_trail, drop("EncryptLogFiles"))
 
 
-@fault(guide=GUIDE, noticed_by=("audit.alarm-watches-the-dangerous-calls", "audit.alarm-arrives"))
-def the_alarm_is_off() -> Change:
-    """The rule that raises the alarm is disabled.
-
-    It rang once too often at night.
-    """
-    return AlarmRule(state="DISABLED")
-
-
-@fault(guide=GUIDE, noticed_by=("audit.alarm-watches-the-dangerous-calls",))
-def the_alarm_misses_deletions() -> Change:
-    """The alarm no longer watches for ScheduleKeyDeletion.
-
-    A key that waits for its deletion can be saved for seven days, by who hears of it.
-    """
-    return _alarm_without("ScheduleKeyDeletion")
-
-
-@fault(guide=GUIDE, noticed_by=("audit.alarm-watches-the-dangerous-calls",))
-def the_alarm_misses_key_policies() -> Change:
-    """The alarm no longer watches for PutKeyPolicy.
-
-    Whoever rewrites a key policy decides about everything under the key.
-    """
-    return _alarm_without("PutKeyPolicy")
-
-
-@fault(guide=GUIDE, noticed_by=("audit.alarm-watches-the-dangerous-calls",))
-def the_alarm_misses_key_material() -> Change:
-    """The alarm no longer watches for DeleteImportedKeyMaterial.
-
-    Imported material can be deleted at once, without any days to wait.
-    """
-    return _alarm_without("DeleteImportedKeyMaterial")
-
-
-@fault(guide=GUIDE, noticed_by=("audit.alarm-watches-the-dangerous-calls",), also=("audit.alarm-arrives",))
-def the_alarm_misses_disabled_keys() -> Change:
-    """The alarm no longer watches for DisableKey.
-
-    Everything under the key stops at once; nobody is told why.
-    """
-    return _alarm_without("DisableKey")
-
-
-@fault(guide=GUIDE, noticed_by=("alarms.the-rule-asks-for-nothing-else",), also=("audit.alarm-arrives",))
-def the_alarm_is_for_root_only() -> Change:
-    """The alarm watches for the root user alone.
-
-    All four operations are still in the pattern. But a pattern is a conjunction: the line that somebody added
-    leaves out everybody who would really do it.
-    """
-    return AlarmRule(userIdentity={"type": ["Root"]})
-
-
 @fault(
     guide=GUIDE,
     noticed_by=(
-        "audit.alarm-watches-the-dangerous-calls",
-        "audit.alarm-arrives",
-        "alarms.the-whole-event-is-passed-on",
+        "trail.only-the-auditor-opens-log-files",
+        "access.nobody-else-gets-at-what-keys-protect",
+        "log-files.only-the-auditor-reads-them",
     ),
 )
-def the_alarm_notifies_nobody() -> Change:
-    """The rule has no target.
-
-    It matches, and nothing follows.
-    """
-    return AlarmTarget()
-
-
-@fault(
-    guide=GUIDE,
-    noticed_by=(
-        "audit.alarm-watches-the-dangerous-calls",
-        "audit.alarm-arrives",
-        "alarms.the-whole-event-is-passed-on",
-    ),
-)
-def the_alarm_goes_elsewhere() -> Change:
-    """The rule notifies another topic than the lab's."""
-    return AlarmTarget(Arn="arn:${AWS::Partition}:sns:${AWS::Region}:${AWS::AccountId}:${Prefix}-test")
-
-
-@fault(guide=GUIDE, noticed_by=("alarms.the-whole-event-is-passed-on",), also=("audit.alarm-arrives",))
-def the_alarm_says_nothing() -> Change:
-    """The alarm's text is "a key operation happened", whatever happened.
-
-    A constant in place of the event: which key, and who, is what one would have to know at once.
-    """
-    return AlarmTarget(Input='"a key operation happened"')
-
-
-@fault(guide=GUIDE, noticed_by=("audit.alarm-topic-is-under-the-labs-key",), also=("audit.alarm-arrives",))
-def the_topic_is_under_the_managed_key() -> Change:
-    """The alarm topic is encrypted under aws/sns.
-
-    Encrypted, and dumb: that key's policy does not let EventBridge use it, and nobody can change it. Alarms are
-    dropped without a word.
-    """
-    return TopicKey("alias/aws/sns")
-
-
-@fault(guide=GUIDE, noticed_by=("audit.alarm-topic-is-under-the-labs-key",))
-def the_topic_is_not_encrypted() -> Change:
-    """The alarm topic is not encrypted.
-
-    Alarms arrive again, which is why somebody does it. They name keys, principals and addresses.
-    """
-    return TopicKey()
-
-
-@fault(guide=GUIDE, noticed_by=("alarms.only-eventbridge-publishes",), also=("audit.alarm-arrives",))
-def eventbridge_may_not_publish() -> Change:
-    """The topic's policy no longer lets EventBridge publish.
-
-    Alarms are dropped without a word.
-    """
-    return TopicPolicy(drop("LetTheRulePublish"))
-
-
-@fault(guide=GUIDE, noticed_by=("alarms.only-eventbridge-publishes",))
-def everybody_may_publish() -> Change:
-    """The topic's policy lets everybody publish.
-
-    Who can cry wolf a thousand times a day can switch the alarm off.
-    """
-    return TopicPolicy(replace("LetTheRulePublish", Principal=EVERYBODY))
-
-
-@fault(guide=GUIDE, noticed_by=("alarms.only-eventbridge-publishes",))
-def another_account_may_listen() -> Change:
-    """The topic's policy lets another account subscribe to the alarms."""
-    statement = {
-        "Sid": "TemporaryAccess",
-        "Effect": "Allow",
-        "Action": "sns:Subscribe",
-        "Resource": "${Thing}",
-    }
-    return TopicPolicy(add({**statement, "Principal": A_STRANGER}))
-
-
-@fault(guide=GUIDE, noticed_by=("alarms.only-eventbridge-publishes",))
-def alarms_go_over_plain_http() -> Change:
-    """The topic's policy no longer denies publishing without TLS."""
-    return TopicPolicy(drop("RefusePlainHttp"))
-
-
-@fault(guide=GUIDE, noticed_by=("alarms.nobody-outside-listens",))
-def a_stranger_listens() -> Change:
-    """A queue of another account is subscribed to the alarms.
-
-    Whoever attacks a key hears at once that, and when, it was noticed.
-    """
-    return Subscriber("sqs", "arn:${AWS::Partition}:sqs:${AWS::Region}:111122223333:collector")
-
-
-@fault(guide=GUIDE, noticed_by=("audit.alarm-topic-is-under-the-labs-key",), also=("audit.alarm-arrives",))
-def eventbridge_may_not_use_the_key() -> Change:
-    """The trail key's policy no longer lets EventBridge use the key for the topic.
-
-    The rule matches, the topic is there and encrypted; no alarm arrives.
-    """
-    return KeyPolicy(LabOutputs.key_trail, drop("LetEventBridgeAlarm"))
-
-
-@fault(guide=GUIDE, noticed_by=("trail.only-the-auditor-opens-log-files",))
 def the_account_reads_the_trail() -> Change:
     """The trail key's policy lets everybody in the account read log files whom IAM allows it.
 

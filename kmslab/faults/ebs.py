@@ -129,6 +129,8 @@ def the_volume_is_of_an_older_type() -> Change:
     noticed_by=(
         "identity.no-persona-has-all-keys",
         "key-policies.grants-are-made-within-limits",
+        "access.the-simulator-agrees",
+        "access.nobody-else-gets-at-what-keys-protect",
         "ebs.volume-from-snapshot-needs-the-key",
         "ebs.blocks-need-the-key",
         "ebs.writing-blocks-needs-the-key",
@@ -147,6 +149,8 @@ def the_storage_operator_has_the_key() -> Change:
     noticed_by=(
         "identity.no-persona-has-all-keys",
         "key-policies.grants-are-made-within-limits",
+        "access.the-simulator-agrees",
+        "access.nobody-else-gets-at-what-keys-protect",
         "ebs.copy-needs-the-key",
         "ebs.volume-from-snapshot-needs-the-key",
     ),

@@ -277,6 +277,8 @@ def the_reader_may_put_objects() -> Change:
         "s3.writing-needs-the-key",
         "s3.copy-encrypts-anew",
         "identity.no-persona-has-all-keys",
+        "access.the-simulator-agrees",
+        "access.nobody-else-gets-at-what-keys-protect",
         "objects.a-multipart-upload-needs-the-key",
         "objects.a-range-needs-the-key-too",
         "objects.a-presigned-url-carries-its-signers-permissions",
@@ -325,7 +327,14 @@ def sse_c_is_taken() -> Change:
     )
 
 
-@fault(guide=GUIDE, noticed_by=("s3.outsider-is-refused", "bucket-policies.nobody-else-is-let-in"))
+@fault(
+    guide=GUIDE,
+    noticed_by=(
+        "s3.outsider-is-refused",
+        "bucket-policies.nobody-else-is-let-in",
+        "access.nobody-else-gets-at-what-keys-protect",
+    ),
+)
 def the_outsider_reads_the_data() -> Change:
     """The outsider is named in the data bucket's policy and in the policy of its key.
 

@@ -166,6 +166,7 @@ def the_secure_string_is_plain() -> Change:
         "key-policies.use-is-delegated-only-through-a-service",
         "key-policies.services-keys-serve-their-service-only",
         "secrets.key-of-secrets-opens-nothing-directly",
+        "escalation.the-admin-user-cannot-widen-anything",
     ),
 )
 def the_key_works_outside_its_services() -> Change:
@@ -184,7 +185,11 @@ def the_key_works_outside_its_services() -> Change:
 
 @fault(
     guide=GUIDE,
-    noticed_by=("identity.no-persona-has-all-keys", "parameters.permission-on-a-parameter-is-not-enough"),
+    noticed_by=(
+        "identity.no-persona-has-all-keys",
+        "parameters.permission-on-a-parameter-is-not-enough",
+        "access.the-simulator-agrees",
+    ),
 )
 def the_owner_may_decrypt_with_every_key() -> Change:
     """The data owner's policy allows kms:Decrypt with every key.

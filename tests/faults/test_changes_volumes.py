@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -78,7 +79,11 @@ def look(workshop: Workshop) -> Any:
             cloudformation.describe_stacks(StackName=f"{workshop.prefix}-{stack}")["Stacks"][0].get(
                 "EnableTerminationProtection", False
             ),
-            cloudformation.get_template(StackName=f"{workshop.prefix}-{stack}")["TemplateBody"],
+            # botocore keeps the order of members, which says nothing here.
+            json.dumps(
+                cloudformation.get_template(StackName=f"{workshop.prefix}-{stack}")["TemplateBody"],
+                sort_keys=True,
+            ),
         )
         for stack in (LabStack.VOLUMES, LabStack.KEYS)
     ]

@@ -1,8 +1,9 @@
-"""What can be done to the trail's record itself: a digest that is taken away, or written anew."""
+"""What can be done to the trail's record itself: digests that are taken away, or written anew."""
 
 from __future__ import annotations
 
 import gzip
+import hashlib
 from typing import TYPE_CHECKING, Any
 
 from kmslab.model.errors import ExitCode, LabError
@@ -12,49 +13,49 @@ if TYPE_CHECKING:
     from kmslab.faults.templates import Templates
     from kmslab.faults.workshop import Workshop
 
+FORGED = gzip.compress(b"{}", mtime=0)
+FORGED_ETAG = hashlib.md5(FORGED, usedforsecurity=False).hexdigest()
+"""Under SSE-S3 an ETag is the MD5 digest of what is stored: the forgery is known by it."""
+
 
 class DigestTampered:
-    """The trail's newest digest is gone, or says something else. The version that CloudTrail wrote stays below."""
+    """The trail's newest digest is gone, or says something else; what CloudTrail wrote stays as an older version."""
 
     def __init__(self, *, gone: bool) -> None:
-        """Say whether it is taken away; else it is overwritten."""
+        """Say whether it is taken away; else it is written over."""
         self.gone = gone
 
     def save(self, workshop: Workshop) -> Json:
-        """Find the newest digest and its version.
+        """Find the newest digest.
 
         Raises:
             LabError: there is none yet.
         """
         workshop.client("cloudtrail").get_trail_status(Name=workshop.outputs.trail)
-        prefix = f"AWSLogs/{workshop.account}/CloudTrail-Digest/{workshop.region}/"
-        pages = workshop.client("s3").get_paginator("list_object_versions")
-        versions = pages.paginate(Bucket=workshop.outputs.trail_bucket, Prefix=prefix).search("Versions[]")
-        latest = [one for one in versions if one and one["IsLatest"]]
-        if not latest:
+        keys = [one["Key"] for one in self._versions(workshop, "")]
+        if not keys:
             raise LabError(
                 "CloudTrail has not written a digest yet.",
                 hint="The first comes an hour after the trail began to log.",
                 exit_code=ExitCode.TARGET,
             )
-        newest = max(latest, key=lambda one: str(one["Key"]))
-        return {"key": newest["Key"], "version": newest["VersionId"]}
+        return {"since": max(keys)}
 
     def apply(self, workshop: Workshop, saved: Json) -> None:
-        """Delete it, or write over it."""
-        s3, where = workshop.client("s3"), self._where(workshop, saved)
-        if self.gone:
-            s3.delete_object(**where)
-        else:
-            s3.put_object(Body=gzip.compress(b"{}"), ServerSideEncryption="AES256", **where)
+        """Delete it, or write over it; and over what CloudTrail has written since."""
+        s3, bucket = workshop.client("s3"), workshop.outputs.trail_bucket
+        for key in {one["Key"] for one in self._versions(workshop, saved["since"])}:
+            if self.gone:
+                s3.delete_object(Bucket=bucket, Key=key)
+            else:
+                s3.put_object(Bucket=bucket, Key=key, Body=FORGED, ServerSideEncryption="AES256")
 
     def restore(self, workshop: Workshop, saved: Json) -> None:
-        """Remove what lies over the version that CloudTrail wrote."""
-        s3, where = workshop.client("s3"), self._where(workshop, saved)
-        found = s3.list_object_versions(Bucket=where["Bucket"], Prefix=saved["key"])
-        for one in [*found.get("Versions", ()), *found.get("DeleteMarkers", ())]:
-            if one["VersionId"] != saved["version"]:
-                s3.delete_object(VersionId=one["VersionId"], **where)
+        """Remove what lies over what CloudTrail wrote: delete markers, and the forgery."""
+        s3, bucket = workshop.client("s3"), workshop.outputs.trail_bucket
+        for one in self._versions(workshop, saved["since"]):
+            if one.get("ETag", FORGED_ETAG).strip('"') == FORGED_ETAG:
+                s3.delete_object(Bucket=bucket, Key=one["Key"], VersionId=one["VersionId"])
 
     def in_template(self, templates: Templates) -> bool:
         """Templates hold no log files."""
@@ -62,5 +63,11 @@ class DigestTampered:
         return False
 
     @staticmethod
-    def _where(workshop: Workshop, saved: Json) -> dict[str, Any]:
-        return {"Bucket": workshop.outputs.trail_bucket, "Key": saved["key"]}
+    def _versions(workshop: Workshop, since: str) -> list[Any]:
+        """Versions and delete markers of the digests from a key on: their names go with the time."""
+        prefix = f"AWSLogs/{workshop.account}/CloudTrail-Digest/{workshop.region}/"
+        pages = workshop.client("s3").get_paginator("list_object_versions")
+        found: list[Any] = []
+        for page in pages.paginate(Bucket=workshop.outputs.trail_bucket, Prefix=prefix):
+            found += [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]
+        return [one for one in found if one["Key"] >= since]
