@@ -160,9 +160,9 @@ def nobody_else_gets_at_what_keys_protect(lab: Lab) -> str:
     """Of all users and roles in the account, only those that the lab means can use a key for its secret.
 
     Computed for everybody, by every route: directly, and through S3, EC2, EBS, Secrets Manager, Systems
-    Manager and CloudFormation, with the encryption context that belongs to it. The secrets key leaves it to IAM on
-    purpose, so of the account's other principals nothing is expected there; for every other key, whoever would have all
-    rights in IAM, and whoever is in another account, must be refused, too.
+    Manager and CloudFormation, with the encryption context that belongs to it. The secrets key leaves it to
+    IAM on purpose, so of the account's other principals nothing is expected there; for every other key,
+    whoever would have all rights in IAM, and whoever is in another account, must be refused, too.
     """
     found = read_policies(lab)
     count = 0
@@ -204,9 +204,9 @@ def _somebody_can(lab: Lab, found: Reading) -> None:
 def nobody_decrypts_without_the_context(lab: Lab) -> str:
     """Without the encryption context that belongs to it, those who may use a key cannot decrypt either.
 
-    Computed for those who are meant to use the key: directly with the keys app and global without any context and with
-    another one; and through S3 with the trail's key without CloudTrail's, which only log files carry. The data
-    owner, with the right context, may.
+    Computed for those who are meant to use the key: directly with the keys app and global without any context
+    and with another one; and through S3 with the trail's key without CloudTrail's, which only log files
+    carry. The data owner, with the right context, may.
     """
     found = read_policies(lab)
     none: dict[str, str] = {}

@@ -1,7 +1,7 @@
 """No way up: nobody can make themselves a user of a key, by policy, grant, alias, tag, replica, import or role.
 
-Each check is about one way. It asks the policies about every user and role of the account, and where
-it does no harm, the personas try. Left out are those who are meant to have the way: the account's root user, the
+Each check is about one way. It asks the policies about every user and role of the account, and where it does
+no harm, the personas try. Left out are those who are meant to have the way: the account's root user, the
 roles of the CDK bootstrap, and for ways through IAM the account's administrators, who can do everything that
 IAM decides. What they cannot do is what the key policies reserve: most of this is about that.
 """
@@ -61,8 +61,8 @@ def nobody_rewrites_a_key_policy(lab: Lab) -> str:
     """Only CloudFormation and the root user can put a key policy, with any key of the lab.
 
     Whoever may put a policy may write themselves into it; administrators of the account are in no way
-    different. Computed for everybody and every key; each persona and the operator then try to put the policy that the
-    app key already has. The operator puts a policy on a key of their own first.
+    different. Computed for everybody and every key; each persona and the operator then try to put the policy
+    that the app key already has. The operator puts a policy on a key of their own first.
     """
     found = read_policies(lab)
     count = _only_the_meant(lab, found, "PutKeyPolicy", found.keys)
@@ -81,9 +81,9 @@ def nobody_grants_a_key_away(lab: Lab) -> str:
     """Nobody can create a grant without limits, or one for themselves, with any key of the lab.
 
     A grant stands beside the key policy, and nobody who reviews policies sees it. Asked for: a grant for
-    oneself and one for the outsider, with no constraint, with the right to grant on, and with the constraint of the lab's
-    encryption context for oneself. The data owner's narrow grant for the reader passes as a dry run; the same without its
-    constraint is refused to everybody.
+    oneself and one for the outsider without a constraint, and one for oneself within the lab's encryption
+    context. The data owner's narrow grant for the reader passes as a dry run; the same without its constraint
+    is refused to everybody.
     """
     found = read_policies(lab)
     outsider = lab.outputs.role_outsider
@@ -116,8 +116,9 @@ def nobody_turns_an_alias(lab: Lab) -> str:
     """Only CloudFormation and the root user can make, turn or delete an alias of the lab's keys.
 
     Applications name a key by its alias. Whoever turns it lets them encrypt under a key of their own choice;
-    whoever deletes it stops them. It takes the permission on the alias, which IAM gives, and on the key, which the key
-    policy reserves. Each persona and the operator then try to point the app key's alias to where it points already.
+    whoever deletes it stops them. It takes the permission on the alias, which IAM gives, and on the key,
+    which the key policy reserves. Each persona and the operator then try to point the app key's alias to
+    where it points already.
     """
     found = read_policies(lab)
     count = 0
@@ -144,8 +145,9 @@ def nobody_replicates_a_key(lab: Lab) -> str:
     """Only CloudFormation and the root user can replicate a key, or make a replica the primary.
 
     A replica has the same key material under a policy that its maker writes. Computed for every key, also for
-    those of one Region: a permission that waits is found before there is a multi-Region key. Each persona and the operator then
-    try with the app key, which cannot be replicated: refused must be the permission, not the kind of key.
+    those of one Region: a permission that waits is found before there is a multi-Region key. Each persona and
+    the operator then try with the app key, which cannot be replicated: refused must be the permission, not
+    the kind of key.
     """
     found = read_policies(lab)
     count = _only_the_meant(lab, found, "ReplicateKey", found.keys)
@@ -251,8 +253,8 @@ def nobody_rewrites_a_persona(lab: Lab) -> str:
     """Nobody but the account's administrators can change what a persona may do, or who may take its role.
 
     Attaching or writing a policy, making a new version of one, widening the trust, taking a boundary off:
-    each makes somebody who is not meant a user of keys, without any key policy being touched. Each persona then tries to write
-    the trust policy that the data owner's role already has.
+    each makes somebody who is not meant a user of keys, without any key policy being touched. Each persona
+    then tries to write the trust policy that the data owner's role already has.
     """
     found = read_policies(lab)
     count = 0
@@ -283,8 +285,8 @@ def no_service_is_handed_a_persona(lab: Lab) -> str:
     """No persona's role can be given to an AWS service to act with.
 
     A function or an instance that runs under a role has all its permissions, and who may pass the role
-    (iam:PassRole) and start it has them too. The personas' roles trust no service, and nobody but the account's
-    administrators may pass them.
+    (iam:PassRole) and start it has them too. The personas' roles trust no service, and nobody but the
+    account's administrators may pass them.
     """
     found = read_policies(lab)
     count = 0
@@ -302,9 +304,9 @@ def the_admin_user_cannot_widen_anything(lab: Lab) -> str:
     """The admin user, who may do nearly everything, can give no key and no role to anybody.
 
     What the boundary stops: writing or attaching policies to roles and users without it, taking it off,
-    widening a role's trust, making credentials for others. What the key policies stop: using a key, putting a policy,
-    granting, naming. Both are computed with MFA. What is left by design: the admin user may take a persona's role, which the
-    trail records.
+    widening a role's trust, making credentials for others. What the key policies stop: using a key, putting a
+    policy, granting, naming. Both are computed with MFA. What is left by design: the admin user may take a
+    persona's role, which the trail records.
     """
     found = read_policies(lab)
     user = next(
@@ -334,9 +336,10 @@ def the_admin_user_cannot_widen_anything(lab: Lab) -> str:
     controls=("KMS.3", "prowler:kms_cmk_not_deleted_unintentionally"),
 )
 def only_the_administrator_ends_a_key(lab: Lab) -> str:
-    """Only the key administrator can disable a key or schedule its deletion, CloudFormation and the root user aside.
+    """Only the key administrator can disable a key or schedule its deletion.
 
-    Without a key the data is gone as surely as if it were deleted. Those who use a key, and the account's administrators,
+    CloudFormation and the root user aside, who made the key and who is the way back in. Without a key the
+    data is gone as surely as if it were deleted. Those who use a key, and the account's administrators,
     cannot end it; the key administrator, who can, reads nothing of what would be lost.
     """
     found = read_policies(lab)
@@ -358,7 +361,7 @@ def only_the_administrator_ends_a_key(lab: Lab) -> str:
 
 
 def _not_meant(found: Reading) -> list[Identity]:
-    """Everybody for whom the ways through keys are not meant: all but the bootstrap's roles; also who has all rights in IAM."""
+    """Everybody for whom the ways through keys are not meant: all but the bootstrap's roles, and anyone at all."""
     return [*(one for one in found.identities if not one.deploys), *questions.anyone(found)]
 
 

@@ -26,8 +26,8 @@ GUIDE = "03-key-policies"
 def the_reader_decrypts_by_tag() -> Change:
     """The data reader may decrypt with every key that has the lab's tag.
 
-    One statement for all keys, today's and tomorrow's: a tag on the key decides. Whoever may tag keys now decides
-    who decrypts with them, and the key that leaves it to IAM is open to the reader at once.
+    One statement for all keys, today's and tomorrow's: a tag on the key decides. Whoever may tag keys now
+    decides who decrypts with them, and the key that leaves it to IAM is open to the reader at once.
     """
     tagged = {"StringEquals": {"aws:ResourceTag/kmslab:prefix": "${Prefix}"}}
     return InlinePolicy(role_of(Persona.DATA_READER), allow("ByTag", "kms:Decrypt", on="*", when=tagged))
