@@ -53,8 +53,8 @@ TOPICS = (
     network,
     teardown,
     access,
-    log_files,
     alarms,
+    log_files,
 )
 """Every module of faults, in the order in which a learner meets them."""
 

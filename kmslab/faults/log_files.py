@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from kmslab.faults.change import Both, Change
 from kmslab.faults.changes.log_files import DigestTampered
+from kmslab.faults.changes.policies import KeyPolicy
+from kmslab.faults.changes.statements import THE_ACCOUNT, add
 from kmslab.faults.changes.trail import TrailLogging
 from kmslab.faults.registry import fault
+from kmslab.model.outputs import LabOutputs
 
 GUIDE = "06-asymmetric-and-envelope"
 
@@ -35,3 +38,35 @@ def the_last_digest_was_rewritten() -> Change:
     So that no later digest gives them away. The file can be replaced; CloudTrail's signature over it cannot.
     """
     return Both(TrailLogging(), DigestTampered(gone=False))
+
+
+@fault(
+    guide=GUIDE,
+    noticed_by=(
+        "access.nobody-decrypts-without-the-context",
+        "access.nobody-else-gets-at-what-keys-protect",
+        "key-policies.the-trail-key-serves-one-trail",
+        "key-policies.use-is-delegated-only-through-a-service",
+        "log-files.only-the-auditor-reads-them",
+        "trail.only-the-auditor-opens-log-files",
+    ),
+)
+def everyone_reads_the_log_files_through_s3() -> Change:
+    """The trail's key decrypts through S3 for whoever in the account may read the bucket.
+
+    An alarm had to be looked into at night, and the auditor could not be reached. Since then an administrator of
+    the account, whom the log is about, reads what was seen of them.
+    """
+    return KeyPolicy(
+        LabOutputs.key_trail,
+        add(
+            {
+                "Sid": "ReadLogFilesAtNight",
+                "Effect": "Allow",
+                "Principal": THE_ACCOUNT,
+                "Action": "kms:Decrypt",
+                "Resource": "*",
+                "Condition": {"StringEquals": {"kms:ViaService": "s3.${AWS::Region}.amazonaws.com"}},
+            }
+        ),
+    )

@@ -79,7 +79,10 @@ def the_comparison_is_under_a_key() -> Change:
 
 @fault(guide=GUIDE, noticed_by=("s3.aws-managed-key-is-not-ours",))
 def the_managed_keys_bucket_is_under_none() -> Change:
-    """The bucket under aws/s3 has SSE-S3 as its default encryption."""
+    """The bucket under aws/s3 has SSE-S3 as its default encryption.
+
+    Somebody tidied up: "no key is configured here anyway". New objects are under a key of AWS's that no trail shows.
+    """
     return BucketEncryption(LabOutputs.aws_managed_bucket, "AES256", bucket_key=False)
 
 
