@@ -65,5 +65,9 @@ class Both:
             change.restore(workshop, own)
 
     def in_template(self, templates: Templates) -> bool:
-        """Make them one after the other; with one missing it would be another fault."""
-        return all(change.in_template(templates) for change in self.changes)
+        """Make all of them, or none: with one missing it would be another fault."""
+        changed = templates.copy()
+        if not all(change.in_template(changed) for change in self.changes):
+            return False
+        templates.by_stack.update(changed.by_stack)
+        return True

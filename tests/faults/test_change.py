@@ -7,6 +7,7 @@ import pytest
 from kmslab.faults.change import Both
 from kmslab.faults.templates import Templates
 from kmslab.faults.workshop import Workshop
+from kmslab.model.outputs import LabStack
 from tests.checks.fakes import OUTPUTS, PREFIX, FakeAccess, World
 from tests.faults.fakes import Setting
 
@@ -40,13 +41,15 @@ def test_half_of_both_is_put_back_too(count: int) -> None:
     assert lab == {"policy": "narrow", "key": "own"}
 
 
-def test_in_templates_both_or_none_count() -> None:
+def test_in_templates_both_or_none_are_made() -> None:
     class InTemplate(Setting):
         def in_template(self, templates: Templates) -> bool:
-            templates.by_stack.clear()
+            templates.by_stack[LabStack.KEYS][self.name] = self.value
             return True
 
-    templates = Templates(PREFIX, {})
-    can, cannot = InTemplate({}, "a", 1), Setting({}, "b", 2)
-    assert Both(can, can).in_template(templates)
-    assert not Both(can, cannot).in_template(templates)
+    templates = Templates(PREFIX, {LabStack.KEYS: {"a": 0}})
+    one, other, cannot = InTemplate({}, "a", 1), InTemplate({}, "b", 2), Setting({}, "c", 3)
+    assert not Both(one, cannot).in_template(templates)
+    assert templates.by_stack == {LabStack.KEYS: {"a": 0}}
+    assert Both(one, other).in_template(templates)
+    assert templates.by_stack == {LabStack.KEYS: {"a": 1, "b": 2}}
