@@ -68,7 +68,8 @@ def delay(attempts: int, response: tuple[Any, Any] | None, **_: Any) -> float | 
     http, parsed = response
     if http.status_code < TRANSIENT_STATUS and parsed.get("Error", {}).get("Code") not in THROTTLED:
         return None
-    return random.random() * FIRST_DELAY_SECONDS * 2 ** (attempts - 1)  # noqa: S311  # jitter, not a secret
+    longest: float = FIRST_DELAY_SECONDS * 2 ** (attempts - 1)
+    return random.random() * longest  # noqa: S311  # jitter, not a secret
 
 
 def as_operator(loader: Any, region: str, credentials: Credentials | None) -> Any:

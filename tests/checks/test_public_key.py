@@ -22,7 +22,8 @@ def good() -> World:
 
 def with_sha_1_and_the_labs_key(request: Request) -> bool:
     """What the key policy refuses; keys that the operator made take either hash."""
-    return request["KeyId"] == OUTPUTS.key_rsa and request["EncryptionAlgorithm"] == "RSAES_OAEP_SHA_1"
+    asked = (request["KeyId"], request["EncryptionAlgorithm"])
+    return asked == (OUTPUTS.key_rsa, "RSAES_OAEP_SHA_1")
 
 
 def opens_for(persona: Persona) -> Callable[[World], object]:

@@ -25,7 +25,9 @@ GUIDES = {
     "05-ebs",
     "06-asymmetric-and-envelope",
 }
-CONTROL = re.compile(r"[A-Za-z0-9]+\.\d+|CT\.KMS\.PR\.\d+|cis:[\d.]+|(prowler|config|cdk-nag):[A-Za-z0-9_.-]+")
+CONTROL = re.compile(
+    r"[A-Za-z0-9]+\.\d+|CT\.KMS\.PR\.\d+|cis:[\d.]+|(prowler|config|cdk-nag):[A-Za-z0-9_.-]+"
+)
 
 
 def outcome_of(function: object, *, needs: frozenset[Capability] = frozenset()) -> Outcome:

@@ -31,6 +31,12 @@ def lent(sid: str, action: str, resource: str, **changes: Any) -> dict[str, Any]
 LOOK = lent("Look", "s3:GetBucketAcl", BUCKET)
 WRITE = lent("Write", "s3:PutObject", f"{BUCKET}/AWSLogs/{ACCOUNT}/*")
 SEAL = lent("Seal", "kms:GenerateDataKey*", "*")
+TOO_WIDE: tuple[dict[str, Any], ...] = (
+    {"Condition": {}},
+    {"Condition": {"ArnEquals": {"aws:PrincipalArn": [OUTPUTS.role_auditor, OUTPUTS.role_outsider]}}},
+    {"Condition": {"ArnLike": {"aws:PrincipalArn": "*"}}},
+    {"Action": "kms:*", "Condition": {}},
+)
 OPEN = {
     "Sid": "Open",
     "Effect": "Allow",
@@ -99,12 +105,7 @@ BROKEN = [
     Broken(DELIVERED, key_policy({**SEAL, "Principal": {"AWS": ACCOUNT}}), "key's policy does not let"),
     *(
         Broken(OPENED, key_policy(SEAL, {**OPEN, **changes}), "lets others than the auditor decrypt (Open)")
-        for changes in (
-            {"Condition": {}},
-            {"Condition": {"ArnEquals": {"aws:PrincipalArn": [OUTPUTS.role_auditor, OUTPUTS.role_outsider]}}},
-            {"Condition": {"ArnLike": {"aws:PrincipalArn": "*"}}},
-            {"Action": "kms:*", "Condition": {}},
-        )
+        for changes in TOO_WIDE
     ),
     Broken("trail.the-trails-bucket-has-no-bucket-key", bucket_key(on=True), "uses a Bucket Key"),
 ]
