@@ -161,7 +161,12 @@ def refusal_is_the_wrong_way_round() -> Change:
         "s3.copy-encrypts-anew",
         "audit.bucket-key-is-recorded-with-the-bucket",
     ),
-    also=("s3", "objects", "key-policies.the-s3-key-works-through-s3-only"),
+    also=(
+        "access.the-matrix-holds-through-s3",
+        "s3",
+        "objects",
+        "key-policies.the-s3-key-works-through-s3-only",
+    ),
 )
 def refusal_asks_for_a_header() -> Change:
     """The statement against other encryption has lost its guard, the condition that the header is there.

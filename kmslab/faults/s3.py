@@ -36,7 +36,10 @@ DATA = LabOutputs.data_bucket
         "objects.a-multipart-upload-is-under-the-key",
         "objects.the-etag-is-no-fingerprint",
     ),
-    also=("objects",),
+    also=(
+        "access.the-matrix-holds-through-s3",
+        "objects",
+    ),
 )
 def default_encryption_is_sse_s3() -> Change:
     """The data bucket's default encryption is switched to SSE-S3 (AES256).
@@ -57,7 +60,10 @@ def default_encryption_is_sse_s3() -> Change:
         "s3.copy-encrypts-anew",
         "objects.every-object-is-under-the-labs-key",
     ),
-    also=("objects",),
+    also=(
+        "access.the-matrix-holds-through-s3",
+        "objects",
+    ),
 )
 def default_encryption_is_the_managed_key() -> Change:
     """The data bucket's default encryption is SSE-KMS without a key: that is the AWS managed key aws/s3.
@@ -76,6 +82,7 @@ def default_encryption_is_the_managed_key() -> Change:
         "s3.copy-encrypts-anew",
     ),
     also=(
+        "access.the-matrix-holds-through-s3",
         "s3",
         "objects",
         "key-policies.the-s3-key-works-through-s3-only",
