@@ -109,6 +109,8 @@ def the_secret_denies_nobody() -> Change:
         "secrets.resource-policy-is-closed",
         "secrets.only-the-owner-reads-the-secret",
         "identity.no-persona-has-all-keys",
+        "access.the-simulator-agrees",
+        "access.nobody-else-gets-at-what-keys-protect",
     ),
 )
 def the_secret_spares_the_reader() -> Change:
