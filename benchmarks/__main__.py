@@ -12,7 +12,7 @@ from pathlib import Path
 from benchmarks.timing import machine
 
 PROJECT = Path(__file__).resolve().parent.parent
-PARTS = ("command_line", "engine", "verification", "synthesis", "whole_lab")
+PARTS = ("command_line", "engine", "verification", "throttling", "synthesis", "whole_lab")
 
 
 def main() -> int:

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-VERIFY_SECONDS = 4.0
-SHARE_OF_PROWLER = 0.2
+VERIFY_SECONDS = 8.0
+QUICK_SECONDS = 3.0
+SHARE_OF_PROWLER = 0.4
 SERVICES = ("kms", "s3", "ec2", "iam", "secretsmanager", "cloudtrail")
 PROWLER = "prowler (2 GB)"
 EBS_ONLY = "ec2_ebs_"  # of prowler's EC2 checks, those about EBS
@@ -77,4 +78,12 @@ def measure(project: Path, repeat: int, note: Callable[[str], None]) -> list[Fig
     )
     samples = iter(seconds)
     alone = median_of("kmslab verify, all checks", "s", VERIFY_SECONDS, repeat, lambda: next(samples), note)
-    return [alone, share]
+    quick = median_of(
+        "kmslab verify --quick",
+        "s",
+        QUICK_SECONDS,
+        repeat,
+        lambda: wall_seconds([*mine, "--quick"], cwd=project),
+        note,
+    )
+    return [alone, quick, share]
