@@ -48,6 +48,7 @@ WITH_THE_APP_KEY = (
     "audit.direct-use-names-the-principal",
     "audit.events-hold-no-plaintext",
     "audit.denied-call-is-recorded",
+    "log-files.what-was-done-is-in-them",
 )
 """Checks in which the data owner uses the app key, mostly to show that a refusal is a refusal."""
 

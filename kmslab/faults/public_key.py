@@ -47,6 +47,7 @@ def the_storage_operator_may_open() -> Change:
     guide=GUIDE,
     noticed_by=(
         "key-policies.use-is-delegated-only-through-a-service",
+        HASH,
         NOBODY_ELSE,
         "escalation.the-admin-user-cannot-widen-anything",
     ),

@@ -56,6 +56,9 @@ WHAT_THE_AUDITOR_READS = (
     "s3.aws-managed-key-is-not-ours",
     "ebs.disabled-key-stops-new-volumes",
     "secrets.disabled-key-locks-the-secret",
+    "secrets.the-managed-key-is-not-ours",
+    "trail.log-files-can-be-delivered",
+    "trail.only-the-auditor-opens-log-files",
     "audit.alarm-topic-is-under-the-labs-key",
 )
 """Checks that look at keys as the auditor."""
