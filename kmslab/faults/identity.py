@@ -65,7 +65,12 @@ LEADS = "escalation.no-role-leads-to-another"
 REWRITES = "escalation.nobody-rewrites-a-persona"
 SIMULATED = "access.the-simulator-agrees"
 NOBODY_ELSE = "access.nobody-else-gets-at-what-keys-protect"
-AS_EVERY_PERSONA = ("access.the-matrix-holds", "escalation.nobody-", "signing.")
+AS_EVERY_PERSONA = (
+    "access.the-matrix-holds",
+    "escalation.nobody-",
+    "imported.only-the-administrator-brings-material",
+    "signing.",
+)
 """Checks that act as every persona, or as the signer: they cannot where nobody can become the signer."""
 
 
