@@ -218,6 +218,13 @@ BROKEN = [
     ),
     Broken("objects.encryption-of-a-stored-object-stays", takes(UPDATE), "operator could call"),
     Broken("objects.encryption-of-a-stored-object-stays", takes(UPDATE, STORAGE), "storage-operator could"),
+    Broken(
+        "objects.encryption-of-a-stored-object-stays",
+        lambda world: world.refuses(
+            UPDATE, OPERATOR, message="may not kms:Decrypt", when=_into_the_data_bucket
+        ),
+        "not the bucket policy but something else refuses the operator",
+    ),
     Broken("objects.encryption-of-a-stored-object-stays", a_new_version, "a new version"),
     Broken(
         "objects.encryption-of-a-stored-object-stays",
