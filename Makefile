@@ -24,8 +24,9 @@ test: setup-dev ## linters, types and the whole test suite
 	$(BIN)/mypy
 	$(BIN)/pytest -n 2 --dist loadgroup
 
-nightly: setup ## every fault tried, and 50 green runs in a row; `make test` tries a tenth of them
+nightly: setup-dev ## what takes too long for `make test`: every fault, 50 green runs in a row, the worst days
 	$(BIN)/python -m benchmarks.score --greens 50 --scanner none
+	$(BIN)/pytest -m nightly
 
 fmt: setup-dev ## format the code and mend what the linter can mend
 	$(BIN)/ruff format .

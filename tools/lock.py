@@ -17,7 +17,10 @@ COMPILE = (
     *("--generate-hashes", "--no-annotate", "--custom-compile-command", "make lock"),
 )
 # requirements-dev.in holds requirements.txt as a constraint: lock the latter first.
-NAMES = ("requirements-uv", "requirements-node", "requirements-aws-cli", "requirements", "requirements-dev")
+NAMES = (
+    *("requirements-uv", "requirements-node", "requirements-aws-cli", "requirements", "requirements-dev"),
+    *("benchmarks/requirements-prowler", "benchmarks/requirements-scanners"),
+)
 
 
 def main() -> None:

@@ -45,7 +45,14 @@ def test_make_alone_lists_what_can_be_made() -> None:
                 ".venv/bin/pytest -n 2 --dist loadgroup",
             ],
         ),
-        ("nightly", ["tools/setup.py", ".venv/bin/python -m benchmarks.score --greens 50 --scanner none"]),
+        (
+            "nightly",
+            [
+                "tools/setup.py --dev",
+                ".venv/bin/python -m benchmarks.score --greens 50 --scanner none",
+                ".venv/bin/pytest -m nightly",
+            ],
+        ),
         ("score", ["tools/setup.py", ".venv/bin/python -m benchmarks.score --greens 50"]),
     ],
 )
