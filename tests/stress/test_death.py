@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from kmslab.checks.temporary import LEAVING
 from kmslab.deployed import read_outputs
 from kmslab.engine import control
 from kmslab.lab import Access
@@ -33,7 +34,7 @@ def everything(access: Access, outputs: LabOutputs) -> dict[str, Any]:
     keys = {arn: _state(access, arn) for arn in _pages(kms, "list_keys", "Keys", "KeyArn")}
     own = [getattr(outputs, one.name) for one in LabOutputs.all() if one.name.startswith("key_")]
     return {
-        "keys": {arn: state for arn, state in keys.items() if state != "PendingDeletion"},
+        "keys": {arn: state for arn, state in keys.items() if state not in LEAVING},
         "aliases": sorted(_pages(kms, "list_aliases", "Aliases", "AliasName")),
         "grants": sorted(_grants(access, [arn for arn in own if arn])),
         "objects": sorted(_objects(s3, [getattr(outputs, name) for name in BUCKETS])),
