@@ -21,7 +21,11 @@ from tests.conftest import KMSLAB, DeployedLab
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-MOMENTS = (0.2, 0.35, 0.5, 0.65, 0.8, 0.95)
+MOMENTS = (
+    0.4,
+    0.8,
+    *(pytest.param(part, marks=pytest.mark.nightly) for part in (0.2, 0.3, 0.5, 0.6, 0.7, 0.9)),
+)
 """When the verification is stopped, as a part of the time that a whole one takes."""
 BUCKETS = ("data_bucket", "sse_s3_bucket", "aws_managed_bucket", "dsse_bucket")
 
