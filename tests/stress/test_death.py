@@ -117,7 +117,8 @@ def test_what_a_dead_run_left_the_next_one_removes(
         _, said = process.communicate(timeout=60)
     assert "Traceback" not in said
     if kill is signal.SIGINT:  # it cleans up itself
-        assert process.returncode in {ExitCode.INTERRUPTED, ExitCode.OK}
+        # Or it had ended: Python gives its signal handlers back before the process is gone.
+        assert process.returncode in {ExitCode.INTERRUPTED, ExitCode.OK, -signal.SIGINT}
         assert everything(access, outputs) == before
     again = deployed_lab.kmslab("verify", "--only", "direct.at-most-4096-bytes")
     assert again.returncode == ExitCode.OK, again.stdout + again.stderr
