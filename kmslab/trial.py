@@ -12,6 +12,7 @@ What is looked at:
 
 from __future__ import annotations
 
+import signal
 import sys
 import time
 from dataclasses import dataclass, field
@@ -244,4 +245,5 @@ def main(words: Sequence[str]) -> ExitCode:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a polite kill repairs as Ctrl-C does
     sys.exit(main(sys.argv[1:]))
