@@ -61,6 +61,8 @@ STORING = (
     "s3.copy-encrypts-anew",
     "s3.dual-layer-bucket-has-no-bucket-key",
     "objects.every-object-is-under-the-labs-key",
+    "objects.encryption-of-a-stored-object-stays",
+    "objects.a-presigned-url-carries-its-signers-permissions",
     "objects.an-object-under-another-key-is-found-and-re-encrypted",
     "objects.versions-keep-their-keys",
     "objects.a-multipart-upload-is-under-the-key",
@@ -387,6 +389,7 @@ def nobody_uses_the_volumes_key() -> Change:
     noticed_by=(
         "secrets.only-the-owner-reads-the-secret",
         "secrets.disabled-key-locks-the-secret",
+        "secrets.every-version-is-under-the-key",
         "secrets.secure-string-needs-the-key",
         "parameters.secure-strings-are-under-the-labs-key",
         "parameters.permission-on-a-parameter-is-not-enough",
