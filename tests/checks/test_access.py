@@ -22,7 +22,7 @@ from tests.checks.account_world import (
     through,
 )
 from tests.checks.fakes import PREFIX, World, judge, key_arn, open_lab
-from tests.checks.table import Broken, break_and_judge, checks_of, never_red
+from tests.checks.table import Broken, checks_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -272,26 +272,6 @@ BROKEN = [
 ]
 
 
-@pytest.mark.parametrize("check", checks_of("access"))
-def test_passes_in_a_good_account(check: str) -> None:
-    verdict = judge(check, AccountWorld())
-    assert verdict.outcome is Outcome.PASS, verdict.summary
-    assert verdict.evidence
-
-
-@pytest.mark.parametrize("row", BROKEN, ids=str)
-def test_notices(row: Broken) -> None:
-    verdict = break_and_judge(row, AccountWorld())
-    assert (verdict.outcome, row.says in verdict.summary) == (row.outcome, True), verdict.summary
-
-
-@pytest.mark.parametrize("check", checks_of("access"))
-def test_is_unable_to_look(check: str) -> None:
-    world = AccountWorld()
-    world.unreachable()
-    assert judge(check, world).outcome is Outcome.ERROR
-
-
 @pytest.mark.parametrize(
     "action", ["iam:GetAccountAuthorizationDetails", "kms:GetKeyPolicy", "kms:ListGrants"]
 )
@@ -331,7 +311,3 @@ def test_every_cell_that_was_tried_is_in_the_report() -> None:
     assert seen["storage-operator", "s3", "Decrypt", "s3"] is False
     assert ("data-owner", "imported", "Decrypt", "") not in seen
     assert ("auditor", "s3", "Decrypt", "s3") not in seen
-
-
-def test_every_check_is_shown_red() -> None:
-    assert never_red("access", BROKEN) == set()

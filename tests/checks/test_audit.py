@@ -14,7 +14,7 @@ from tests.checks.fake_ebs import FakeEbs
 from tests.checks.fake_kms import FakeKms
 from tests.checks.fake_s3 import FakeS3
 from tests.checks.fakes import ACCOUNT, OUTPUTS, PREFIX, Request, World, judge, policy_document
-from tests.checks.table import Broken, break_and_judge, checks_of, never_red
+from tests.checks.table import Broken
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -327,40 +327,14 @@ BROKEN = [
 ]
 
 
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+def be_impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     for seconds in (history.HISTORY_SECONDS, audit.ALARM_SECONDS):
         monkeypatch.setitem(seconds, TargetKind.LOCAL, 0.05)
 
 
-@pytest.mark.parametrize("check", checks_of("audit"))
-def test_passes_in_a_good_world(check: str) -> None:
-    world = GoodWorld()
-    verdict = judge(check, world)
-    assert verdict.outcome is Outcome.PASS, verdict.summary
-    assert not world.left, "a queue or subscription is left behind"
-    assert not world.ebs.left, "a volume is left behind"
-    assert not world.s3.left, "objects are left behind"
-
-
-@pytest.mark.parametrize("row", BROKEN, ids=str)
-def test_notices_what_is_broken(row: Broken) -> None:
-    world = GoodWorld()
-    verdict = break_and_judge(row, world)
-    assert verdict.outcome is row.outcome, verdict.summary
-    assert row.says in verdict.summary
-    assert not world.left, "a queue or subscription is left behind"
-    assert not world.ebs.left, "a volume is left behind"
-    assert not world.s3.left, "objects are left behind"
-
-
-def test_every_check_can_fail() -> None:
-    assert not never_red("audit", BROKEN)
-
-
-@pytest.mark.parametrize("check", checks_of("audit"))
-def test_cannot_look(check: str) -> None:
-    assert judge(check, GoodWorld().unreachable()).outcome is Outcome.ERROR
+@pytest.fixture(autouse=True)
+def impatience(monkeypatch: pytest.MonkeyPatch) -> None:
+    be_impatient(monkeypatch)
 
 
 def test_the_event_is_kept_as_one_line_of_evidence() -> None:

@@ -3,11 +3,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
 from kmslab.model.verdict import Outcome
 from tests.checks.fakes import ACCOUNT, OUTPUTS, Request, World, judge
-from tests.checks.table import Broken, break_and_judge, checks_of, never_red
+from tests.checks.table import Broken
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -135,28 +133,6 @@ BROKEN = [
     Broken(LOGGED, delivers(Resource=f"{LOGS}/other/*"), "does not let S3 write to data/"),
     Broken(LOGGED, delivers(Condition={}), "does not let S3 write to data/"),
 ]
-
-
-@pytest.mark.parametrize("check", checks_of("bucket-policies"))
-def test_passes_in_a_good_world(check: str) -> None:
-    assert judge(check, GoodWorld()).outcome is Outcome.PASS
-
-
-@pytest.mark.parametrize("row", BROKEN, ids=str)
-def test_notices_what_is_broken(row: Broken) -> None:
-    verdict = break_and_judge(row, GoodWorld())
-    assert (verdict.outcome, row.says in verdict.summary) == (row.outcome, True), verdict.summary
-
-
-@pytest.mark.parametrize("check", checks_of("bucket-policies"))
-def test_cannot_look(check: str) -> None:
-    world = GoodWorld()
-    world.unreachable()
-    assert judge(check, world).outcome is Outcome.ERROR
-
-
-def test_every_check_is_shown_to_fail() -> None:
-    assert never_red("bucket-policies", BROKEN) == set()
 
 
 def test_a_bucket_without_a_policy_lets_nobody_in() -> None:

@@ -9,7 +9,7 @@ from kmslab.model.persona import Persona
 from kmslab.model.verdict import Outcome
 from tests.checks.fake_ebs import FakeEbs
 from tests.checks.fakes import OUTPUTS, RUN, Request, World, judge
-from tests.checks.table import Broken, break_and_judge, checks_of, never_red
+from tests.checks.table import Broken
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -165,34 +165,6 @@ BROKEN = [
     Broken("ebs.disabled-key-stops-new-volumes", stays_locked, "data-owner is refused ec2:CreateVolume"),
     Broken("ebs.disabled-key-stops-new-volumes", ends_in_error, "ended in the state error"),
 ]
-
-
-@pytest.mark.parametrize("check", checks_of("ebs"))
-def test_passes_in_a_good_world(check: str) -> None:
-    world = GoodWorld()
-    verdict = judge(check, world)
-    assert verdict.outcome is Outcome.PASS, verdict.summary
-    assert not world.ebs.left, "snapshots or volumes are left behind"
-    assert not world.ebs.disabled, "a key is left disabled"
-
-
-@pytest.mark.parametrize("row", BROKEN, ids=str)
-def test_notices_what_is_broken(row: Broken) -> None:
-    world = GoodWorld()
-    verdict = break_and_judge(row, world)
-    assert verdict.outcome is row.outcome, verdict.summary
-    assert row.says in verdict.summary
-    assert not world.ebs.left, "snapshots or volumes are left behind"
-    assert not world.ebs.disabled, "a key is left disabled"
-
-
-def test_every_check_can_fail() -> None:
-    assert not never_red("ebs", BROKEN)
-
-
-@pytest.mark.parametrize("check", checks_of("ebs"))
-def test_cannot_look(check: str) -> None:
-    assert judge(check, GoodWorld().unreachable()).outcome is Outcome.ERROR
 
 
 @pytest.mark.parametrize(

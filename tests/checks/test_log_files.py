@@ -18,7 +18,7 @@ from kmslab.model.persona import Persona
 from kmslab.model.target import TargetKind
 from kmslab.model.verdict import Outcome
 from tests.checks.fakes import ACCOUNT, OUTPUTS, PREFIX, REGION, Refusal, Request, World, judge
-from tests.checks.table import Broken, break_and_judge, checks_of, never_red
+from tests.checks.table import Broken
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -255,27 +255,6 @@ BROKEN = [
     Broken(CHAIN, signed_anew, "the signature of"),
     Broken(CHAIN, newest(digestStartTime="2026-11-22T09:00:00Z"), "nothing is covered by a digest"),
 ]
-
-
-@pytest.mark.parametrize("check", checks_of("log-files"))
-def test_passes_in_a_good_world(check: str) -> None:
-    verdict = judge(check, GoodWorld())
-    assert verdict.outcome is Outcome.PASS, verdict.summary
-
-
-@pytest.mark.parametrize("row", BROKEN, ids=str)
-def test_notices_what_is_broken(row: Broken) -> None:
-    verdict = break_and_judge(row, GoodWorld())
-    assert (verdict.outcome, row.says in verdict.summary) == (row.outcome, True), verdict.summary
-
-
-def test_every_check_can_fail() -> None:
-    assert not never_red("log-files", BROKEN)
-
-
-@pytest.mark.parametrize("check", checks_of("log-files"))
-def test_cannot_look(check: str) -> None:
-    assert judge(check, GoodWorld().unreachable()).outcome is Outcome.ERROR
 
 
 def test_the_chain_is_followed_to_where_it_begins() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from kmslab.model.verdict import Outcome
 from tests.checks.fakes import OUTPUTS, Request, World, judge
-from tests.checks.table import Broken, break_and_judge, checks_of, never_red
+from tests.checks.table import Broken
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -139,27 +139,6 @@ BROKEN = [
         f"what is in {LOGS}",
     ),
 ]
-
-
-@pytest.mark.parametrize("check", checks_of("other-buckets"))
-def test_passes_in_a_good_world(check: str) -> None:
-    verdict = judge(check, good_world())
-    assert verdict.outcome is Outcome.PASS, verdict.summary
-
-
-@pytest.mark.parametrize("row", BROKEN, ids=str)
-def test_notices_what_is_broken(row: Broken) -> None:
-    verdict = break_and_judge(row, good_world())
-    assert (verdict.outcome, row.says in verdict.summary) == (row.outcome, True), verdict.summary
-
-
-def test_every_check_can_fail() -> None:
-    assert not never_red("other-buckets", BROKEN)
-
-
-@pytest.mark.parametrize("check", checks_of("other-buckets"))
-def test_cannot_look(check: str) -> None:
-    assert judge(check, good_world().unreachable()).outcome is Outcome.ERROR
 
 
 def test_a_rule_that_is_off_deletes_nothing() -> None:

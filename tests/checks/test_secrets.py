@@ -10,7 +10,7 @@ from kmslab.model.naming import TEMPORARY_TAG
 from kmslab.model.persona import Persona
 from kmslab.model.verdict import Outcome
 from tests.checks.fakes import OUTPUTS, RUN, Refusal, Request, World, judge
-from tests.checks.table import Broken, break_and_judge, checks_of, never_red
+from tests.checks.table import Broken, checks_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -290,36 +290,6 @@ BROKEN = [
         "something else than was stored",
     ),
 ]
-
-
-@pytest.mark.parametrize("check", checks_of("secrets"))
-def test_passes_in_a_good_world(check: str) -> None:
-    world = GoodWorld()
-    verdict = judge(check, world)
-    assert verdict.outcome is Outcome.PASS, verdict.summary
-    assert not world.disabled, "a key is left disabled"
-    assert not world.parameters, "a parameter is left behind"
-    assert not world.secrets, "a secret is left behind"
-
-
-@pytest.mark.parametrize("row", BROKEN, ids=str)
-def test_notices_what_is_broken(row: Broken) -> None:
-    world = GoodWorld()
-    verdict = break_and_judge(row, world)
-    assert verdict.outcome is row.outcome, verdict.summary
-    assert row.says in verdict.summary
-    assert not world.disabled, "a key is left disabled"
-    assert not world.parameters, "a parameter is left behind"
-    assert not world.secrets, "a secret is left behind"
-
-
-def test_every_check_can_fail() -> None:
-    assert not never_red("secrets", BROKEN)
-
-
-@pytest.mark.parametrize("check", checks_of("secrets"))
-def test_cannot_look(check: str) -> None:
-    assert judge(check, GoodWorld().unreachable()).outcome is Outcome.ERROR
 
 
 @pytest.mark.parametrize("check", checks_of("secrets"))

@@ -3,15 +3,13 @@ from __future__ import annotations
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
 from kmslab.checks.samples import OBJECT_PREFIX
 from kmslab.model.naming import PREFIX_TAG, TEMPORARY_TAG
 from kmslab.model.outputs import LabStack
 from kmslab.model.verdict import Outcome
 from tests.checks.fake_s3 import FakeS3
 from tests.checks.fakes import ACCOUNT, OUTPUTS, PREFIX, REGION, RUN, Request, World, judge, key_arn
-from tests.checks.table import Broken, break_and_judge, checks_of, never_red
+from tests.checks.table import Broken
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -209,27 +207,6 @@ BROKEN = [
     Broken(LEFT, has(secrets=[f"{PREFIX}-temporary-{EARLIER}-1"]), f"{PREFIX}-temporary-{EARLIER}-1"),
     Broken(LEFT, has(parameters=[f"/{PREFIX}/temporary/{EARLIER}-1"]), f"/{PREFIX}/temporary/{EARLIER}-1"),
 ]
-
-
-@pytest.mark.parametrize("check", checks_of("teardown"))
-def test_passes_in_a_good_world(check: str) -> None:
-    verdict = judge(check, GoodWorld())
-    assert verdict.outcome is Outcome.PASS, verdict.summary
-
-
-@pytest.mark.parametrize("row", BROKEN, ids=str)
-def test_notices_what_is_broken(row: Broken) -> None:
-    verdict = break_and_judge(row, GoodWorld())
-    assert (verdict.outcome, row.says in verdict.summary) == (row.outcome, True), verdict.summary
-
-
-def test_every_check_can_fail() -> None:
-    assert not never_red("teardown", BROKEN)
-
-
-@pytest.mark.parametrize("check", checks_of("teardown"))
-def test_cannot_look(check: str) -> None:
-    assert judge(check, GoodWorld().unreachable()).outcome is Outcome.ERROR
 
 
 def test_what_this_run_makes_is_not_left_behind() -> None:

@@ -2,11 +2,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
 from kmslab.model.verdict import Outcome
-from tests.checks.fakes import ACCOUNT, OUTPUTS, World, judge, policy_document
-from tests.checks.table import Broken, break_and_judge, checks_of, never_red
+from tests.checks.fakes import ACCOUNT, OUTPUTS, World, policy_document
+from tests.checks.table import Broken
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -109,23 +107,3 @@ BROKEN = [
     ),
     Broken("trail.the-trails-bucket-has-no-bucket-key", bucket_key(on=True), "uses a Bucket Key"),
 ]
-
-
-@pytest.mark.parametrize("check", checks_of("trail"))
-def test_passes_in_a_good_world(check: str) -> None:
-    assert judge(check, good_world()).outcome is Outcome.PASS
-
-
-@pytest.mark.parametrize("row", BROKEN, ids=str)
-def test_notices_what_is_broken(row: Broken) -> None:
-    verdict = break_and_judge(row, good_world())
-    assert (verdict.outcome, row.says in verdict.summary) == (row.outcome, True), verdict.summary
-
-
-@pytest.mark.parametrize("check", checks_of("trail"))
-def test_cannot_look(check: str) -> None:
-    assert judge(check, good_world().unreachable()).outcome is Outcome.ERROR
-
-
-def test_every_check_is_shown_to_fail() -> None:
-    assert never_red("trail", BROKEN) == set()

@@ -10,7 +10,7 @@ from kmslab.model.persona import Persona
 from kmslab.model.verdict import Outcome
 from tests.checks.fake_ebs import AWS_KEY, FakeEbs
 from tests.checks.fakes import ACCOUNT, OUTPUTS, PREFIX, Refusal, Request, World, judge, key_arn
-from tests.checks.table import Broken, break_and_judge, checks_of, never_red
+from tests.checks.table import Broken, checks_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -172,31 +172,6 @@ BROKEN = [
         "volumes.a-key-on-its-way-out-makes-no-volume", still_usable, "operator could call ec2:CreateVolume"
     ),
 ]
-
-
-@pytest.mark.parametrize("check", checks_of("volumes"))
-def test_passes_in_a_good_world(check: str) -> None:
-    world = GoodWorld()
-    verdict = judge(check, world)
-    assert verdict.outcome is Outcome.PASS, verdict.summary
-    assert not world.ebs.left, "something is left behind"
-
-
-@pytest.mark.parametrize("row", BROKEN, ids=str)
-def test_notices_what_is_broken(row: Broken) -> None:
-    world = GoodWorld()
-    verdict = break_and_judge(row, world)
-    assert (verdict.outcome, row.says in verdict.summary) == (row.outcome, True), verdict.summary
-    assert not world.ebs.left, "something is left behind"
-
-
-def test_every_check_can_fail() -> None:
-    assert not never_red("volumes", BROKEN)
-
-
-@pytest.mark.parametrize("check", checks_of("volumes"))
-def test_cannot_look(check: str) -> None:
-    assert judge(check, GoodWorld().unreachable()).outcome is Outcome.ERROR
 
 
 def test_where_encryption_is_on_a_volume_that_asks_for_nothing_is_under_the_default_key() -> None:
