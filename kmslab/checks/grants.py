@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from kmslab.checks.expectations import deployed_keys
 from kmslab.checks.registry import check
 from kmslab.checks.samples import settle_seconds
-from kmslab.checks.temporary import GRANT_NAME, scratch_key
+from kmslab.checks.temporary import GRANT_NAME, is_ours, scratch_key
 from kmslab.lab import Failed
 from kmslab.model.capability import Capability
 from kmslab.model.naming import ENCRYPTION_CONTEXT
@@ -326,7 +326,7 @@ def no_grant_is_left(lab: Lab) -> str:
                 continue
             who = grant.get("GranteePrincipal", "somebody")
             lab.expect(
-                str(grant.get("Name", "")).startswith(GRANT_NAME),
+                is_ours(grant),
                 f"{who} holds a grant on the key {expected.name} for {', '.join(grant['Operations'])}",
             )
             at_work += 1

@@ -11,10 +11,10 @@ from kmslab.checks.blocks import shared_snapshots
 from kmslab.checks.expectations import deployed_keys
 from kmslab.checks.samples import OBJECT_PREFIX
 from kmslab.checks.temporary import (
-    GRANT_NAME,
     LEAVING,
     STOPPED_TAG,
     discard,
+    is_ours,
     restart,
     scratch_keys,
 )
@@ -264,11 +264,13 @@ def _secrets(access: Access, _: LabOutputs) -> Iterator[Removal]:
 
 
 def _grants(access: Access, outputs: LabOutputs) -> Iterator[Removal]:
-    """Grants on the app key under the name that checks give them."""
+    """Grants on the app key under a name that checks give them."""
     kms, key = access.client(Persona.DATA_OWNER, "kms"), outputs.key_app
     for page in kms.get_paginator("list_grants").paginate(KeyId=key):
-        for grant_id in (grant["GrantId"] for grant in page["Grants"] if grant.get("Name") == GRANT_NAME):
-            yield f"grant {grant_id[:8]}", partial(kms.revoke_grant, KeyId=key, GrantId=grant_id)
+        for grant in page["Grants"]:
+            if is_ours(grant):
+                remove = partial(kms.revoke_grant, KeyId=key, GrantId=grant["GrantId"])
+                yield f"grant {grant['GrantId'][:8]}", remove
 
 
 def _objects(access: Access, outputs: LabOutputs) -> Iterator[Removal]:

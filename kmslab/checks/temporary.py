@@ -16,14 +16,14 @@ from kmslab.lab import Inconclusive
 from kmslab.model.persona import Persona
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from kmslab.lab import Access, Lab
 
 SHORTEST_WINDOW_DAYS = 7
 """The shortest deletion window that KMS accepts (KMS Developer Guide, "Deleting AWS KMS keys")."""
 GRANT_NAME = "kmslab-temporary"
-"""How checks name the grants that they create: a grant cannot be tagged."""
+"""How the names of grants begin that checks create: a grant cannot be tagged."""
 LEAVING = frozenset({"PendingDeletion", "PendingReplicaDeletion"})
 """States of a key whose deletion is scheduled; the second is that of a primary whose replicas go first."""
 REPLICA_REGIONS = {
@@ -34,6 +34,11 @@ REPLICA_REGIONS = {
 """Where checks put replicas, by partition: keys are replicated within one (KMS Developer Guide)."""
 STOPPED_TAG = "kmslab:stopped"
 """Tag on a key of the lab while a check has it disabled; the value is the run's id."""
+
+
+def is_ours(grant: Mapping[str, Any]) -> bool:
+    """Say whether a check made a grant, as ListGrants describes it."""
+    return str(grant.get("Name", "")).startswith(GRANT_NAME)
 
 
 def temporary_key(lab: Lab, description: str, **parameters: Any) -> str:

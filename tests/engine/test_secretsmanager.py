@@ -149,3 +149,30 @@ def test_the_resource_policy_decides(engine: Engine, sm: Any) -> None:
     sm.put_resource_policy(SecretId=secret, ResourcePolicy=policy(deny))
     with refused("AccessDeniedException", "explicit deny"):
         reader.get_secret_value(SecretId=secret)
+
+
+def versions(sm: Any, secret: str) -> dict[str, list[str]]:
+    listed = sm.list_secret_version_ids(SecretId=secret)["Versions"]
+    return {one["VersionId"]: one["VersionStages"] for one in listed}
+
+
+def test_a_request_that_is_repeated_makes_no_second_version(sm: Any) -> None:
+    """As a client repeats it whose answer was lost: the token is the version's id."""
+    name, tokens = f"secret-{uuid.uuid4().hex[:12]}", [str(uuid.uuid4()) for _ in range(3)]
+    calls = (
+        (sm.create_secret, {"Name": name, "SecretString": "1", "ClientRequestToken": tokens[0]}),
+        (sm.put_secret_value, {"SecretId": name, "SecretString": "2", "ClientRequestToken": tokens[1]}),
+        (sm.update_secret, {"SecretId": name, "SecretString": "3", "ClientRequestToken": tokens[2]}),
+    )
+    for number, (call, request) in enumerate(calls):
+        first = call(**request)
+        labelled = versions(sm, name)
+        again = call(**request)
+        del first["ResponseMetadata"], again["ResponseMetadata"]
+        assert again == first
+        assert first["VersionId"] == tokens[number]
+        assert versions(sm, name) == labelled
+        with refused("ResourceExistsException", tokens[number]):
+            call(**{**request, "SecretString": "another"})
+    assert versions(sm, name) == {tokens[1]: ["AWSPREVIOUS"], tokens[2]: ["AWSCURRENT"]}
+    assert sm.get_secret_value(SecretId=name)["SecretString"] == "3"

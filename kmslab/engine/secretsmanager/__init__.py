@@ -49,7 +49,14 @@ def _error(code: str, message: str) -> Response:
     return response
 
 
-def _find(secret_id: str | None) -> Mapping[str, Any] | None:
+def _answer(members: Mapping[str, Any]) -> Response:
+    from ministack.core.responses import json_response
+
+    response: Response = json_response(members)
+    return response
+
+
+def _find(secret_id: str | None) -> dict[str, Any] | None:
     """The secret, unless it is unknown or about to be deleted: the stock operation says so."""
     from ministack.services import secretsmanager
 
@@ -61,23 +68,64 @@ def _has_value(data: Mapping[str, Any]) -> bool:
     return "SecretString" in data or "SecretBinary" in data
 
 
+def _repeated(secret: Mapping[str, Any], data: Mapping[str, Any], *, stages: bool = False) -> Response | None:
+    """The answer to a request that was carried out before: its token is the id of a version.
+
+    API reference, PutSecretValue, ``ClientRequestToken``: asked for again with the same value, nothing
+    happens; with another value, it is refused. MiniStack would make a version of it each time, and prune
+    the one before.
+
+    Args:
+        secret: which may have the version.
+        data: the request.
+        stages: whether the answer lists the version's labels.
+    """
+    token = data.get("ClientRequestToken", "")
+    version = secret["Versions"].get(token)
+    if version is None:
+        return None
+    if any(version.get(member) != data.get(member) for member in ("SecretString", "SecretBinary")):
+        return _error(
+            "ResourceExistsException",
+            f"You can't use ClientRequestToken {token} because that value is already in use for a version "
+            f"of secret {secret['ARN']}.",
+        )
+    answer = {"ARN": secret["ARN"], "Name": secret["Name"], "VersionId": token}
+    return _answer(answer | ({"VersionStages": list(version["Stages"])} if stages else {}))
+
+
+def _under_its_token(secret: dict[str, Any], response: Response, data: Mapping[str, Any]) -> Response:
+    """Call a new version as its request does; MiniStack makes up an id where a secret is made or updated."""
+    answer, token = json.loads(response[2]), data.get("ClientRequestToken")
+    if not token:
+        return response
+    secret["Versions"][token] = secret["Versions"].pop(answer["VersionId"])
+    return _answer({**answer, "VersionId": token})
+
+
 def create_secret(stock: Stock, data: Mapping[str, Any]) -> Response:
     """Encrypt the first version; a secret that KMS refuses is not kept."""
     from ministack.services import secretsmanager
 
+    secret = _find(data.get("Name"))
+    if secret and (repeated := _repeated(secret, data)):
+        return repeated
     response = stock(data)
     if response[0] != HTTPStatus.OK or not _has_value(data):
         return response
-    made = json.loads(response[2])
-    refused = _use_key(WRITE, secretsmanager._secrets[made["Name"]], made["VersionId"])
+    made = secretsmanager._secrets[data["Name"]]
+    response = _under_its_token(made, response, data)
+    refused = _use_key(WRITE, made, json.loads(response[2])["VersionId"])
     if refused:
-        secretsmanager._secrets.pop(made["Name"])
+        secretsmanager._secrets.pop(data["Name"])
     return refused or response
 
 
 def put_secret_value(stock: Stock, data: Mapping[str, Any]) -> Response:
     """Encrypt a new version."""
     secret = _find(data.get("SecretId"))
+    if secret and (repeated := _repeated(secret, data, stages=True)):
+        return repeated
     refused = _use_key(WRITE, secret, data.get("ClientRequestToken", "")) if secret else None
     return refused or stock(data)
 
@@ -85,13 +133,22 @@ def put_secret_value(stock: Stock, data: Mapping[str, Any]) -> Response:
 def update_secret(stock: Stock, data: Mapping[str, Any]) -> Response:
     """Encrypt a new version; another key needs the old one too, for the versions that move to it."""
     secret = _find(data.get("SecretId"))
+    if secret and _has_value(data) and (repeated := _repeated(secret, data)):
+        return repeated
     new_key = data.get("KmsKeyId") or ""
     refused = None
     if secret and new_key and new_key != secret.get("KmsKeyId"):
         refused = _use_key(READ, secret, "") or _use_key(WRITE, secret, "", new_key)
     elif secret and _has_value(data):
         refused = _use_key(WRITE, secret, data.get("ClientRequestToken", ""))
-    return refused or stock(data)
+    if refused:
+        return refused
+    response = stock(data)
+    return (
+        _under_its_token(secret, response, data)
+        if secret and _has_value(data) and response[0] == HTTPStatus.OK
+        else response
+    )
 
 
 def list_secret_version_ids(stock: Stock, data: Mapping[str, Any]) -> Response:
@@ -106,7 +163,7 @@ def list_secret_version_ids(stock: Stock, data: Mapping[str, Any]) -> Response:
     answer = json.loads(response[2])
     for one in answer["Versions"]:
         one["KmsKeyIds"] = [secret.get("KmsKeyId") or DEFAULT_KEY]
-    return response[0], response[1], json.dumps(answer).encode()
+    return _answer(answer)
 
 
 def get_secret_value(stock: Stock, data: Mapping[str, Any]) -> Response:
