@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import sys
 from enum import StrEnum
@@ -278,12 +279,15 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
 def main() -> None:
     """Entry point of the console script."""
     signal.signal(signal.SIGTERM, _interrupt)  # a polite kill cleans up as Ctrl-C does
+    gc.disable()  # a short process that keeps what it makes (decision 0027)
     try:
         app(prog_name="kmslab")
     except KeyboardInterrupt:
         sys.exit(ExitCode.INTERRUPTED)
     except Exception as error:  # noqa: BLE001  # a fault of ours: one line for the user, the rest in a file
         sys.exit(_unforeseen(error))
+    finally:
+        gc.freeze()  # Python's last collection would look at all of it once more
 
 
 def _unforeseen(error: Exception) -> int:

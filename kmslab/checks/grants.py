@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -74,8 +75,7 @@ def _grant(lab: Lab, record: dict[str, str], **other: Any) -> dict[str, Any]:
 
 def _revoke_if_there(lab: Lab, grant_id: str) -> None:
     kms = lab.client(OWNER, "kms")
-    listed = kms.list_grants(KeyId=lab.outputs.key_app, GrantId=grant_id)["Grants"]
-    if listed:
+    with suppress(kms.exceptions.NotFoundException, kms.exceptions.InvalidGrantIdException):
         kms.revoke_grant(KeyId=lab.outputs.key_app, GrantId=grant_id)
 
 

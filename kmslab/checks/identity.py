@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from kmslab.checks.policy import ALLOW, DENY, account_of, is_everyone, statements
 from kmslab.checks.registry import check
+from kmslab.checks.shared import read_once
 from kmslab.model.capability import Capability
 from kmslab.model.naming import role_name
 from kmslab.model.persona import ROLES, Persona
@@ -62,7 +63,7 @@ def the_admin_is_a_user_without_access_keys(lab: Lab) -> str:
     roles from there.
     """
     name = lab.outputs.admin_user
-    arn = lab.read("iam:GetUser", UserName=name)["User"]["Arn"]
+    arn = read_once(lab, "iam:GetUser", UserName=name)["User"]["Arn"]
     lab.expect(
         arn.split(":")[4:] == [lab.account, f"user/{name}"], f"{arn} is not an IAM user of this account"
     )
@@ -96,7 +97,7 @@ def admin_rights_come_from_a_group(lab: Lab) -> str:
     rights = [
         policy["PolicyName"]
         for group in groups
-        for policy in lab.read("iam:ListAttachedGroupPolicies", GroupName=group)["AttachedPolicies"]
+        for policy in read_once(lab, "iam:ListAttachedGroupPolicies", GroupName=group)["AttachedPolicies"]
     ]
     lab.expect("AdministratorAccess" in rights, f"no group gives administrator access: {', '.join(rights)}")
     for group in groups:
@@ -111,7 +112,7 @@ def the_admin_has_a_boundary(lab: Lab) -> str:
 
     A boundary gives nothing. It is the most that any policy attached later can give.
     """
-    user = lab.read("iam:GetUser", UserName=lab.outputs.admin_user)["User"]
+    user = read_once(lab, "iam:GetUser", UserName=lab.outputs.admin_user)["User"]
     found = user.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn", "no boundary")
     lab.expect(found == lab.outputs.admin_boundary, f"the admin user's boundary is {found}")
     return f"the boundary is {found}"
@@ -228,7 +229,7 @@ def the_first_password_is_temporary(lab: Lab) -> str:
     """
     name = lab.outputs.admin_user
     temporary = lab.read("iam:GetLoginProfile", UserName=name)["LoginProfile"].get("PasswordResetRequired")
-    signed_in = lab.read("iam:GetUser", UserName=name)["User"].get("PasswordLastUsed")
+    signed_in = read_once(lab, "iam:GetUser", UserName=name)["User"].get("PasswordLastUsed")
     lab.expect(temporary or signed_in, "the first password may be kept")
     secret = lab.read(
         "secretsmanager:DescribeSecret", persona=Persona.OPERATOR, SecretId=lab.outputs.admin_password_secret
@@ -282,9 +283,9 @@ def the_outsider_can_do_nothing(lab: Lab) -> str:
     each call first.
     """
     role = role_name(lab.prefix, Persona.OUTSIDER)
-    attached = lab.read("iam:ListAttachedRolePolicies", RoleName=role)["AttachedPolicies"]
+    attached = read_once(lab, "iam:ListAttachedRolePolicies", RoleName=role)["AttachedPolicies"]
     given = [policy["PolicyName"] for policy in attached]
-    given += lab.read("iam:ListRolePolicies", RoleName=role)["PolicyNames"]
+    given += read_once(lab, "iam:ListRolePolicies", RoleName=role)["PolicyNames"]
     lab.expect(not given, f"the outsider has policies: {', '.join(given)}")
     calls: dict[str, dict[str, Any]] = {
         "kms:ListKeys": {},
@@ -357,32 +358,34 @@ def _every_key(statement: Statement) -> bool:
 
 
 def _groups(lab: Lab) -> list[dict[str, Any]]:
-    groups: list[dict[str, Any]] = lab.read("iam:ListGroupsForUser", UserName=lab.outputs.admin_user)[
+    groups: list[dict[str, Any]] = read_once(lab, "iam:ListGroupsForUser", UserName=lab.outputs.admin_user)[
         "Groups"
     ]
     return groups
 
 
 def _managed_policy(lab: Lab, arn: str) -> tuple[Statement, ...]:
-    version = lab.read("iam:GetPolicy", PolicyArn=arn)["Policy"]["DefaultVersionId"]
-    document = lab.read("iam:GetPolicyVersion", PolicyArn=arn, VersionId=version)["PolicyVersion"]["Document"]
+    version = read_once(lab, "iam:GetPolicy", PolicyArn=arn)["Policy"]["DefaultVersionId"]
+    document = read_once(lab, "iam:GetPolicyVersion", PolicyArn=arn, VersionId=version)["PolicyVersion"][
+        "Document"
+    ]
     return statements(document)
 
 
 def _group_statements(lab: Lab) -> Iterator[Statement]:
     for group in (group["GroupName"] for group in _groups(lab)):
-        for policy in lab.read("iam:ListAttachedGroupPolicies", GroupName=group)["AttachedPolicies"]:
+        for policy in read_once(lab, "iam:ListAttachedGroupPolicies", GroupName=group)["AttachedPolicies"]:
             yield from _managed_policy(lab, policy["PolicyArn"])
-        for name in lab.read("iam:ListGroupPolicies", GroupName=group)["PolicyNames"]:
-            inline = lab.read("iam:GetGroupPolicy", GroupName=group, PolicyName=name)
+        for name in read_once(lab, "iam:ListGroupPolicies", GroupName=group)["PolicyNames"]:
+            inline = read_once(lab, "iam:GetGroupPolicy", GroupName=group, PolicyName=name)
             yield from statements(inline["PolicyDocument"])
 
 
 def _role_statements(lab: Lab, role: str) -> Iterator[Statement]:
-    for policy in lab.read("iam:ListAttachedRolePolicies", RoleName=role)["AttachedPolicies"]:
+    for policy in read_once(lab, "iam:ListAttachedRolePolicies", RoleName=role)["AttachedPolicies"]:
         yield from _managed_policy(lab, policy["PolicyArn"])
-    for name in lab.read("iam:ListRolePolicies", RoleName=role)["PolicyNames"]:
-        inline = lab.read("iam:GetRolePolicy", RoleName=role, PolicyName=name)
+    for name in read_once(lab, "iam:ListRolePolicies", RoleName=role)["PolicyNames"]:
+        inline = read_once(lab, "iam:GetRolePolicy", RoleName=role, PolicyName=name)
         yield from statements(inline["PolicyDocument"])
 
 

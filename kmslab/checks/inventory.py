@@ -114,7 +114,7 @@ def an_aws_managed_key_is_not_ours(lab: Lab) -> str:
 
 
 def _about(lab: Lab, key: str) -> dict[str, Any]:
-    metadata: dict[str, Any] = read_once(lab, "kms:DescribeKey", key)["KeyMetadata"]
+    metadata: dict[str, Any] = read_once(lab, "kms:DescribeKey", KeyId=key)["KeyMetadata"]
     return metadata
 
 

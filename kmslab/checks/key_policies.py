@@ -67,7 +67,7 @@ DIRECT = frozenset({"app", "global"})
 def _policies(lab: Lab) -> Iterator[tuple[str, Statement]]:
     """Every allowing statement of every key's policy, with the key's name."""
     for expected, arn in deployed_keys(lab.outputs):
-        document = read_once(lab, "kms:GetKeyPolicy", arn, PolicyName="default")["Policy"]
+        document = read_once(lab, "kms:GetKeyPolicy", KeyId=arn, PolicyName="default")["Policy"]
         for statement in statements(document):
             if statement.effect == ALLOW:
                 yield expected.name, statement

@@ -27,7 +27,7 @@ ROTATION_DAYS = range(90, 2561)
 
 def _describe(lab: Lab, key: str) -> dict[str, Any]:
     """What cannot change of a key: spec, usage, origin, manager, ARN."""
-    metadata: dict[str, Any] = read_once(lab, "kms:DescribeKey", key)["KeyMetadata"]
+    metadata: dict[str, Any] = read_once(lab, "kms:DescribeKey", KeyId=key)["KeyMetadata"]
     return metadata
 
 
@@ -154,7 +154,7 @@ def rotation_is_on_where_it_can_be(lab: Lab) -> str:
     for expected, arn in deployed_keys(lab.outputs):
         if not expected.rotates:
             continue
-        status = read_once(lab, "kms:GetKeyRotationStatus", arn)
+        status = read_once(lab, "kms:GetKeyRotationStatus", KeyId=arn)
         lab.expect(status["KeyRotationEnabled"], f"the key {expected.name} is not rotated")
         days = status.get("RotationPeriodInDays", 0)
         lab.expect(days in ROTATION_DAYS, f"the key {expected.name} has a rotation period of {days} days")

@@ -39,7 +39,7 @@ def the_period_is_the_stacks(lab: Lab) -> str:
     for expected, arn in deployed_keys(lab.outputs):
         if not expected.rotates:
             continue
-        days = read_once(lab, "kms:GetKeyRotationStatus", arn).get("RotationPeriodInDays")
+        days = read_once(lab, "kms:GetKeyRotationStatus", KeyId=arn).get("RotationPeriodInDays")
         wanted = asked.get(arn.rpartition("/")[2])
         lab.expect(wanted, f"the stack asks for no rotation of the key {expected.name}")
         lab.expect(
@@ -60,7 +60,7 @@ def the_next_rotation_is_due_in_time(lab: Lab) -> str:
     for expected, arn in deployed_keys(lab.outputs):
         if not expected.rotates:
             continue
-        status = read_once(lab, "kms:GetKeyRotationStatus", arn)
+        status = read_once(lab, "kms:GetKeyRotationStatus", KeyId=arn)
         due = status.get("NextRotationDate")
         lab.expect(due, f"no date is set for the next rotation of the key {expected.name}")
         latest = now + timedelta(days=status["RotationPeriodInDays"] + 1)

@@ -14,20 +14,22 @@ if TYPE_CHECKING:
     from kmslab.lab import Lab
 
 
-def read_once(lab: Lab, action: str, key: str, **parameters: Any) -> Any:
-    """Read a setting of a key as the auditor, or return what another check of this run has just read.
+def read_once(lab: Lab, action: str, **parameters: str) -> Any:
+    """Read a setting as the auditor, or return what another check of this run has just read.
 
-    Only for what no check changes: spec, policy, tags. A key's state is read anew.
+    Only for what no check changes: a key's spec and policy, the policies of the personas. A key's state is
+    read anew.
 
     Raises:
         Inconclusive: as `Lab.read`.
     """
     known = len(lab.calls)
     answer = lab.access.once(
-        ("read", lab.run_id, action, key), lambda: lab.read(action, KeyId=key, **parameters)
+        ("read", lab.run_id, action, *sorted(parameters.items())), lambda: lab.read(action, **parameters)
     )
     if len(lab.calls) == known:
-        lab.calls.append(Call(Persona.AUDITOR, action, key, "ok", "asked once for several checks"))
+        what = next(iter(parameters.values()))
+        lab.calls.append(Call(Persona.AUDITOR, action, what, "ok", "asked once for several checks"))
     return answer
 
 

@@ -8,14 +8,15 @@ import select
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from kmslab.model.errors import ExitCode, LabError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
     from types import TracebackType
 
 # A failing command ends its block, as with `set -e`, but not the shell: the trap returns from the sourced file.
@@ -34,7 +35,7 @@ class Shell:
     """A persistent, non-interactive bash. Use as a context manager: leaving it ends bash and its children.
 
     Args:
-        folder: an existing folder where it starts and where its scripts are kept.
+        folder: an existing folder where it starts. A page may well remove it.
         environment: the whole environment.
 
     Raises:
@@ -45,8 +46,8 @@ class Shell:
         bash = shutil.which("bash", path=environment.get("PATH"))
         if bash is None:
             raise LabError("the guides need bash, and there is none", exit_code=ExitCode.TOOLCHAIN)
-        self._scripts = folder / ".steps"
-        self._scripts.mkdir()
+        self._kept = tempfile.TemporaryDirectory(prefix="kmslab-steps-")
+        self._scripts = Path(self._kept.name)
         self._count = 0
         self._answers, write_end = os.pipe()
         self._bash = subprocess.Popen(  # noqa: S603  # the project's own pages, run as a learner would
@@ -84,6 +85,8 @@ class Shell:
         Raises:
             ShellError: it took too long or ended the shell; the message holds what it printed until then.
         """
+        if self._answers < 0:
+            raise ShellError("the shell has ended")
         self._count += 1
         source = self._scripts / f"{self._count}.sh"
         output = self._scripts / f"{self._count}.out"
@@ -95,8 +98,8 @@ class Shell:
         try:
             status, _, failed = self._answer(timeout).partition(" ")
         except ShellError as error:
-            self.close()
             printed = output.read_text(encoding="utf-8", errors="replace") if output.exists() else ""
+            self.close()
             raise ShellError(f"{error}; until then it printed:\n{printed}") from None
         return int(status), output.read_text(encoding="utf-8", errors="replace"), failed
 
@@ -109,10 +112,10 @@ class Shell:
         self._bash.communicate()
         os.close(self._answers)
         self._answers = -1
+        self._kept.cleanup()
 
     def _send(self, text: str) -> None:
-        if self._bash.stdin is None or self._answers < 0:
-            raise ShellError("the shell has ended")
+        assert self._bash.stdin  # noqa: S101  # a pipe, as asked for
         try:
             self._bash.stdin.write(text)
             self._bash.stdin.flush()

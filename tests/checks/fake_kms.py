@@ -337,7 +337,8 @@ class FakeKms(FakeImports, FakeRegions):
         return {}
 
     def RevokeGrant(self, request: Request) -> dict[str, Any]:  # noqa: N802
-        del self.grants[request["GrantId"]]
+        if self.grants.pop(request["GrantId"], None) is None:
+            raise Refusal("NotFoundException")
         return {}
 
     def EnableKey(self, request: Request) -> dict[str, Any]:  # noqa: N802

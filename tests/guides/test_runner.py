@@ -99,7 +99,14 @@ def test_after_a_problem_only_the_clean_up_still_runs(tmp_path: Path) -> None:
     )
     result = result_of(tmp_path, text)
     assert len(result.problems) == 1
-    assert [path.name for path in (tmp_path / "work").iterdir() if path.name != ".steps"] == ["cleaned"]
+    assert [path.name for path in (tmp_path / "work").iterdir()] == ["cleaned"]
+
+
+def test_a_page_that_removes_its_folder_is_judged_all_the_same(tmp_path: Path) -> None:
+    text = "# T\n" + step("echo seen; false") + "\n## Clean up\n" + step('rm -r "$PWD"')
+    (problem,) = result_of(tmp_path, text).problems
+    assert (problem.what, problem.detail) == ("exit code 1 of: false", "seen")
+    assert not (tmp_path / "work").exists()
 
 
 def test_a_step_that_takes_too_long_ends_with_what_it_printed_and_its_children(tmp_path: Path) -> None:
