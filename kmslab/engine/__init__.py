@@ -28,6 +28,7 @@ ROOMS = (
     "ssm",
     "cloudformation",
     "state",
+    "provisional",
     "snapshot",
 )
 """Each has ``install() -> None``. The order matters: later rooms use what earlier ones registered."""

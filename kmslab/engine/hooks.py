@@ -44,11 +44,11 @@ APPLIED: list[Hook] = []
 """Every hook, in the order of application; printed by ``python -m kmslab.engine --hooks``."""
 
 
-def extend(module: ModuleType, name: str, *parameters: str) -> Callable[[F], F]:
+def extend(module: ModuleType | type, name: str, *parameters: str) -> Callable[[F], F]:
     """Replace ``module.name`` by a function that receives the stock function first.
 
     Args:
-        module: a module of MiniStack.
+        module: a module of MiniStack, or a class.
         name: its function; a coroutine function is replaced by one.
         parameters: the names of its leading parameters, as the replacement relies on them.
 
@@ -148,7 +148,7 @@ def _table(module: ModuleType, table: str) -> MutableMapping[str, Any]:
     return entries
 
 
-def _replace_in_tables(module: ModuleType, stock: Any, hooked: Any) -> None:
+def _replace_in_tables(module: ModuleType | type, stock: Any, hooked: Any) -> None:
     for entries in [value for value in vars(module).values() if isinstance(value, dict)]:
         for key in [key for key, value in entries.items() if value is stock]:
             entries[key] = hooked

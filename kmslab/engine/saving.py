@@ -1,63 +1,106 @@
-"""When the engine saves: soon after a change, never while idle, and once more on its way out."""
+"""When the engine saves: what a request changed before it is answered, and everything soon after a change.
+
+A request that may change something is answered once its change is in the journal; requests that end in the same
+moment share one commit. The state as a whole is saved when it is quiet, and once more on the way out: that keeps
+the journal short.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from contextlib import suppress
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from kmslab.engine import snapshot
+from kmslab.engine import snapshot, state
+from kmslab.engine.journal import Journal
 
 if TYPE_CHECKING:
+    from collections.abc import MutableMapping
     from pathlib import Path
+    from typing import Any
 
     from kmslab.engine.server import Application, Receive, Scope, Send
 
 QUIET_SECONDS = 1.0
-"""How long after the last request the state is saved."""
+"""How long after the last request the state is saved as a whole."""
 BUSY_SECONDS = 3.0
 """How long after the first one, when there is no quiet."""
 RETRY_SECONDS = 0.1
 """How often a state in motion is looked at again."""
-_READING = ("GET", "HEAD")
+_METHODS = ("GET", "HEAD")
+_KMS = "TrentService."
+_READING = re.compile(r"Assume|BatchGet|Decode|Describe|Get|List|Lookup|Query|Scan|Simulate|Validate")
+"""Operations that change nothing which is kept: sessions of roles are not."""
+_FORM = b"application/x-www-form-urlencoded"
+_ACTION = re.compile(rb"(?:^|&)Action=([A-Za-z]+)")
+_STACKS = re.compile(r"Stack|ChangeSet")
+"""What is told of a deployment, which goes on without a request, is saved before it is told."""
 LOG = logging.getLogger(__name__)
 
 
 class Saver:
-    """Keeps the state of one engine safe. All but the writing happens on the event loop's thread."""
+    """Keeps the state of one engine safe. All but the writing of it as a whole happens on the event loop's thread."""
 
     def __init__(self, folder: Path) -> None:
-        """Begin with nothing to save; to be made on the event loop's thread.
+        """Begin with what the stores hold; to be made on the event loop's thread.
 
         Args:
             folder: of the state; it exists.
         """
         self._folder = folder
+        self._journal = Journal(folder)
         self._changed = asyncio.Event()
         self._last_change = 0.0
         self._digest = ""
         self._writing: asyncio.Future[str] | None = None
+        self._commit: asyncio.Task[None] | None = None
+        self._services: set[str] = set()
+        self._everything = False
+        self._rest_until = 0.0
 
     def watching(self, app: Application) -> Application:
-        """Return the application, with every request that may change something noticed."""
+        """Return the application, with every answer held back until what the request changed is in the journal."""
 
         async def watched(scope: Scope, receive: Receive, send: Send) -> None:
-            try:
+            if scope["type"] != "http":
                 await app(scope, receive, send)
-            finally:
-                if scope["type"] == "http" and scope["method"] not in _READING:
-                    self.changed()
+                return
+            request = _Request(scope, receive)
+
+            async def sent(message: MutableMapping[str, Any]) -> None:
+                if message["type"] == "http.response.start":
+                    succeeded = message["status"] < HTTPStatus.BAD_REQUEST
+                    if (succeeded and request.may_change()) or request.moved():
+                        self.changed()
+                        await self.committed(request.services)
+                await send(message)
+
+            await app(scope, request.receive, sent)
 
         return watched
 
     def changed(self) -> None:
-        """Have the state saved soon."""
+        """Have the state saved as a whole soon."""
         self._last_change = asyncio.get_running_loop().time()
         self._changed.set()
 
+    async def committed(self, services: tuple[str, ...] = ()) -> None:
+        """Return once what has changed is in the journal.
+
+        Args:
+            services: which may have changed; none for any.
+        """
+        self._services.update(services)
+        self._everything = self._everything or not services
+        if self._commit is None:
+            self._commit = asyncio.create_task(self._commit_soon())
+        await asyncio.shield(self._commit)
+
     async def run(self) -> None:
-        """Save after changes, until cancelled."""
+        """Save the state as a whole after changes, until cancelled."""
         while True:
             await self._changed.wait()
             await self._pause()
@@ -69,14 +112,36 @@ class Saver:
                 self._changed.set()
 
     async def finish(self) -> None:
-        """Save what there is, after `run` was cancelled; half a deployment is left out with all since it began."""
+        """Save what there is, after `run` was cancelled; half a deployment is left out."""
         if self._writing:
             await asyncio.wait([self._writing])
+        await self.committed()
         frozen = _frozen()
         if frozen is None:
-            LOG.warning("a deployment was cut short: the lab will be as it was saved before it")
+            LOG.warning("a deployment was cut short: its stack will be as it was before it")
         else:
             await self._write(frozen)
+
+    async def _commit_soon(self) -> None:
+        clock = asyncio.get_running_loop().time
+        # Whoever ends meanwhile shares the commit; and commits take half of the time at most.
+        await asyncio.sleep(max(0.0, self._rest_until - clock()))
+        self._commit = None
+        only = () if self._everything else tuple(self._services)
+        self._services, self._everything = set(), False
+        began = clock()
+        while True:
+            try:
+                self._journal.commit(only)
+            except RuntimeError:
+                # A worker thread changed a store while it was looked at.
+                await asyncio.sleep(0)
+            except OSError as error:
+                LOG.warning("the lab's journal cannot be written: %s", error.strerror)
+                break
+            else:
+                break
+        self._rest_until = 2 * clock() - began
 
     async def _pause(self) -> None:
         clock = asyncio.get_running_loop().time
@@ -87,14 +152,52 @@ class Saver:
     async def _write(self, frozen: bytes) -> bool:
         """Write on another thread; return whether there was anything new."""
         before = self._digest
+        # No await since the state was frozen: what the next commit finds belongs to the new journal.
+        following = self._journal.rotate()
         self._writing = asyncio.ensure_future(
-            asyncio.to_thread(snapshot.write, self._folder, frozen, self._digest)
+            asyncio.to_thread(snapshot.write, self._folder, frozen, self._digest, following=following)
         )
         try:
             self._digest = await asyncio.shield(self._writing)
         except OSError as error:
             LOG.warning("the lab's state cannot be saved: %s", error.strerror)
         return self._digest != before
+
+
+class _Request:
+    """What is known of a request: whether it may change something, and where."""
+
+    def __init__(self, scope: Scope, receive: Receive) -> None:
+        self._receive = receive
+        self._method = scope["method"]
+        headers = {name.lower(): value for name, value in scope["headers"]}
+        self._target = headers.get(b"x-amz-target", b"").decode("latin-1")
+        self._action = self._target.rpartition(".")[2]
+        # Only there does a body name its action; an object's content may say anything.
+        self._is_form = self._method == "POST" and headers.get(b"content-type", b"").startswith(_FORM)
+        self._changes = state.changes()
+        self.services = ("kms",) if self._target.startswith(_KMS) else ()
+
+    async def receive(self) -> MutableMapping[str, Any]:
+        """The next part of the request; the first names the action in the query protocol."""
+        message = await self._receive()
+        if self._is_form and not self._action and (found := _ACTION.search(message.get("body", b""))):
+            self._action = found[1].decode()
+        return message
+
+    def may_change(self) -> bool:
+        """Whether the operation may change what is kept."""
+        from kmslab.engine.kms.service import CHANGING
+
+        if self._method in _METHODS:
+            return False
+        if self.services:
+            return self._action in CHANGING
+        return not _READING.match(self._action) or bool(_STACKS.search(self._action))
+
+    def moved(self) -> bool:
+        """Whether a room said meanwhile that it changed something, in whichever request."""
+        return state.changes() != self._changes
 
 
 def _frozen() -> bytes | None:

@@ -2,7 +2,8 @@
 
 MiniStack writes a file for each service, on a clean stop only, but S3's content at once: an engine that is
 killed would come back with buckets that no service knows. Here the state of one moment is one file, replaced
-as a whole; `kmslab.engine.s3.recovery` brings S3's content in line with it at the next start.
+as a whole, and a journal tells what changed since (`kmslab.engine.journal`). `kmslab.engine.s3.recovery` brings
+S3's content in line with both at the next start.
 """
 
 from __future__ import annotations
@@ -13,7 +14,10 @@ import os
 import pickle
 from typing import TYPE_CHECKING, Any
 
+from kmslab.engine import journal
 from kmslab.engine.hooks import extend
+from kmslab.engine.provisional import unfinished
+from kmslab.engine.sealing import Seal
 from kmslab.model.errors import ExitCode, LabError
 
 if TYPE_CHECKING:
@@ -25,29 +29,31 @@ if TYPE_CHECKING:
 FILE = "services.json"
 _FORMAT = 1
 _ASIDE = ".new"
+_EMPTY = {"format": _FORMAT, "services": {}}
 _pending: list[Callable[[], None]] = []
 """Removes code of functions that are gone, once a state without them is saved."""
 
 
 def read(folder: Path) -> State:
-    """Return the state that was saved last, by service; empty when none ever was.
+    """Return the state of the last commit, by service; empty when there never was one.
 
     Args:
         folder: of the state. What a save that was cut short left there is ignored.
 
     Raises:
-        LabError: the file is not one of ours.
+        LabError: a file is not one of ours, or was sealed under another secret.
     """
-    from ministack.core.persistence import _json_object_hook
+    from cryptography.exceptions import InvalidTag
 
+    seal = Seal.of(folder)
+    path = folder / FILE
     try:
-        saved = json.loads((folder / FILE).read_text(), object_hook=_json_object_hook)
+        saved = json.loads(path.read_text(), object_hook=seal.decoded) if path.exists() else _EMPTY
         services: State = {_FORMAT: saved["services"]}[saved["format"]]
-    except FileNotFoundError:
-        return {}
-    except (ValueError, KeyError, TypeError) as error:
+        journal.replay(folder, services, saved.get("journal", 0), seal.decoded)
+    except (ValueError, KeyError, TypeError, AttributeError, InvalidTag) as error:
         raise LabError(
-            f"the lab's state {folder / FILE} is damaged",
+            f"the lab's state {path} is damaged",
             hint="put it back from a copy, or remove it to begin an empty lab",
             exit_code=ExitCode.ENGINE,
         ) from error
@@ -62,32 +68,32 @@ def saved_at(folder: Path) -> float:
         return 0.0
 
 
-def write(folder: Path, frozen: bytes, last: str = "") -> str:
+def write(folder: Path, frozen: bytes, last: str = "", *, following: int = 0) -> str:
     """Save what `freeze` returned, as a whole or not at all; return its digest.
 
     Args:
         folder: of the state.
         frozen: from `freeze`.
         last: digest of what was saved last: the same again is not written.
+        following: number of the journal that was begun when the state was frozen.
 
     Raises:
         OSError: it cannot be written.
     """
-    from ministack.core.persistence import _json_default
-
     # S301: these bytes never left this process.
     services = pickle.loads(frozen)  # noqa: S301
-    text = json.dumps({"format": _FORMAT, "services": services}, default=_json_default)
+    text = json.dumps(services, default=Seal.of(folder).encoded)
     digest = hashlib.sha256(text.encode()).hexdigest()
     if digest == last:
         return digest
     aside = folder / (FILE + _ASIDE)
-    # Private keys are in it: nobody else may read it, not even while it is written.
+    # Names and policies are in it: nobody else may read it, not even while it is written.
     with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        file.write(text)
+        file.write(f'{{"format": {_FORMAT}, "journal": {following}, "services": {text}}}')
         file.flush()
         os.fsync(file.fileno())
     aside.replace(folder / FILE)
+    journal.prune(folder, following)
     _prune()
     return digest
 
@@ -118,11 +124,7 @@ def settled() -> bool:
 
     Half a deployment is never saved: nobody would finish it after the engine's death.
     """
-    from ministack.services import cloudformation
-
-    stacks = list(cloudformation._stacks._data.values())
-    status = [str(stack.get("StackStatus", "")) for stack in stacks]
-    return not any(one.endswith("_IN_PROGRESS") and one != "REVIEW_IN_PROGRESS" for one in status)
+    return not unfinished()
 
 
 def install() -> None:

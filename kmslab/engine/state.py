@@ -11,6 +11,17 @@ from typing import Any
 
 _NAME = "kmslab"
 _stores: dict[str, Any] = {}
+_changes = [0]
+
+
+def changed() -> None:
+    """Have the answer wait for the journal although the operation only reads: a key that rotated as it was used."""
+    _changes[0] += 1
+
+
+def changes() -> int:
+    """How often `changed` was called."""
+    return _changes[0]
 
 
 def keep(name: str, store: Any) -> None:

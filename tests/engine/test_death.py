@@ -1,4 +1,4 @@
-"""An engine that is killed loses its last moments at most, and its lab stays usable."""
+"""An engine that is killed loses nothing that it acknowledged, and its lab stays usable whatever its files became."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
-from kmslab.engine import control, saving
+from kmslab.engine import control, journal, saving
 from kmslab.engine.s3 import recovery
 from kmslab.model.errors import LabError
 from tests.engine.conftest import Engine
@@ -47,6 +47,17 @@ def kill(engine: Engine) -> None:
 
 def saved(home: Path) -> Path:
     return home / "engine" / "state" / "services.json"
+
+
+def put_back(home: Path, text: str) -> None:
+    """The state of an earlier moment, as from somebody's copy: what was written since is gone."""
+    saved(home).write_text(text)
+    for _, path in journals(home):
+        path.unlink()
+
+
+def journals(home: Path) -> list[tuple[int, Path]]:
+    return journal.files(home / "engine" / "state")
 
 
 def wait_until_saved(home: Path, *words: str) -> None:
@@ -90,7 +101,7 @@ def test_what_was_not_saved_is_gone_as_a_whole(home: Path) -> None:
     deploy(engine)
     engine.client("s3").put_object(Bucket=BUCKET, Key="a", Body=b"a")
     kill(engine)
-    saved(home).write_text(before)
+    put_back(home, before)
     engine = started(home)
     assert f"removed, newer than what was saved: bucket {BUCKET}" in control.log_file(home).read_text()
     assert engine.client("s3").list_buckets()["Buckets"] == []
@@ -103,7 +114,8 @@ def test_a_kill_before_anything_was_saved_leaves_an_empty_lab(home: Path) -> Non
     engine.client("s3").create_bucket(Bucket=BUCKET)
     engine.client("s3").put_object(Bucket=BUCKET, Key="a", Body=b"a")
     kill(engine)
-    saved(home).unlink(missing_ok=True)
+    put_back(home, "")
+    saved(home).unlink()
     deploy(started(home))
 
 
@@ -118,7 +130,7 @@ def test_an_object_under_a_key_that_was_not_saved_is_removed(home: Path) -> None
         Bucket=BUCKET, Key="lost", Body=b"x", ServerSideEncryption="aws:kms", SSEKMSKeyId=engine.key()
     )
     kill(engine)
-    saved(home).write_text(before)
+    put_back(home, before)
     os.utime(saved(home), (time.time() - 1, time.time() - 1))
     s3 = started(home).client("s3")
     assert [one["Key"] for one in s3.list_objects_v2(Bucket=BUCKET)["Contents"]] == ["kept"]
@@ -201,7 +213,39 @@ def test_nobody_else_may_read_what_is_saved(home: Path) -> None:
     control.stop(home)
     for path in (home / "engine" / "state").rglob("*"):
         assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path
-    assert stat.S_IMODE((home / "engine").stat().st_mode) == 0o700
+    for path in (home / "engine", home / "engine" / "state"):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o700
+    assert stat.S_IMODE((home / "engine" / "state.key").stat().st_mode) == 0o600
+
+
+def test_a_commit_that_was_cut_short_is_ignored(home: Path) -> None:
+    engine = started(home)
+    kept = engine.key()
+    kill(engine)
+    number, last = journals(home)[-1]
+    assert number
+    with last.open("a") as file:
+        file.write('[{"service": "kms", "store": "ke')
+    assert started(home).client("kms").describe_key(KeyId=kept)["KeyMetadata"]["Enabled"]
+
+
+def test_a_damaged_journal_is_named(home: Path) -> None:
+    engine = started(home)
+    engine.key()
+    kill(engine)
+    with journals(home)[-1][1].open("a") as file:
+        file.write('{"half\n')
+    with pytest.raises(LabError, match=r"services\.json is damaged"):
+        control.start(home)
+
+
+def test_a_state_sealed_under_another_secret_is_named(home: Path) -> None:
+    engine = started(home)
+    engine.key()
+    kill(engine)
+    (home / "engine" / "state.key").write_bytes(b"x" * 64)
+    with pytest.raises(LabError, match=r"services\.json is damaged"):
+        control.start(home)
 
 
 def test_a_damaged_state_is_named(home: Path) -> None:

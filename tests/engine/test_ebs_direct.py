@@ -268,7 +268,7 @@ def test_stored_blocks_are_ciphertext(inside: object, block: bytes) -> None:
     key = service.perform("CreateKey", {}, access_key="AKIAINSIDEINSIDEINSI")["KeyMetadata"]["Arn"]
     blocks.start("snap-0a", key)
     blocks.write("snap-0a", 3, block)
-    stored = store.BLOCKS["snap-0a"]["blocks"]["3"]
+    stored = store.DATA["snap-0a/3"]
     assert block[:64] not in stored
     assert len(stored) > SIZE
     assert blocks.read("snap-0a", 3) == block
@@ -282,6 +282,8 @@ def test_the_blocks_of_a_deleted_snapshot_are_not_kept(inside: object, block: by
     snapshots.record("snap-0b", 1, description="", key="", state="completed")
     blocks.start("snap-0b", "")
     blocks.write("snap-0b", 0, block)
-    assert store.BLOCKS["snap-0b"]["blocks"] == {"0": block}
+    assert store.BLOCKS["snap-0b"]["indexes"] == [0]
+    assert store.DATA["snap-0b/0"] == block
     ec2._delete_snapshot({"SnapshotId": ["snap-0b"]})
     assert "snap-0b" not in store.BLOCKS
+    assert "snap-0b/0" not in store.DATA

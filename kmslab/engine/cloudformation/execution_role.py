@@ -18,6 +18,7 @@ from ministack.services.cloudformation import changesets, handlers, helpers
 from kmslab.engine.authorization.caller import CALLER, acting_as
 from kmslab.engine.cloudformation.resources import element
 from kmslab.engine.hooks import extend_entry
+from kmslab.engine.provisional import deploying
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,7 +42,10 @@ def _run(stock: Callable[[Any], Response], params: dict[str, Any]) -> Response:
     stack = handlers._resolve_stack(helpers._p(params, "StackName"))
     if refused := _refusal(given):
         return refused
-    with acting_as(given or (stack or {}).get("RoleARN", "")):
+    with (
+        deploying(str(helpers._p(params, "StackName"))),
+        acting_as(given or (stack or {}).get("RoleARN", "")),
+    ):
         response = stock(params)
     if (
         given
@@ -71,7 +75,7 @@ def _execute_change_set(stock: Callable[[Any], Response], params: dict[str, Any]
     )
     stack = cloudformation._stacks.get((change_set or {}).get("StackName", ""))
     role = (change_set or {}).get("RoleARN") or (stack or {}).get("RoleARN", "")
-    with acting_as(role):
+    with deploying((change_set or {}).get("StackName", "")), acting_as(role):
         response = stock(params)
     if role and stack is not None and response[0] == HTTPStatus.OK:
         stack["RoleARN"] = role

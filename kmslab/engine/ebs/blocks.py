@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kmslab.engine.at_rest import DataKey
-from kmslab.engine.ebs.store import BLOCKS
+from kmslab.engine.ebs.store import BLOCKS, DATA
 
 if TYPE_CHECKING:
     from kmslab.engine.ebs.store import BlockSet
@@ -22,7 +22,7 @@ def _set_of(snapshot_id: str) -> BlockSet | None:
 def start(snapshot_id: str, key_arn: str) -> None:
     """Begin an empty set, under a new data key when the snapshot has a KMS key."""
     wrapped = DataKey.generate(key_arn, {"aws:ebs:id": snapshot_id}).wrapped if key_arn else b""
-    BLOCKS[snapshot_id] = {"wrapped_key": wrapped, "origin": snapshot_id, "blocks": {}}
+    BLOCKS[snapshot_id] = {"wrapped_key": wrapped, "origin": snapshot_id, "indexes": []}
 
 
 def _data_key(of: BlockSet) -> DataKey | None:
@@ -33,13 +33,20 @@ def write(snapshot_id: str, index: int, data: bytes) -> None:
     """Store a block; the set exists."""
     target: BlockSet = BLOCKS[snapshot_id]
     key = _data_key(target)
-    target["blocks"][str(index)] = key.encrypt(data, f"{target['origin']}/{index}") if key else data
+    DATA[_name(snapshot_id, index)] = key.encrypt(data, f"{target['origin']}/{index}") if key else data
+    if index not in target["indexes"]:
+        target["indexes"].append(index)
+
+
+def _name(snapshot_id: str, index: int) -> str:
+    return f"{snapshot_id}/{index}"
 
 
 def read(snapshot_id: str, index: int) -> bytes | None:
     """Return a block's plaintext, None when nothing was written there."""
     source = _set_of(snapshot_id)
-    if source is None or (stored := source["blocks"].get(str(index))) is None:
+    stored: bytes | None = DATA.get(_name(snapshot_id, index))
+    if source is None or stored is None:
         return None
     key = _data_key(source)
     return key.decrypt(stored, f"{source['origin']}/{index}") if key else stored
@@ -48,7 +55,7 @@ def read(snapshot_id: str, index: int) -> bytes | None:
 def indexes(snapshot_id: str) -> list[int]:
     """The indexes of the blocks that were written, ascending."""
     source = _set_of(snapshot_id)
-    return sorted(int(index) for index in source["blocks"]) if source else []
+    return sorted(source["indexes"]) if source else []
 
 
 def share(source_id: str, target_id: str, *, key_arn: str = "", same_key: bool = True) -> None:
@@ -57,7 +64,9 @@ def share(source_id: str, target_id: str, *, key_arn: str = "", same_key: bool =
     if source is None:
         return
     if same_key:
-        BLOCKS[target_id] = {**source, "blocks": dict(source["blocks"])}
+        BLOCKS[target_id] = {**source, "indexes": list(source["indexes"])}
+        for index in source["indexes"]:
+            DATA[_name(target_id, index)] = DATA[_name(source_id, index)]
         return
     start(target_id, key_arn)
     for index in indexes(source_id):
@@ -66,4 +75,6 @@ def share(source_id: str, target_id: str, *, key_arn: str = "", same_key: bool =
 
 def forget(snapshot_id: str) -> None:
     """Drop the blocks of a deleted snapshot."""
+    for index in indexes(snapshot_id):
+        DATA.pop(_name(snapshot_id, index), None)
     BLOCKS.pop(snapshot_id, None)

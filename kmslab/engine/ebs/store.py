@@ -10,26 +10,29 @@ from kmslab.engine import state
 
 
 class BlockSet(TypedDict):
-    """The blocks of one snapshot.
+    """What the blocks of one snapshot have in common.
 
     Attributes:
         wrapped_key: the data key under the snapshot's KMS key; empty for an unencrypted snapshot.
         origin: id of the snapshot that the data key was made for: its encryption context.
-        blocks: by decimal block index, as stored.
+        indexes: of the blocks that were written, in the order of writing.
     """
 
     wrapped_key: bytes
     origin: str
-    blocks: dict[str, bytes]
+    indexes: list[int]
 
 
 SETTINGS: Any = AccountRegionScopedDict()
 """Of the account and Region: ``encrypted_by_default``, ``default_key`` (ARN), ``block_public_access``."""
 BLOCKS: Any = AccountRegionScopedDict()
 """Snapshot id to `BlockSet`. A scoped dictionary is false outside its account: never write ``or {}``."""
+DATA: Any = AccountRegionScopedDict()
+"""``<snapshot id>/<block index>`` to the block as stored: each an entry of its own, saved once."""
 
 
 def install() -> None:
-    """Have both saved and restored."""
+    """Have all saved and restored."""
     state.keep("ebs-settings", SETTINGS)
-    state.keep("ebs-blocks", BLOCKS)
+    state.keep("ebs-block-sets", BLOCKS)
+    state.keep("ebs-block-data", DATA)
