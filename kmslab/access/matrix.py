@@ -6,7 +6,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from kmslab.access import questions, reading
+from kmslab.access import observing, questions, reading
 from kmslab.access.operations import means_something
 from kmslab.model.matrix import AccessMatrix, Cell
 from kmslab.model.naming import ENCRYPTION_CONTEXT, role_name
@@ -20,21 +20,7 @@ if TYPE_CHECKING:
     from kmslab.lab import Access
     from kmslab.model.outputs import LabOutputs
 
-DIRECT = (
-    "Encrypt",
-    "Decrypt",
-    "GenerateDataKey",
-    "Sign",
-    "Verify",
-    "GenerateMac",
-    "VerifyMac",
-    "DeriveSharedSecret",
-    "GetPublicKey",
-    "DescribeKey",
-    "CreateGrant",
-    "PutKeyPolicy",
-    "ScheduleKeyDeletion",
-)
+DIRECT = (*observing.OBSERVABLE, "PutKeyPolicy", "ScheduleKeyDeletion")
 """What is asked about direct calls, where it means something for the key."""
 ROUTES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "s3": {"s3": ("GenerateDataKey", "Decrypt")},

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from kmslab.lab import Lab
 
 
-def read_once(lab: Lab, action: str, **parameters: str) -> Any:
+def read_once(lab: Lab, action: str, **parameters: Any) -> Any:
     """Read a setting as the auditor, or return what another check of this run has just read.
 
     Only for what no check changes: a key's spec and policy, the policies of the personas. A key's state is

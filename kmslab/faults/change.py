@@ -44,6 +44,25 @@ class Change(Protocol):
         ...
 
 
+class NothingSaved:
+    """Half of a change that adds something, or does what is undone without knowing how things were.
+
+    Nothing is saved; and what stacks are made from does not say it, unless a class says otherwise.
+    """
+
+    __slots__ = ()
+
+    def save(self, workshop: Workshop) -> Json:
+        """Save nothing."""
+        del workshop
+        return {}
+
+    def in_template(self, templates: Templates) -> bool:
+        """Leave templates alone."""
+        del templates
+        return False
+
+
 class Both:
     """Several changes that make one fault together; put back in reverse order."""
 

@@ -7,6 +7,7 @@ from abc import abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from kmslab.faults.change import NothingSaved
 from kmslab.faults.changes.policies import physical_id
 from kmslab.faults.changes.setting import Setting, read_if_any
 from kmslab.faults.changes.statements import filled, names, names_in
@@ -296,13 +297,8 @@ class AdminAccessKey:
         return [key["AccessKeyId"] for key in found]
 
 
-class SecondAdministrator:
+class SecondAdministrator(NothingSaved):
     """A user whom the lab does not know is in the group of administrators."""
-
-    def save(self, workshop: Workshop) -> Json:
-        """Read nothing: the user's name is ours."""
-        del workshop
-        return {}
 
     def apply(self, workshop: Workshop, saved: Json) -> None:
         """Make the user, who has no credentials, and put them into the group."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from kmslab.faults.change import NothingSaved
 from kmslab.faults.changes.policies import KeyPolicy, allow
 from kmslab.faults.changes.setting import Setting, read_if_any
 from kmslab.faults.changes.statements import THE_ACCOUNT, add, filled, names_in
@@ -95,16 +96,11 @@ class Description(Setting):
         return True
 
 
-class Disabled:
+class Disabled(NothingSaved):
     """A key is disabled."""
 
     def __init__(self, key: Output) -> None:
         self.key = key
-
-    def save(self, workshop: Workshop) -> Json:
-        """Read nothing: every key of a lab in order is enabled."""
-        del workshop
-        return {}
 
     def apply(self, workshop: Workshop, saved: Json) -> None:
         """Disable it."""
@@ -122,16 +118,11 @@ class Disabled:
         return True
 
 
-class Doomed:
+class Doomed(NothingSaved):
     """A key waits for its deletion: it cannot be used, and in some days it will be gone for good."""
 
     def __init__(self, key: Output) -> None:
         self.key = key
-
-    def save(self, workshop: Workshop) -> Json:
-        """Read nothing: no key of a lab in order waits for that."""
-        del workshop
-        return {}
 
     def apply(self, workshop: Workshop, saved: Json) -> None:
         """Schedule the deletion."""
@@ -147,11 +138,6 @@ class Doomed:
         if kms.describe_key(KeyId=key)["KeyMetadata"]["KeyState"] == "PendingDeletion":
             kms.cancel_key_deletion(KeyId=key)
         kms.enable_key(KeyId=key)
-
-    def in_template(self, templates: Templates) -> bool:
-        """No template says that a key is to be deleted."""
-        del templates
-        return False
 
 
 class Alias(Setting):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from kmslab.faults.change import NothingSaved
 from kmslab.faults.changes.objects import mark
 from kmslab.faults.changes.setting import Setting
 from kmslab.faults.changes.statements import names, names_in
@@ -137,13 +138,8 @@ class OpenToAll(Setting):
         return str(_endpoint(workshop, LabOutputs.kms_endpoint)["Groups"][0]["GroupId"])
 
 
-class InternetGateway:
+class InternetGateway(NothingSaved):
     """The network has an internet gateway."""
-
-    def save(self, workshop: Workshop) -> Json:
-        """Nothing is there to be kept."""
-        del workshop
-        return {}
 
     def apply(self, workshop: Workshop, saved: Json) -> None:
         """Make one and attach it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kmslab.faults.change import NothingSaved
 from kmslab.faults.workshop import FAULT_TAG
 from kmslab.model.naming import PREFIX_TAG
 
@@ -71,17 +72,12 @@ class StrayObject:
         return {"Bucket": workshop.outputs.value_of(self.bucket)}
 
 
-class StrayKey:
+class StrayKey(NothingSaved):
     """A key that no stack knows carries the lab's tag."""
 
     def __init__(self, name: str) -> None:
         """Take the value of its tag ``Name``, which no two faults share."""
         self.name = name
-
-    def save(self, workshop: Workshop) -> Json:
-        """Nothing is there to be kept."""
-        del workshop
-        return {}
 
     def apply(self, workshop: Workshop, saved: Json) -> None:
         """Make the key."""
@@ -92,11 +88,6 @@ class StrayKey:
         """Schedule its deletion."""
         del saved
         discard_keys(workshop, self.name)
-
-    def in_template(self, templates: Templates) -> bool:
-        """What no stack knows is in no template."""
-        del templates
-        return False
 
 
 def make_key(workshop: Workshop, name: str, more_tags: Mapping[str, str] | None = None) -> str:

@@ -6,6 +6,7 @@ import json
 import secrets
 from typing import TYPE_CHECKING, Any
 
+from kmslab.faults.change import NothingSaved
 from kmslab.faults.changes.objects import discard_keys, make_key
 from kmslab.faults.changes.setting import Setting
 from kmslab.faults.changes.statements import names, names_in
@@ -101,16 +102,11 @@ class SecretPolicy(Setting):
         return True
 
 
-class SecretDeletion:
+class SecretDeletion(NothingSaved):
     """A secret is scheduled for deletion: whoever asks for it is refused at once."""
 
     def __init__(self, secret: Output) -> None:
         self.secret = secret
-
-    def save(self, workshop: Workshop) -> Json:
-        """Nothing is there to be kept."""
-        del workshop
-        return {}
 
     def apply(self, workshop: Workshop, saved: Json) -> None:
         """Schedule it."""
@@ -124,11 +120,6 @@ class SecretDeletion:
         manager, secret = workshop.client("secretsmanager"), workshop.outputs.value_of(self.secret)
         if "DeletedDate" in manager.describe_secret(SecretId=secret):
             manager.restore_secret(SecretId=secret)
-
-    def in_template(self, templates: Templates) -> bool:
-        """A template has it or not."""
-        del templates
-        return False
 
 
 class SecureString:

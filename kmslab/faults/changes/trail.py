@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from kmslab.faults.change import NothingSaved
 from kmslab.faults.changes.setting import Setting
 from kmslab.faults.changes.statements import filled, names, names_in
 from kmslab.model.outputs import LabOutputs
@@ -239,18 +240,13 @@ class TopicPolicy(Setting):
         return True
 
 
-class Subscriber:
+class Subscriber(NothingSaved):
     """Somebody else listens to the alarms."""
 
     def __init__(self, protocol: str, endpoint: str) -> None:
         """Take who, with words in braces."""
         self.protocol = protocol
         self.endpoint = endpoint
-
-    def save(self, workshop: Workshop) -> Json:
-        """Nothing is there to be kept."""
-        del workshop
-        return {}
 
     def apply(self, workshop: Workshop, saved: Json) -> None:
         """Subscribe them."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from kmslab.faults.change import NothingSaved
 from kmslab.faults.changes.objects import discard_keys, make_key, mark
 from kmslab.faults.changes.setting import Setting
 from kmslab.model.naming import PREFIX_TAG
@@ -77,18 +78,13 @@ class SecondVolume:
         return True
 
 
-class SharedSnapshot:
+class SharedSnapshot(NothingSaved):
     """A snapshot of the lab's volume is shared with another account."""
 
     def __init__(self, name: str, account: str) -> None:
         """Take the value of its tag ``Name``, which no two faults share, and the other account's id."""
         self.name = name
         self.account = account
-
-    def save(self, workshop: Workshop) -> Json:
-        """Nothing is there to be kept."""
-        del workshop
-        return {}
 
     def apply(self, workshop: Workshop, saved: Json) -> None:
         """Take the snapshot and share it."""
@@ -100,11 +96,6 @@ class SharedSnapshot:
         """Remove it."""
         del saved
         _remove(workshop, self.name)
-
-    def in_template(self, templates: Templates) -> bool:
-        """Templates hold no snapshots."""
-        del templates
-        return False
 
 
 class VolumeTag(Setting):
