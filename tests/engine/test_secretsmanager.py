@@ -87,22 +87,28 @@ def test_a_secret_that_kms_refuses_is_not_kept(engine: Engine, sm: Any, key: str
         sm.describe_secret(SecretId=name)
 
 
-def test_moving_to_another_key_takes_both(engine: Engine, sm: Any, key: str) -> None:
-    secret, other = create(sm, key), engine.key(engine.account_statement())
-    only_new = engine.client("secretsmanager", engine.role(SM_ALL, allow(*USE, Resource=other)))
-    with refused("AccessDeniedException", "KMS"):
-        only_new.update_secret(SecretId=secret, KmsKeyId=other)
-    both = engine.client("secretsmanager", engine.role(SM_ALL, allow(*USE, Resource=[key, other])))
-    both.update_secret(SecretId=secret, KmsKeyId=other)
-    assert sm.describe_secret(SecretId=secret)["KmsKeyId"] == other
+def test_moving_to_another_key_takes_both_for_what_is_there_already(
+    engine: Engine, sm: Any, key: str
+) -> None:
+    """User Guide, "Change the encryption key": who cannot decrypt the versions leaves them as they are."""
+    other = engine.key(engine.account_statement())
+    for resources, moved in (([other], [key]), ([key, other], [other, key])):
+        secret = create(sm, key)
+        mover = engine.client("secretsmanager", engine.role(SM_ALL, allow(*USE, Resource=resources)))
+        mover.update_secret(SecretId=secret, KmsKeyId=other)
+        assert sm.describe_secret(SecretId=secret)["KmsKeyId"] == other
+        assert keys_of_versions(sm, secret) == {"AWSCURRENT": moved}
 
 
 def test_a_disabled_key_stops_reading_and_writing(sm: Any, kms: Any, key: str) -> None:
     secret = create(sm, key)
     kms.disable_key(KeyId=key)
-    with refused("DecryptionFailure", "disabled"):
+    why = (
+        f"{key} is disabled. (Service: AWSKMS; Status Code: 400; Error Code: DisabledException; Request ID: "
+    )
+    with refused("DecryptionFailure", f"Secrets Manager can't decrypt the secret value: {why}"):
         sm.get_secret_value(SecretId=secret)
-    with refused("EncryptionFailure", "disabled"):
+    with refused("EncryptionFailure", why):
         sm.put_secret_value(SecretId=secret, SecretString="never")
     kms.enable_key(KeyId=key)
     assert sm.get_secret_value(SecretId=secret)["SecretString"] == "value"
@@ -126,13 +132,37 @@ def test_each_version_tells_its_key(engine: Engine, sm: Any, key: str) -> None:
     assert keys_of_versions(sm, create(sm)) == {"AWSCURRENT": ["DefaultEncryptionKey"]}
 
 
-def test_versions_with_a_label_move_to_the_new_key(engine: Engine, sm: Any, key: str) -> None:
-    """Secrets Manager API Reference, "UpdateSecret", KmsKeyId."""
+def test_versions_with_a_label_open_with_the_new_key_and_the_old(engine: Engine, sm: Any, key: str) -> None:
+    """User Guide, "Change the encryption key": the copy under the previous key stays until a new version."""
     other = engine.key(engine.account_statement())
     secret = create(sm, key)
     sm.put_secret_value(SecretId=secret, SecretString="new")
     sm.update_secret(SecretId=secret, KmsKeyId=other)
-    assert keys_of_versions(sm, secret) == {"AWSCURRENT": [other], "AWSPREVIOUS": [other]}
+    assert keys_of_versions(sm, secret) == {"AWSCURRENT": [other, key], "AWSPREVIOUS": [other, key]}
+    readers = [
+        engine.client("secretsmanager", engine.role(SM_ALL, allow("kms:Decrypt", Resource=one)))
+        for one in (key, other)
+    ]
+    for reader in readers:
+        assert reader.get_secret_value(SecretId=secret)["SecretString"] == "new"
+    sm.put_secret_value(SecretId=secret, SecretString="newer")
+    assert keys_of_versions(sm, secret)["AWSCURRENT"] == [other]
+    with refused("AccessDeniedException", "KMS"):
+        readers[0].get_secret_value(SecretId=secret)
+    assert readers[1].get_secret_value(SecretId=secret)["SecretString"] == "newer"
+
+
+def test_only_a_symmetric_key_encrypts_a_secret(engine: Engine, sm: Any) -> None:
+    signer = engine.key(engine.account_statement(), KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")
+    with refused("EncryptionFailure", "InvalidKeyUsageException"):
+        create(sm, signer)
+
+
+def test_another_account_needs_a_key_of_the_secrets_owner(engine: Engine, sm: Any) -> None:
+    """The AWS managed key of one account is never used by another."""
+    secret = create(sm)
+    with refused("ResourceNotFoundException"):
+        sm.get_secret_value(SecretId=secret.replace(engine.account, "111122223333"))
 
 
 def test_the_resource_policy_decides(engine: Engine, sm: Any) -> None:

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 VIA = {"ebs": "ec2"}
 """Services whose calls on a key go by another name in ``kms:ViaService``."""
 
+ENCRYPTING = frozenset({"Decrypt", "Encrypt", "GenerateDataKey", "GenerateDataKeyWithoutPlaintext"})
+"""Operations that take a symmetric encryption key."""
+
 
 def use_key(
     service: str,
@@ -69,7 +72,8 @@ def use_key(
         via_service="" if service_principal else VIA.get(service, service),
         condition_keys={"kms:EncryptionAlgorithm": "SYMMETRIC_DEFAULT", **condition_keys},
     )
-    refusal = (None if internal else authorize(request)) or records.unusable(key)
+    refusal = None if internal else authorize(request)
+    refusal = refusal or records.unusable(key, "Updating") or _wrong_usage(key, operation)
     if refusal or log:
         parameters: dict[str, Any] = {"keyId": key["Arn"], "encryptionAlgorithm": "SYMMETRIC_DEFAULT"}
         if encryption_context:
@@ -86,3 +90,13 @@ def use_key(
             )
         )
     return (None, refusal) if refusal else (key, None)
+
+
+def _wrong_usage(key: KeyRecord, operation: str) -> Refusal | None:
+    """Services encrypt under symmetric keys only."""
+    if key["KeySpec"] == "SYMMETRIC_DEFAULT" or operation not in ENCRYPTING:
+        return None
+    return Refusal(
+        "InvalidKeyUsageException",
+        f"{key['Arn']} key usage is {key['KeyUsage']} which is not valid for {operation}.",
+    )
