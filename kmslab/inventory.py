@@ -128,7 +128,8 @@ class _Reader:
     def _rotation(self, facts: Mapping[str, Any]) -> int | None:
         from botocore.exceptions import ClientError
 
-        if facts["Origin"] != "AWS_KMS":
+        # Of a key pair or an HMAC key KMS says that it does not rotate, not that it cannot.
+        if facts["Origin"] != "AWS_KMS" or facts["KeySpec"] != "SYMMETRIC_DEFAULT":
             return None
         try:
             status = self._client("kms").get_key_rotation_status(KeyId=facts["Arn"])

@@ -154,6 +154,26 @@ class Grant:
             source_arn=str(constraints.get("SourceArn") or ""),
         )
 
+    def _widened_by(self, child: ConditionKeys, context: Mapping[str, str]) -> str:
+        """What a grant to be would allow beyond this one, whose CreateGrant it rests on; empty for nothing.
+
+        Source: KMS Developer Guide, "Granting CreateGrant permission".
+        """
+        wanted = child.get("kms:grantoperations", ())
+        operations = {wanted} if isinstance(wanted, str) else set(wanted)
+        if wider := operations - set(self.operations):
+            return f"the new grant must not allow {', '.join(sorted(wider))}"
+        if self.source_arn and child.get("kms:grantconstraintsourcearn") != self.source_arn:
+            return f"the new grant must be for the same aws:SourceArn, {self.source_arn}"
+        kind = child.get("kms:grantconstrainttype")
+        if self.encryption_context_equals is not None and not (
+            kind == "EncryptionContextEquals" and context == dict(self.encryption_context_equals)
+        ):
+            return f"the new grant must have EncryptionContextEquals {_pairs(self.encryption_context_equals)}"
+        if not self.encryption_context_subset.items() <= context.items():
+            return f"the new grant's constraint must have {_pairs(self.encryption_context_subset)}"
+        return ""
+
     @property
     def label(self) -> str:
         """What people call the grant: its name, or the start of its id."""
@@ -172,6 +192,8 @@ class Grant:
         found = {name.lower(): value for name, value in keys.items()}
         if self.source_arn and found.get("aws:sourcearn") != self.source_arn:
             return f"aws:SourceArn must be {self.source_arn}"
+        if action.partition(":")[2] == "CreateGrant":
+            return self._widened_by(found, encryption_context(keys))
         if action.partition(":")[2] not in SYMMETRIC_OPERATIONS:
             return ""
         context = encryption_context(keys)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 import uuid
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -188,14 +189,24 @@ def principal_allow(who: Principal | str, *actions: str, **rest: Any) -> Stateme
 
 
 @contextmanager
-def refused(code: str, *words: str) -> Iterator[None]:
-    """Expect an AWS error with this code, whose message holds these words."""
+def refused(code: str, *words: str) -> Iterator[dict[str, Any]]:
+    """Expect an AWS error with this code, whose message holds these words; the error is put into what it yields."""
+    told: dict[str, Any] = {}
     with pytest.raises(ClientError) as caught:
-        yield
+        yield told
     error = caught.value.response["Error"]
+    told.update(error)
     assert error["Code"] == code, error
     for word in words:
         assert word in error["Message"], error
+
+
+def eventually(condition: Callable[[], bool], seconds: float = 10.0) -> None:
+    """Wait until a condition holds; fail when it does not in time."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {seconds} s"
+        time.sleep(0.02)
 
 
 def error_code(call: Callable[[], object]) -> str:

@@ -87,8 +87,8 @@ def test_ed25519_signs_raw_messages(kms: Any, make_key: Callable[..., str]) -> N
     public_key(kms, key).verify(signature, MESSAGE)
     with pytest.raises(InvalidSignature):
         public_key(kms, key).verify(signature, MESSAGE + b".")
-    with refused("UnsupportedOperationException", "ED25519_PH_SHA_512"):
-        kms.sign(KeyId=key, Message=MESSAGE, SigningAlgorithm="ED25519_PH_SHA_512")
+    with refused("ValidationException", "MessageType DIGEST is not valid for ED25519_SHA_512."):
+        kms.sign(KeyId=key, Message=b"x" * 64, MessageType="DIGEST", SigningAlgorithm="ED25519_SHA_512")
 
 
 def test_ml_dsa_signatures_verify_offline(kms: Any, pq: str) -> None:
@@ -196,10 +196,20 @@ def test_an_agreement_needs_a_public_key_on_the_same_curve(
 ) -> None:
     key = make_key(KeySpec="ECC_NIST_P256", KeyUsage="KEY_AGREEMENT")
     other = make_key(KeySpec="ECC_NIST_P384", KeyUsage="KEY_AGREEMENT")
+    off_the_curve = bytearray(kms.get_public_key(KeyId=key)["PublicKey"])
+    off_the_curve[-1] ^= 1
     for wrong in (
         kms.get_public_key(KeyId=other)["PublicKey"],
         kms.get_public_key(KeyId=rsa)["PublicKey"],
+        bytes(off_the_curve),
         b"rubbish",
     ):
-        with refused("ValidationException", "PublicKey"):
+        with refused("ValidationException") as told:
             kms.derive_shared_secret(KeyId=key, KeyAgreementAlgorithm="ECDH", PublicKey=wrong)
+        assert told["Message"] == ""
+    signing = make_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")
+    with refused(
+        "InvalidKeyUsageException",
+        f"{signing} key usage is SIGN_VERIFY which is not valid for DeriveSharedSecret.",
+    ):
+        kms.derive_shared_secret(KeyId=signing, KeyAgreementAlgorithm="ECDH", PublicKey=b"rubbish")

@@ -185,8 +185,9 @@ def test_a_private_key_is_imported_whole_and_must_match_the_spec(
 
 def test_expiry_is_asked_for_and_lies_within_a_year(kms: Any, external: str) -> None:
     now = datetime.datetime.now(datetime.UTC)
-    with refused("ValidationException", "ValidTo"):
+    with refused("ValidationException") as told:
         import_material(kms, external, b"k" * 32, ExpirationModel="KEY_MATERIAL_EXPIRES")
+    assert told["Message"] == "A validTo date must be set if the ExpirationModel is KEY_MATERIAL_EXPIRES"
     for wrong in (now - datetime.timedelta(hours=1), now + datetime.timedelta(days=366)):
         with refused("ValidationException", "365 days"):
             import_material(kms, external, b"k" * 32, ValidTo=wrong)

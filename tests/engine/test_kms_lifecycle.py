@@ -53,11 +53,13 @@ def test_a_key_goes_when_its_window_ends(inside: Identity, monkeypatch: pytest.M
 def test_a_primarys_window_starts_when_its_last_replica_is_gone(inside: Identity) -> None:
     from ministack.core.responses import request_scope
 
-    from kmslab.engine.kms import records
+    from kmslab.engine.kms import records, transitions
 
     key_id = call(inside, "CreateKey", MultiRegion=True)["KeyMetadata"]["KeyId"]
     call(inside, "ReplicateKey", KeyId=key_id, ReplicaRegion="eu-west-1")
     primary = records.require(key_id)
+    for member in records.members(primary):
+        transitions.finish(member)
     call(inside, "ScheduleKeyDeletion", KeyId=key_id, PendingWindowInDays=10)
     with request_scope(inside.account_id, "eu-west-1"):
         end = call(inside, "ScheduleKeyDeletion", KeyId=key_id, PendingWindowInDays=7)["DeletionDate"]

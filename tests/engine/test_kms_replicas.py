@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.engine.conftest import refused
+from tests.engine.conftest import eventually, policy, principal_allow, refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,6 +22,24 @@ def there(engine: Engine) -> Any:
     return engine.client("kms", region=ELSEWHERE)
 
 
+@pytest.fixture
+def pair(kms: Any, there: Any) -> str:
+    """The key id of a primary and of its replica elsewhere, which is ready."""
+    key = str(kms.create_key(MultiRegion=True)["KeyMetadata"]["KeyId"])
+    kms.replicate_key(KeyId=key, ReplicaRegion=ELSEWHERE)
+    await_enabled(there, key)
+    return key
+
+
+def await_enabled(kms: Any, key: str) -> None:
+    """Wait as AWS says one must: a replica, or a new primary, is not ready at once."""
+    eventually(lambda: state(kms, key) == "Enabled")
+
+
+def state(kms: Any, key: str) -> str:
+    return str(kms.describe_key(KeyId=key)["KeyMetadata"]["KeyState"])
+
+
 def test_a_replica_opens_what_its_primary_sealed(engine: Engine, kms: Any, there: Any) -> None:
     primary = kms.create_key(MultiRegion=True)["KeyMetadata"]
     assert primary["KeyId"].startswith("mrk-")
@@ -32,11 +51,14 @@ def test_a_replica_opens_what_its_primary_sealed(engine: Engine, kms: Any, there
     replica = made["ReplicaKeyMetadata"]
     assert replica["Arn"] == primary["Arn"].replace(engine.region, ELSEWHERE)
     assert replica["Description"] == "copy"
+    assert "ReplicaTags" not in made
+    assert json.loads(made["ReplicaPolicy"])["Id"] == "key-default-1"
     assert replica["MultiRegionConfiguration"] == {
         "MultiRegionKeyType": "REPLICA",
         "PrimaryKey": {"Arn": primary["Arn"], "Region": engine.region},
         "ReplicaKeys": [{"Arn": replica["Arn"], "Region": ELSEWHERE}],
     }
+    await_enabled(there, primary["KeyId"])
     assert there.decrypt(CiphertextBlob=blob)["Plaintext"] == b"x"
     kms.rotate_key_on_demand(KeyId=primary["KeyId"])
     rotated = kms.encrypt(KeyId=primary["KeyId"], Plaintext=b"y")["CiphertextBlob"]
@@ -46,35 +68,94 @@ def test_a_replica_opens_what_its_primary_sealed(engine: Engine, kms: Any, there
     with refused("AlreadyExistsException"):
         kms.replicate_key(KeyId=primary["KeyId"], ReplicaRegion=ELSEWHERE)
     there.disable_key(KeyId=primary["KeyId"])
-    assert kms.describe_key(KeyId=primary["KeyId"])["KeyMetadata"]["KeyState"] == "Enabled"
+    assert state(kms, primary["KeyId"]) == "Enabled"
 
 
-def test_a_primary_waits_for_its_replicas_before_it_goes(kms: Any, there: Any) -> None:
+def test_a_replica_is_creating_for_a_moment(kms: Any, there: Any) -> None:
     key = kms.create_key(MultiRegion=True)["KeyMetadata"]["KeyId"]
-    kms.replicate_key(KeyId=key, ReplicaRegion=ELSEWHERE)
-    answer = kms.schedule_key_deletion(KeyId=key, PendingWindowInDays=7)
+    blob = kms.encrypt(KeyId=key, Plaintext=b"x")["CiphertextBlob"]
+    replica = kms.replicate_key(KeyId=key, ReplicaRegion=ELSEWHERE)["ReplicaKeyMetadata"]
+    assert (replica["KeyState"], replica["Enabled"]) == ("Creating", False)
+    with refused("KMSInvalidStateException", f"{replica['Arn']} is creating."):
+        there.decrypt(CiphertextBlob=blob)
+    with refused("UnsupportedOperationException", f"{replica['Arn']} is not a multi-region primary key."):
+        there.replicate_key(KeyId=key, ReplicaRegion=ELSEWHERE)
+    assert state(kms, key) == "Enabled"
+    await_enabled(there, key)
+    assert there.decrypt(CiphertextBlob=blob)["Plaintext"] == b"x"
+
+
+def test_tags_and_policy_are_the_replicas_own(engine: Engine, kms: Any, there: Any) -> None:
+    tags = [{"TagKey": "a", "TagValue": "1"}]
+    key = kms.create_key(MultiRegion=True, Tags=tags)["KeyMetadata"]["KeyId"]
+    mine = [{"TagKey": "b", "TagValue": "2"}]
+    own = policy(engine.own_statement())
+    made = kms.replicate_key(KeyId=key, ReplicaRegion=ELSEWHERE, Tags=mine, Policy=own)
+    assert made["ReplicaTags"] == mine
+    assert json.loads(made["ReplicaPolicy"]) == json.loads(own)
+    assert kms.list_resource_tags(KeyId=key)["Tags"] == tags
+    assert there.list_resource_tags(KeyId=key)["Tags"] == mine
+
+
+def test_replicas_report_the_rotation_of_whoever_is_primary(kms: Any, there: Any, pair: str) -> None:
+    kms.enable_key_rotation(KeyId=pair, RotationPeriodInDays=100)
+    asked = {
+        name: value
+        for name, value in kms.get_key_rotation_status(KeyId=pair).items()
+        if name in ("RotationPeriodInDays", "NextRotationDate")
+    }
+    assert asked["RotationPeriodInDays"] == 100
+    assert asked.items() <= there.get_key_rotation_status(KeyId=pair).items()
+    kms.update_primary_region(KeyId=pair, PrimaryRegion=ELSEWHERE)
+    assert asked.items() <= kms.get_key_rotation_status(KeyId=pair).items()
+    await_enabled(there, pair)
+    there.disable_key_rotation(KeyId=pair)
+    assert kms.get_key_rotation_status(KeyId=pair)["KeyRotationEnabled"] is False
+
+
+def test_a_primary_waits_for_its_replicas_before_it_goes(kms: Any, there: Any, pair: str) -> None:
+    answer = kms.schedule_key_deletion(KeyId=pair, PendingWindowInDays=7)
     assert answer["KeyState"] == "PendingReplicaDeletion"
     assert "DeletionDate" not in answer
-    assert kms.describe_key(KeyId=key)["KeyMetadata"]["PendingDeletionWindowInDays"] == 7
-    assert there.schedule_key_deletion(KeyId=key)["KeyState"] == "PendingDeletion"
-    kms.cancel_key_deletion(KeyId=key)
-    assert kms.describe_key(KeyId=key)["KeyMetadata"]["KeyState"] == "Disabled"
+    assert kms.describe_key(KeyId=pair)["KeyMetadata"]["PendingDeletionWindowInDays"] == 7
+    assert there.schedule_key_deletion(KeyId=pair)["KeyState"] == "PendingDeletion"
+    kms.cancel_key_deletion(KeyId=pair)
+    assert state(kms, pair) == "Disabled"
 
 
-def test_the_primary_can_move(engine: Engine, kms: Any, there: Any) -> None:
-    key = kms.create_key(MultiRegion=True)["KeyMetadata"]["KeyId"]
-    kms.replicate_key(KeyId=key, ReplicaRegion=ELSEWHERE)
-    kms.update_primary_region(KeyId=key, PrimaryRegion=ELSEWHERE)
-    described = there.describe_key(KeyId=key)["KeyMetadata"]["MultiRegionConfiguration"]
+def test_the_primary_can_move(engine: Engine, kms: Any, there: Any, pair: str) -> None:
+    kms.update_primary_region(KeyId=pair, PrimaryRegion=ELSEWHERE)
+    assert (state(kms, pair), state(there, pair)) == ("Updating", "Updating")
+    blob = kms.encrypt(KeyId=pair, Plaintext=b"x")["CiphertextBlob"]
+    assert there.decrypt(CiphertextBlob=blob)["Plaintext"] == b"x"
+    with refused("KMSInvalidStateException", "is updating."):
+        there.disable_key(KeyId=pair)
+    eventually(lambda: state(kms, pair) == "Enabled" == state(there, pair))
+    described = there.describe_key(KeyId=pair)["KeyMetadata"]["MultiRegionConfiguration"]
     assert described["MultiRegionKeyType"] == "PRIMARY"
     assert [member["Region"] for member in described["ReplicaKeys"]] == [engine.region]
-    with refused("UnsupportedOperationException"):
-        kms.update_primary_region(KeyId=key, PrimaryRegion=ELSEWHERE)
+    with refused("UnsupportedOperationException", "is not a multi-region primary key."):
+        kms.update_primary_region(KeyId=pair, PrimaryRegion=ELSEWHERE)
+    with refused("NotFoundException", "no replica"):
+        there.update_primary_region(KeyId=pair, PrimaryRegion="ap-south-1")
+
+
+def test_both_keys_must_let_the_primary_move(engine: Engine, kms: Any) -> None:
+    mover = engine.role()
+    may = policy(engine.own_statement(), principal_allow(mover, "kms:UpdatePrimaryRegion"))
+    key = kms.create_key(MultiRegion=True, Policy=may)["KeyMetadata"]["KeyId"]
+    for region, its_policy in ((ELSEWHERE, policy(engine.own_statement())), ("eu-west-2", may)):
+        kms.replicate_key(KeyId=key, ReplicaRegion=region, Policy=its_policy)
+        await_enabled(engine.client("kms", region=region), key)
+    theirs = engine.client("kms", mover)
+    with refused("AccessDeniedException", f":kms:{ELSEWHERE}:"):
+        theirs.update_primary_region(KeyId=key, PrimaryRegion=ELSEWHERE)
+    theirs.update_primary_region(KeyId=key, PrimaryRegion="eu-west-2")
 
 
 def test_a_single_region_key_has_no_replica(kms: Any, there: Any, make_key: Callable[..., str]) -> None:
     key = make_key()
-    with refused("UnsupportedOperationException", "not a multi-Region key"):
+    with refused("UnsupportedOperationException", f"{key} is not a multi-region primary key."):
         kms.replicate_key(KeyId=key, ReplicaRegion=ELSEWHERE)
     with refused("NotFoundException"):
         there.describe_key(KeyId=key.rsplit("/", 1)[-1])

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import datetime
+import time
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from kmslab.engine.kms import lifecycle, material
-from tests.engine.conftest import refused
+from kmslab.engine.kms import lifecycle, material, records, service
+from kmslab.engine.kms.errors import KmsError
+from tests.engine.conftest import eventually, refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from kmslab.engine.identity import Identity
     from kmslab.engine.kms.records import KeyRecord
 
+MINUTE = datetime.timedelta(minutes=1)
 DAY = 86400.0
 
 
@@ -22,7 +26,7 @@ def test_on_demand_rotation_keeps_old_ciphertexts_open(kms: Any, make_key: Calla
     key = make_key()
     before = kms.describe_key(KeyId=key)["KeyMetadata"]["CurrentKeyMaterialId"]
     blob = kms.encrypt(KeyId=key, Plaintext=b"old")["CiphertextBlob"]
-    assert kms.rotate_key_on_demand(KeyId=key)["KeyId"] == key.rsplit("/", 1)[-1]
+    assert kms.rotate_key_on_demand(KeyId=key.rsplit("/", 1)[-1])["KeyId"] == key
     after = kms.describe_key(KeyId=key)["KeyMetadata"]["CurrentKeyMaterialId"]
     assert after != before
     opened = kms.decrypt(CiphertextBlob=blob)
@@ -95,13 +99,49 @@ def test_keys_that_cannot_rotate_by_themselves_say_so(
         kms.enable_key_rotation(KeyId=make_key(**parameters))
 
 
-@pytest.mark.parametrize(
-    "operation", ["get_key_rotation_status", "rotate_key_on_demand", "list_key_rotations"]
-)
+@pytest.mark.parametrize("operation", ["enable_key_rotation", "rotate_key_on_demand", "list_key_rotations"])
 def test_an_asymmetric_key_has_no_rotation(kms: Any, make_key: Callable[..., str], operation: str) -> None:
     key = make_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")
-    with refused("UnsupportedOperationException", "not a symmetric encryption key"):
+    with refused("UnsupportedOperationException") as told:
         getattr(kms, operation)(KeyId=key)
+    assert told["Message"] == ""
+    assert kms.get_key_rotation_status(KeyId=key)["KeyRotationEnabled"] is False
+
+
+def test_the_state_is_told_before_the_kind(kms: Any, make_key: Callable[..., str]) -> None:
+    key = make_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")
+    kms.disable_key(KeyId=key)
+    with refused("DisabledException", f"{key} is disabled."):
+        kms.rotate_key_on_demand(KeyId=key)
+    empty = make_key(Origin="EXTERNAL")
+    with refused("KMSInvalidStateException", f"{empty} is pending import."):
+        kms.rotate_key_on_demand(KeyId=empty)
+    with refused("UnsupportedOperationException", f"{empty} origin is EXTERNAL"):
+        kms.enable_key_rotation(KeyId=empty)
+
+
+def test_a_rotation_on_demand_shows_while_it_lasts(kms: Any, make_key: Callable[..., str]) -> None:
+    key = make_key()
+    kms.enable_key_rotation(KeyId=key)
+    due = kms.get_key_rotation_status(KeyId=key)["NextRotationDate"]
+    kms.rotate_key_on_demand(KeyId=key)
+    status = kms.get_key_rotation_status(KeyId=key)
+    assert abs(status["OnDemandRotationStartDate"] - datetime.datetime.now(datetime.UTC)) < MINUTE
+    assert status["NextRotationDate"] == due
+    eventually(lambda: "OnDemandRotationStartDate" not in kms.get_key_rotation_status(KeyId=key))
+
+
+def test_on_demand_makes_way_for_automatic_rotation(inside: Identity) -> None:
+    given = {"access_key": inside.access_key_id}
+    key = service.perform("CreateKey", {}, **given)["KeyMetadata"]["KeyId"]
+    service.perform("EnableKeyRotation", {"KeyId": key, "RotationPeriodInDays": 90}, **given)
+    record = records.require(key)
+    record["rotation_start"] = time.time() - 90 * DAY + 21 * 60
+    service.perform("RotateKeyOnDemand", {"KeyId": key}, **given)
+    record["rotation_start"] = time.time() - 90 * DAY + 19 * 60
+    with pytest.raises(KmsError) as told:
+        service.perform("RotateKeyOnDemand", {"KeyId": key}, **given)
+    assert told.value.refusal.code == "ConflictException"
 
 
 def test_a_disabled_key_does_not_rotate(kms: Any, make_key: Callable[..., str]) -> None:

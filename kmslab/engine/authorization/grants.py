@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -22,3 +23,19 @@ def is_principal(named: str | None, principal_arn: str) -> bool:
     from kmslab.engine.authorization.evaluation import role_arn
 
     return bool(named) and named in (principal_arn, role_arn(principal_arn))
+
+
+def digest_of(token: str) -> str:
+    """What the engine keeps of a grant token: nobody can read a token out of the stored grants."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def grant_of_token(token: str) -> dict[str, Any] | None:
+    """The grant that a token stands for, on any key; None when it is no token of a grant that exists.
+
+    A grant counts here from the moment it is made, so its token adds nothing to it.
+    """
+    from ministack.services import kms
+
+    digest = digest_of(token)
+    return next((grant for grant in list(kms._grants._data.values()) if digest in grant["_tokens"]), None)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from kmslab.engine.authorization.caller import CALLER
 from kmslab.engine.cloudformation.resources import document, register, tag_changes, true
-from kmslab.engine.kms import records, service
+from kmslab.engine.kms import records, service, transitions
 from kmslab.engine.kms.errors import KmsError
 
 if TYPE_CHECKING:
@@ -155,6 +155,7 @@ class ReplicaKey:
                 Tags=_tags(properties) or None,
             )
         key_id = str(made["ReplicaKeyMetadata"]["KeyId"])
+        transitions.finish(records.require(key_id))
         _stamp(key_id, properties)
         _enable(key_id, {}, properties)
         return key_id, _attributes(key_id)

@@ -19,17 +19,24 @@ if TYPE_CHECKING:
 _DATA_KEY_BYTES = {"AES_128": 16, "AES_256": 32}
 
 
-def require_usage(key: KeyRecord, call: Call, usage: str) -> None:
+def require_usage(key: KeyRecord, call: Call, usage: str, *, permission: str = "") -> None:
     """Fail unless the key is usable now and made for this kind of operation.
+
+    Args:
+        key: the key.
+        call: the call.
+        usage: the KeyUsage that is needed.
+        permission: what the message calls the operation, when it is not the operation's name.
 
     Raises:
         KmsError: DisabledException, KMSInvalidStateException, InvalidKeyUsageException.
     """
-    records.require_state(key)
+    # A multi-Region key can be used while its primary Region changes (API reference, UpdatePrimaryRegion).
+    records.require_state(key, "Updating")
     if key["KeyUsage"] != usage:
         raise KmsError(
             "InvalidKeyUsageException",
-            f"{key['Arn']} key usage is {key['KeyUsage']} which is not valid for {call.operation}.",
+            f"{key['Arn']} key usage is {key['KeyUsage']} which is not valid for {permission or call.operation}.",
         )
 
 
@@ -51,6 +58,7 @@ def note_use(key: KeyRecord, call: Call) -> None:
     key["last_usage"] = {
         "Operation": call.operation,
         "Timestamp": round(time.time(), 3),
+        "CloudTrailEventId": call.event_id,
         "KmsRequestId": REQUEST_ID.get(),
     }
 
@@ -102,18 +110,17 @@ def _source(call: Call, reference: str | None, algorithm: str) -> KeyRecord:
             raise invalid("A KeyId is required to decrypt with an asymmetric KMS key.")
         return records.require(reference)
     named = records.require(reference) if reference else None
-    if named and not records.is_symmetric(named):
+    if named and not envelope.is_ours(blob):
+        # Whether the key can decrypt at all is said before the ciphertext is looked at.
         return named
     found = _by_blob(blob)
-    if named and (found is None or named["Arn"] != found["Arn"]):
-        if found is None:
-            raise invalid_ciphertext()
+    if found is None:
+        raise invalid_ciphertext()
+    if named and named["Arn"] != found["Arn"]:
         raise KmsError(
             "IncorrectKeyException",
             "The key ID in the request does not identify a CMK that can perform this operation.",
         )
-    if found is None:
-        raise invalid_ciphertext()
     return found
 
 
@@ -199,8 +206,8 @@ def re_encrypt(call: Call) -> dict[str, Any]:
         context=context,
         condition_keys={"kms:ReEncryptOnSameKey": same, "kms:EncryptionAlgorithm": algorithm},
     )
-    require_usage(source, call, specs.ENCRYPT_DECRYPT)
-    require_usage(destination, call, specs.ENCRYPT_DECRYPT)
+    require_usage(source, call, specs.ENCRYPT_DECRYPT, permission="ReEncryptFrom")
+    require_usage(destination, call, specs.ENCRYPT_DECRYPT, permission="ReEncryptTo")
     if unseen:
         call.end_of_dry_run()
     plaintext, material_id = _decrypted(source, call.get("CiphertextBlob"), source_context, source_algorithm)

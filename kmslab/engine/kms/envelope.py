@@ -41,13 +41,18 @@ def seal(key: KeyRecord, plaintext: bytes, context: Mapping[str, str] | None) ->
     return _MAGIC + struct.pack(">H", len(arn)) + arn + bytes.fromhex(material["id"]) + nonce + body
 
 
+def is_ours(blob: bytes) -> bool:
+    """Whether the bytes begin like a ciphertext blob of a symmetric key."""
+    return blob.startswith(_MAGIC)
+
+
 def key_arn_of(blob: bytes) -> str:
     """The ARN of the key that made a ciphertext.
 
     Raises:
         KmsError: InvalidCiphertextException when it is none of ours.
     """
-    if blob[:3] != _MAGIC or len(blob) < _HEAD:
+    if not is_ours(blob) or len(blob) < _HEAD:
         raise invalid_ciphertext()
     end = _HEAD + int(struct.unpack(">H", blob[3:_HEAD])[0])
     try:
@@ -69,7 +74,7 @@ def open_sealed(key: KeyRecord, blob: bytes, context: Mapping[str, str] | None) 
     from cryptography.exceptions import InvalidTag
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-    at = _HEAD + int(struct.unpack(">H", blob[3:_HEAD])[0])
+    at = _HEAD + len(key_arn_of(blob))
     material_id = blob[at : at + _MATERIAL].hex()
     nonce, body = blob[at + _MATERIAL : at + _MATERIAL + _NONCE], blob[at + _MATERIAL + _NONCE :]
     secret = next((item["key"] for item in key["materials"] if item["id"] == material_id), None)

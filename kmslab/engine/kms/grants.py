@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import os
+import re
 import time
 from typing import TYPE_CHECKING, Any
 
 from kmslab.authorization.keys import SYMMETRIC_OPERATIONS
 from kmslab.engine.authorization.caller import caller_arn
-from kmslab.engine.authorization.grants import grants_of, is_principal
+from kmslab.engine.authorization.grants import digest_of, grant_of_token, grants_of, is_principal
 from kmslab.engine.kms import records, specs
 from kmslab.engine.kms.errors import KmsError, invalid
 from kmslab.engine.kms.paging import page
+from kmslab.engine.kms.policy_documents import known
 from kmslab.engine.kms.service import Call, operation
 
 if TYPE_CHECKING:
     from kmslab.engine.kms.records import KeyRecord
 
 GRANTS_PER_KEY = 50000
+CONSTRAINT_PAIRS, CONSTRAINT_CHARACTERS = 8, 384
+"""Of an encryption context constraint (botocore model, CreateGrant, Constraints)."""
+_PRINCIPAL = re.compile(r"arn:aws[a-z-]*:(iam|sts)::\d{12}:(root|(user|role|assumed-role|federated-user)/.+)")
+"""Accounts, users, roles, and their sessions: no group, no key (botocore model, CreateGrant, GranteePrincipal)."""
 _ANY = {"CreateGrant", "DescribeKey", "RetireGrant"}
 _BY_USAGE = {
     specs.SIGN_VERIFY: {"Sign", "Verify", "GetPublicKey"},
@@ -47,18 +52,13 @@ def _possible(key: KeyRecord) -> set[str]:
 def create_grant(call: Call) -> dict[str, Any]:
     """Let a principal use a key without a policy; the same request under the same name is one grant."""
     key = call.key(aliases_allowed=False)
-    records.require_state(key)
+    records.require_state(key, "Updating")
     impossible = set(call.get("Operations")) - _possible(key)
     if impossible:
         raise invalid(f"Operations {sorted(impossible)} are not supported for key {key['Arn']}.")
-    _check_principals(call)
     constraints = call.get("Constraints") or {}
-    if "EncryptionContextSubset" in constraints and "EncryptionContextEquals" in constraints:
-        raise invalid("A grant can have one encryption context constraint only.")
-    if not records.is_symmetric(key) and (
-        "EncryptionContextSubset" in constraints or "EncryptionContextEquals" in constraints
-    ):
-        raise invalid("Encryption context constraints are not supported for asymmetric and HMAC keys.")
+    _check_principals(call, constraints)
+    _check_constraints(key, constraints)
     call.end_of_dry_run()
     wanted = {
         "KeyId": key["Arn"],
@@ -70,18 +70,38 @@ def create_grant(call: Call) -> dict[str, Any]:
     }
     grant = _same(key, wanted) or _new(key, wanted)
     token = base64.urlsafe_b64encode(os.urandom(96)).decode()
-    grant["_tokens"].append(hashlib.sha256(token.encode()).hexdigest())
+    grant["_tokens"].append(digest_of(token))
     return {"GrantId": grant["GrantId"], "GrantToken": token}
 
 
-def _check_principals(call: Call) -> None:
+def _check_principals(call: Call, constraints: dict[str, Any]) -> None:
     if bool(call.get("GranteePrincipal")) == bool(call.get("GranteeServicePrincipal")):
         raise invalid("Exactly one of GranteePrincipal and GranteeServicePrincipal is required.")
+    if call.get("RetiringPrincipal") and call.get("RetiringServicePrincipal"):
+        raise invalid("RetiringPrincipal and RetiringServicePrincipal exclude each other.")
+    retiring = call.get("RetiringPrincipal") or call.get("RetiringServicePrincipal")
+    if call.get("GranteeServicePrincipal") and not (retiring and "SourceArn" in constraints):
+        raise invalid("A GranteeServicePrincipal needs a SourceArn constraint and a retiring principal.")
     for member in ("GranteePrincipal", "RetiringPrincipal"):
         named = call.get(member)
-        fields = named.split(":", 5) if named else []
-        if named and (len(fields) < 6 or fields[0] != "arn" or fields[2] not in ("iam", "sts")):  # noqa: PLR2004  # an ARN has six fields
-            raise KmsError("InvalidArnException", f"Invalid ARN: {named}")
+        if named and not (_PRINCIPAL.fullmatch(named) and known(named)):
+            raise KmsError("InvalidArnException", f"ARN does not refer to a valid principal: {named}")
+
+
+def _check_constraints(key: KeyRecord, constraints: dict[str, Any]) -> None:
+    contexts = [pairs for name, pairs in constraints.items() if name != "SourceArn"]
+    if len(contexts) > 1:
+        raise invalid("A grant can have one encryption context constraint only.")
+    if contexts and not records.is_symmetric(key):
+        raise invalid("Encryption context constraints are not supported for asymmetric and HMAC keys.")
+    for pairs in contexts:
+        if len(pairs) > CONSTRAINT_PAIRS or any(
+            len(value) > CONSTRAINT_CHARACTERS for value in pairs.values()
+        ):
+            raise invalid(
+                f"An encryption context constraint has at most {CONSTRAINT_PAIRS} pairs, and each value at most "
+                f"{CONSTRAINT_CHARACTERS} characters."
+            )
 
 
 def _same(key: KeyRecord, wanted: dict[str, Any]) -> dict[str, Any] | None:
@@ -134,9 +154,9 @@ def list_grants(call: Call) -> dict[str, Any]:
 @operation("ListRetirableGrants")
 def list_retirable_grants(call: Call) -> dict[str, Any]:
     """The grants of the account's keys that a principal may retire."""
+    if bool(call.get("RetiringPrincipal")) == bool(call.get("RetiringServicePrincipal")):
+        raise invalid("Exactly one of RetiringPrincipal and RetiringServicePrincipal is required.")
     retiring = call.get("RetiringPrincipal") or call.get("RetiringServicePrincipal")
-    if not retiring:
-        raise invalid("RetiringPrincipal or RetiringServicePrincipal is required.")
     call.allow_without_key()
     found = [_entry(grant) for grant in _store().values() if grant["RetiringPrincipal"] == retiring]
     found.sort(key=lambda grant: (grant["CreationDate"], grant["GrantId"]))
@@ -180,8 +200,7 @@ def _retired(call: Call) -> tuple[dict[str, Any], KeyRecord]:
     if not token:
         key = records.require(key_ref, aliases_allowed=False)
         return _by_id(key, grant_id), key
-    digest = hashlib.sha256(token.encode()).hexdigest()
-    grant = next((one for one in list(_store()._data.values()) if digest in one["_tokens"]), None)
+    grant = grant_of_token(token)
     if grant is None:
         raise KmsError("InvalidGrantTokenException", "Invalid grant token")
     return grant, records.require(grant["KeyId"])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kmslab.engine.kms import records, transitions
+
 if TYPE_CHECKING:
     from kmslab.engine.kms.records import KeyRecord
 
@@ -11,7 +13,7 @@ DAY = 86400.0
 
 
 def advance(key: KeyRecord, now: float) -> KeyRecord | None:
-    """Apply what has become due: the end of a deletion window, expiry of material, automatic rotation.
+    """Apply what has become due: a passing state's end, a deletion window's, expiry of material, automatic rotation.
 
     Args:
         key: the key as stored; changed in place.
@@ -19,6 +21,7 @@ def advance(key: KeyRecord, now: float) -> KeyRecord | None:
 
     Returns: the key, or None when its deletion window has ended and it is gone.
     """
+    transitions.settle(key, now)
     if key["KeyState"] == "PendingReplicaDeletion":
         _wait_for_replicas(key, now)
     state = key["KeyState"]
@@ -27,8 +30,8 @@ def advance(key: KeyRecord, now: float) -> KeyRecord | None:
         return None
     if key["Origin"] == "EXTERNAL" and state != "PendingImport":
         _expire(key, now)
-    elif key.get("KeyRotationEnabled") and state == "Enabled":
-        _rotate_when_due(key, now)
+    else:
+        _rotate_when_due(records.primary_of(key), now)
     return key
 
 
@@ -39,17 +42,19 @@ def next_rotation(key: KeyRecord) -> float:
 
 def _rotate_when_due(key: KeyRecord, now: float) -> None:
     from kmslab.engine.kms.rotation import rotate
+    from kmslab.engine.state import changed
 
-    while key.get("primary_region", "") in ("", key["Arn"].split(":")[3]) and now >= next_rotation(key):
+    while key.get("KeyRotationEnabled") and key["KeyState"] == "Enabled" and now >= next_rotation(key):
         due = next_rotation(key)
         rotate(key, "AUTOMATIC", due)
         key["rotation_start"] = due
+        changed()
 
 
 def _expire(key: KeyRecord, now: float) -> None:
     from kmslab.engine.kms.imported import forget_material
 
-    for material in key.get("materials", []):
+    for material in list(key.get("materials", [])):
         if material["key"] is not None and now >= material.get("valid_to", now + 1):
             forget_material(key, material)
     if now >= key.get("valid_to", now + 1) and not key.get("materials"):
@@ -58,8 +63,6 @@ def _expire(key: KeyRecord, now: float) -> None:
 
 def _wait_for_replicas(primary: KeyRecord, now: float) -> None:
     """Start a primary's own waiting period once its last replica is gone."""
-    from kmslab.engine.kms import records
-
     for member in records.members(primary):
         if member is not primary:
             advance(member, now)
@@ -70,8 +73,6 @@ def _wait_for_replicas(primary: KeyRecord, now: float) -> None:
 
 def _delete(key: KeyRecord) -> None:
     from ministack.services import kms
-
-    from kmslab.engine.kms import records
 
     account, region = records.account_of(key), records.region_of(key)
     for member in records.members(key):

@@ -60,12 +60,15 @@ def generate_private_key(spec: str) -> Any:
 
 def spec_of_private_key(private: Any) -> str | None:
     """The key spec of a private key, or None when KMS has none for it."""
-    from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+    from cryptography.hazmat.primitives.asymmetric import ec, ed25519, mldsa, rsa
 
     if isinstance(private, rsa.RSAPrivateKey):
         return f"RSA_{private.key_size}"
     if isinstance(private, ed25519.Ed25519PrivateKey):
         return "ECC_NIST_EDWARDS25519"
+    for strength in (44, 65, 87):
+        if isinstance(private, getattr(mldsa, f"MLDSA{strength}PrivateKey")):
+            return f"ML_DSA_{strength}"
     if isinstance(private, ec.EllipticCurvePrivateKey):
         curve = private.curve.name.upper()
         return next((spec for spec, name in _CURVES.items() if name == curve), None)

@@ -77,6 +77,9 @@ class KeyRecord(TypedDict, total=False):
     imports: dict[str, dict[str, Any]]
     fingerprint: str
     last_usage: dict[str, Any]
+    settles_to: str
+    settles_at: float
+    on_demand_started: float
 
 
 def store() -> Any:
@@ -147,12 +150,13 @@ def _by_arn(reference: str) -> KeyRecord | None:
     fields = reference.split(":", _ARN_FIELDS - 1)
     if len(fields) < _ARN_FIELDS or fields[2] != "kms" or fields[3] != get_region():
         return None
-    account, region, resource = fields[3 + 1], fields[3], fields[5]
-    key_id = (
-        aliases().get_scoped(account, region, reference)
-        if resource.startswith("alias/")
-        else resource.removeprefix("key/")
-    )
+    account, region, resource = fields[4], fields[3], fields[5]
+    if resource.startswith("alias/aws/") and reference == arn(resource):
+        return resolve(resource)
+    if resource.startswith("alias/"):
+        key_id = aliases().get_scoped(account, region, reference)
+    else:
+        key_id = resource.removeprefix("key/") if resource.startswith("key/") else None
     return fresh(store().get_scoped(account, region, key_id))
 
 
@@ -246,6 +250,16 @@ def members(key: KeyRecord) -> list[KeyRecord]:
     account = account_of(key)
     found = (store().get_scoped(account, region, key["KeyId"]) for region in key["regions"])
     return [member for member in found if member is not None]
+
+
+def is_replica(key: KeyRecord) -> bool:
+    """Whether the key is a multi-Region key and not the primary of its set."""
+    return bool(key.get("MultiRegion")) and region_of(key) != key["primary_region"]
+
+
+def primary_of(key: KeyRecord) -> KeyRecord:
+    """The primary of the key's multi-Region set; the key itself when it is single-Region."""
+    return next((member for member in members(key) if not is_replica(member)), key)
 
 
 def every_key() -> Iterator[KeyRecord]:

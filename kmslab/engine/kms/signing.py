@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kmslab.engine.kms import material, specs
+from kmslab.engine.kms import ed25519ph, material, specs
 from kmslab.engine.kms.encryption import note_use, require_algorithm, require_usage
-from kmslab.engine.kms.errors import KmsError, invalid, unsupported
+from kmslab.engine.kms.errors import KmsError, invalid
 from kmslab.engine.kms.service import Call, operation
 
 if TYPE_CHECKING:
@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 _DIGEST_BYTES = {"256": 32, "384": 48, "512": 64}
 _MU_BYTES = 64
-_ED25519 = "ED25519_SHA_512"
+_ED25519, _ED25519_PH = "ED25519_SHA_512", "ED25519_PH_SHA_512"
+_ONLY_TYPE = {_ED25519: "RAW", _ED25519_PH: "DIGEST"}
+"""Signing algorithms that take one message type (botocore model, Sign, MessageType)."""
 
 
 @operation("Sign")
@@ -31,6 +33,9 @@ def sign(call: Call) -> dict[str, Any]:
         )
     elif algorithm == _ED25519:
         signature = private.sign(message)
+    elif algorithm == _ED25519_PH:
+        # KMS hashes the digest once more, as Ed25519ph does with any message (botocore model, Sign).
+        signature = ed25519ph.sign(private.private_bytes_raw(), message)
     else:
         signature = private.sign(
             message, *_parameters(algorithm, digested=call.get("MessageType") == "DIGEST")
@@ -52,6 +57,8 @@ def verify(call: Call) -> dict[str, Any]:
             check(signature, message)
         elif algorithm == _ED25519:
             public.verify(signature, message)
+        elif algorithm == _ED25519_PH:
+            ed25519ph.verify(public.public_bytes_raw(), signature, message)
         else:
             public.verify(
                 signature, message, *_parameters(algorithm, digested=call.get("MessageType") == "DIGEST")
@@ -70,12 +77,13 @@ def _prepared(call: Call) -> tuple[KeyRecord, str]:
     require_algorithm(key, algorithm)
     kind: str = call.get("MessageType", "RAW")
     message: bytes = call.get("Message")
-    if algorithm == "ED25519_PH_SHA_512":
-        raise unsupported("ED25519_PH_SHA_512 is not supported on the local engine; ED25519_SHA_512 is.")
-    if kind == "EXTERNAL_MU" and not algorithm.startswith("ML_DSA"):
-        raise invalid(f"MessageType EXTERNAL_MU is not valid for {algorithm}.")
-    if kind == "DIGEST" and (algorithm.startswith("ML_DSA") or algorithm == _ED25519):
-        raise invalid(f"MessageType DIGEST is not valid for {algorithm}.")
+    post_quantum = algorithm.startswith("ML_DSA")
+    if (
+        _ONLY_TYPE.get(algorithm, kind) != kind
+        or (kind == "EXTERNAL_MU" and not post_quantum)
+        or (kind == "DIGEST" and post_quantum)
+    ):
+        raise invalid(f"MessageType {kind} is not valid for {algorithm}.")
     if kind == "EXTERNAL_MU" and len(message) != _MU_BYTES:
         raise invalid(f"An external mu has {_MU_BYTES} bytes.")
     if kind == "DIGEST" and len(message) != _DIGEST_BYTES[algorithm[-3:]]:
