@@ -162,3 +162,5 @@ _TESTS: dict[str, tuple[Test, bool]] = {
     "arnnotlike": (_arn_like, True),
 }
 """Operator to the comparison of one value, and whether the condition asks for the opposite."""
+OPERATORS = frozenset({*_TESTS, "null"})
+"""Every condition operator in lower case, without quantifier and ``IfExists``."""

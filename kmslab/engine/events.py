@@ -46,6 +46,7 @@ class KeyEvent:
         invoked_by: the service that called on the caller's behalf: ``s3.amazonaws.com``, or empty.
         read_only: CloudTrail's ``readOnly``.
         request_id: the id of the client's request, empty for a service's call.
+        event_id: the id that its record is to have; made up when empty.
     """
 
     operation: str
@@ -58,6 +59,7 @@ class KeyEvent:
     invoked_by: str = ""
     read_only: bool = True
     request_id: str = field(default="")
+    event_id: str = ""
 
 
 Recorder = Callable[[KeyEvent], None]

@@ -58,6 +58,7 @@ def append(
     response: Mapping[str, Any] | None = None,
     error: tuple[str, str] | None = None,
     request_id: str = "",
+    event_id: str = "",
 ) -> None:
     """Add one record to the event history of the request's account and Region.
 
@@ -71,10 +72,11 @@ def append(
         response: of a call that changes something.
         error: code and message of a call that failed.
         request_id: the client's; made up for a service's call.
+        event_id: of the record; made up when empty.
     """
     if not cloudtrail._recording_enabled:
         return
-    now, event_id, account = time.time(), new_uuid(), get_account_id()
+    now, event_id, account = time.time(), event_id or new_uuid(), get_account_id()
     event: dict[str, Any] = {
         "eventVersion": "1.11",
         "userIdentity": identity,
@@ -128,6 +130,7 @@ def record_key_event(event: KeyEvent) -> None:
         response=event.response,
         error=(code, error.message) if error else None,
         request_id=event.request_id,
+        event_id=event.event_id,
     )
 
 

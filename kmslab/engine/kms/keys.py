@@ -10,6 +10,7 @@ from kmslab.engine.kms import material, policies, records, specs, tags
 from kmslab.engine.kms.errors import KmsError, invalid, unsupported
 from kmslab.engine.kms.paging import page
 from kmslab.engine.kms.service import Call, operation
+from kmslab.engine.kms.validation import breaks
 
 if TYPE_CHECKING:
     from kmslab.engine.kms.records import KeyRecord
@@ -27,6 +28,8 @@ def create_key(call: Call) -> dict[str, Any]:
     spec, usage = _spec_and_usage(call)
     tags.check(call.get("Tags", []))
     call.allow_without_key()
+    if call.get("Tags"):
+        call.allow_without_key(permission="TagResource")
     key = new_key(
         spec=spec.name,
         usage=usage,
@@ -122,8 +125,9 @@ def metadata(key: KeyRecord) -> dict[str, Any]:
         shown["DeletionDate"] = key["DeletionDate"]
     if key["KeyState"] == "PendingReplicaDeletion":
         shown["PendingDeletionWindowInDays"] = key["pending_window"]
-    if records.is_symmetric(key) and key.get("materials") and key["KeyState"] != "PendingImport":
-        current = next((item for item in key["materials"] if item["state"] == "CURRENT"), None)
+    if records.is_symmetric(key):
+        # Also while imported material is away: it is bound to the key (API reference, KeyMetadata).
+        current = next((item for item in key.get("materials", []) if item["state"] == "CURRENT"), None)
         if current:
             shown["CurrentKeyMaterialId"] = current["id"]
     if key["Origin"] == "EXTERNAL" and "expiration_model" in key and key["KeyState"] != "PendingImport":
@@ -164,11 +168,18 @@ def list_keys(call: Call) -> dict[str, Any]:
 
 @operation("EnableKey")
 def enable_key(call: Call) -> dict[str, Any]:
-    """Disabled to Enabled."""
+    """Disabled to Enabled; a key whose imported material is away waits for it."""
     key = _customer_key(call)
     records.require_state(key, "Disabled")
-    records.set_state(key, "Enabled")
+    records.set_state(key, "Enabled" if _has_material(key) else "PendingImport")
     return {}
+
+
+def _has_material(key: KeyRecord) -> bool:
+    if not records.is_symmetric(key):
+        return "hmac_key" in key or "private_key" in key
+    bound = [item for item in key.get("materials", []) if item["state"] != "PENDING_ROTATION"]
+    return bool(bound) and all(item["key"] is not None for item in bound)
 
 
 @operation("DisableKey")
@@ -195,10 +206,9 @@ def schedule_key_deletion(call: Call) -> dict[str, Any]:
     days: int = call.get("PendingWindowInDays", 30)
     # The model's shape says 1 to 365; the API reference, 7 to 30.
     if days not in specs.DELETION_DAYS:
-        raise invalid(
-            f"1 validation error detected: Value '{days}' at 'pendingWindowInDays' failed to satisfy constraint: "
-            f"Member must have value {'greater than or equal to 7' if days < specs.DELETION_DAYS.start else 'less than or equal to 30'}"
-        )
+        short = days < specs.DELETION_DAYS.start
+        rule = "greater than or equal to 7" if short else "less than or equal to 30"
+        raise breaks("pendingWindowInDays", days, f"Member must have value {rule}")
     key = _customer_key(call, aliases_allowed=False)
     records.require_state(key, "Disabled", "PendingImport", "Unavailable")
     key["pending_window"] = days

@@ -9,13 +9,12 @@ import json
 from typing import TYPE_CHECKING
 
 from kmslab.engine.kms import aliases, keys, material, records, specs
+from kmslab.engine.state import changed
 
 if TYPE_CHECKING:
     from kmslab.engine.kms.records import KeyRecord
 
 _VIA = {"ebs": "ec2"}
-_SERVICES = frozenset({"dynamodb", "ebs", "lambda", "rds", "s3", "secretsmanager", "sns", "sqs", "ssm"})
-"""Services whose managed key the engine makes."""
 _USE = [
     "kms:Encrypt",
     "kms:Decrypt",
@@ -32,13 +31,12 @@ def managed_key(alias: str) -> KeyRecord | None:
     It counts as rotated every year, as AWS does for all its managed keys.
     """
     service = alias.removeprefix("alias/aws/")
-    if service not in _SERVICES:
+    if service not in specs.MANAGED_SERVICES:
         return None
     key = keys.new_key(
         spec=specs.SYMMETRIC,
         usage=specs.ENCRYPT_DECRYPT,
-        description=f"Default key that protects my {service.upper() if service == 'ebs' else service} data "
-        "when no other key is defined",
+        description=f"Default key that protects my {specs.MANAGED_SERVICES[service]} when no other key is defined",
     )
     key["KeyManager"] = "AWS"
     key["Policy"] = json.dumps(policy(service, key["Arn"]), indent=2)
@@ -48,6 +46,7 @@ def managed_key(alias: str) -> KeyRecord | None:
     material.generate(key)
     records.store()[key["KeyId"]] = key
     aliases.point(records.arn(alias), key)
+    changed()
     return key
 
 

@@ -6,7 +6,8 @@ import base64
 import binascii
 from typing import TYPE_CHECKING, Any
 
-from kmslab.engine.kms.errors import KmsError, invalid
+from kmslab.engine.kms.errors import KmsError
+from kmslab.engine.kms.validation import breaks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,25 +32,24 @@ def page(
     """
     limit: int = call.get("Limit", default)
     if limit > maximum:
-        raise invalid(
-            f"1 validation error detected: Value '{limit}' at 'limit' failed to satisfy constraint: "
-            f"Member must have value less than or equal to {maximum}"
-        )
-    start = _offset(call.get("Marker"))
+        raise breaks("limit", limit, f"Member must have value less than or equal to {maximum}")
+    start = _offset(call)
     end = start + limit
     answer: dict[str, Any] = {member: list(entries[start:end]), "Truncated": end < len(entries)}
     if answer["Truncated"]:
-        answer["NextMarker"] = base64.urlsafe_b64encode(f"kmslab:{end}".encode()).decode()
+        answer["NextMarker"] = base64.urlsafe_b64encode(f"{call.operation}:{end}".encode()).decode()
     return answer
 
 
-def _offset(marker: str | None) -> int:
+def _offset(call: Call) -> int:
+    """Where the page starts that a marker of this very operation names."""
+    marker: str | None = call.get("Marker")
     if not marker:
         return 0
     try:
-        word, _, offset = base64.urlsafe_b64decode(marker).decode().partition(":")
-        if word == "kmslab":
-            return int(offset)
+        operation, _, offset = base64.b64decode(marker, altchars=b"-_", validate=True).decode().partition(":")
     except (binascii.Error, ValueError):
-        pass
-    raise KmsError("InvalidMarkerException", "Invalid marker")
+        operation, offset = "", ""
+    if operation != call.operation or not offset.isdecimal():
+        raise KmsError("InvalidMarkerException", "Invalid marker")
+    return int(offset)

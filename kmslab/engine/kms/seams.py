@@ -80,7 +80,7 @@ def key_metadata(_stock: Any, rec: KeyRecord) -> dict[str, Any]:
 
 def check_key_state(_stock: Any, rec: KeyRecord) -> Any:
     """Judge key states by our table."""
-    refusal = records.unusable(rec)
+    refusal = records.unusable(rec, "Updating")
     return service.error_answer(refusal) if refusal else None
 
 

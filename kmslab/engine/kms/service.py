@@ -9,6 +9,7 @@ import asyncio
 import base64
 import json
 import logging
+import uuid
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from kmslab.authorization.keys import of_parameters
 from kmslab.engine import events
 from kmslab.engine.authorization import caller as callers
 from kmslab.engine.authorization.decision import Request, authorize
+from kmslab.engine.authorization.grants import grant_of_token
 from kmslab.engine.events import KeyEvent, Refusal
 from kmslab.engine.kms import records, validation
 from kmslab.engine.kms.errors import KmsError, unsupported
@@ -48,6 +50,19 @@ _SLOW = frozenset(
 )
 """Operations that may generate an RSA key: they run in a thread."""
 
+CROSS_ACCOUNT = frozenset(
+    {
+        *("CreateGrant", "ListGrants", "RetireGrant", "RevokeGrant"),
+        *("DescribeKey", "GetKeyRotationStatus", "GetPublicKey"),
+        *("Encrypt", "Decrypt", "ReEncrypt", "DeriveSharedSecret"),
+        *("GenerateDataKey", "GenerateDataKeyWithoutPlaintext"),
+        *("GenerateDataKeyPair", "GenerateDataKeyPairWithoutPlaintext"),
+        *("GenerateMac", "VerifyMac", "Sign", "Verify"),
+    }
+)
+"""Operations that can be performed on another account's key (API reference, "Cross-account use"). The others
+cannot, whatever its key policy says."""
+
 
 @dataclass(slots=True)
 class Call:
@@ -59,6 +74,7 @@ class Call:
         access_key: who signed the request.
         via_service: the service that calls for its caller; empty for a direct call.
         keys: the keys that the call is about, for the trail.
+        event_id: of the trail's record of this call.
     """
 
     operation: str
@@ -66,6 +82,7 @@ class Call:
     access_key: str
     via_service: str = ""
     keys: list[KeyRecord] = field(default_factory=list)
+    event_id: str = field(default_factory=lambda: str(uuid.uuid4()))
 
     def get(self, name: str, default: Any = None) -> Any:
         """The parameter's value."""
@@ -88,6 +105,8 @@ class Call:
         except KmsError as missing:
             self._refuse_unknown(reference, permission, missing)
             raise
+        if self.operation not in CROSS_ACCOUNT and _foreign(key["Arn"]):
+            raise self._unreachable(key["Arn"], permission)
         self.allow(key, permission=permission)
         return key
 
@@ -121,6 +140,15 @@ class Call:
         """
         self._authorize(permission, None, resource_arn, None, {})
 
+    def check_grant_tokens(self) -> None:
+        """Fail unless every grant token of the request stands for a grant.
+
+        Raises:
+            KmsError: InvalidGrantTokenException.
+        """
+        if any(grant_of_token(token) is None for token in self.get("GrantTokens", ())):
+            raise KmsError("InvalidGrantTokenException", "Invalid grant token")
+
     def end_of_dry_run(self) -> None:
         """Stop here when the request only asks whether it would succeed.
 
@@ -133,18 +161,20 @@ class Call:
             )
 
     def _refuse_unknown(self, reference: str, permission: str, missing: KmsError) -> None:
-        from ministack.core.responses import get_account_id
-
-        if reference.startswith("arn:") and reference.split(":")[4:5] != [get_account_id()]:
-            arn = callers.caller_arn(self.access_key)
-            raise KmsError(
-                "AccessDeniedException",
-                f"User: {arn} is not authorized to perform: kms:{permission or self.operation} on resource: "
-                f"{reference} because the resource does not exist in this Region, no resource-based policies "
-                "allow access, or a resource-based policy explicitly denies access",
-            ) from missing
+        if missing.refusal.message.startswith("Invalid arn"):
+            return
+        if reference.startswith("arn:") and _foreign(reference):
+            raise self._unreachable(reference, permission) from missing
         wanted = reference if reference.startswith("arn:") else records.arn(f"key/{reference}")
         self.allow_without_key(wanted, permission)
+
+    def _unreachable(self, arn: str, permission: str) -> KmsError:
+        return KmsError(
+            "AccessDeniedException",
+            f"User: {callers.caller_arn(self.access_key)} is not authorized to perform: "
+            f"kms:{permission or self.operation} on resource: {arn} because the resource does not exist in this "
+            "Region, no resource-based policies allow access, or a resource-based policy explicitly denies access",
+        )
 
     def _authorize(
         self,
@@ -167,6 +197,13 @@ class Call:
         )
         if refusal:
             raise KmsError(refusal.code, refusal.message)
+
+
+def _foreign(arn: str) -> bool:
+    """Whether an ARN names another account than the request's."""
+    from ministack.core.responses import get_account_id
+
+    return arn.split(":")[4:5] != [get_account_id()]
 
 
 _OPERATIONS: dict[str, Callable[[Call], dict[str, Any]]] = {}
@@ -198,7 +235,7 @@ def perform(name: str, parameters: Any, *, access_key: str = "", via_service: st
     """
     handler = _OPERATIONS.get(name)
     if handler is None:
-        raise unsupported(f"{name}: custom key stores and Nitro enclaves do not exist on the local engine.")
+        raise unsupported(f"{name}: custom key stores do not exist on the local engine.")
     call = Call(name, {}, access_key, via_service)
     error: Refusal | None = None
     answer: dict[str, Any] = {}
@@ -206,6 +243,7 @@ def perform(name: str, parameters: Any, *, access_key: str = "", via_service: st
         call.parameters = validation.validated(name, parameters)
         if call.get("Recipient"):
             raise unsupported("Recipient: Nitro enclaves do not exist on the local engine.")
+        call.check_grant_tokens()
         answer = handler(call)
     except KmsError as failure:
         error = failure.refusal
@@ -235,6 +273,7 @@ def _publish(call: Call, answer: Mapping[str, Any], error: Refusal | None) -> No
             invoked_by=f"{call.via_service}.amazonaws.com" if call.via_service else "",
             read_only=read_only,
             request_id="" if call.via_service else callers.REQUEST_ID.get(),
+            event_id=call.event_id,
         )
     )
 
@@ -268,18 +307,28 @@ CHANGING = frozenset(
 """Operations that CloudTrail records as ``readOnly: false``."""
 
 
+_TARGET = "TrentService"
+"""The name of KMS in ``X-Amz-Target``."""
+_HEADERS = {
+    "Content-Type": "application/x-amz-json-1.1",
+    "Cache-Control": "no-cache, no-store, must-revalidate, private",
+    "Expires": "0",
+    "Pragma": "no-cache",
+}
+
+
 async def handle_request(
     _stock: Any, _method: str, _path: str, headers: Mapping[str, str], body: bytes, _query_params: object
 ) -> tuple[int, dict[str, str], bytes]:
     """Answer every KMS request in place of MiniStack's handler."""
     from ministack.core import iam_evaluator
 
-    name = headers.get("x-amz-target", "").rpartition(".")[2]
-    if name not in validation.operations():
+    target, _, name = headers.get("x-amz-target", "").rpartition(".")
+    if target != _TARGET or name not in validation.operations():
         return _answer(400, {"__type": "UnknownOperationException"})
     try:
-        parameters = json.loads(body or b"{}")
-    except ValueError:
+        parameters = json.loads(body or b"{}", parse_constant=_no_constant)
+    except (ValueError, RecursionError):
         return _answer(400, {"__type": "SerializationException"})
     # The key whose signature was verified, and no other that the request may name.
     access_key = iam_evaluator._verified_key.get()
@@ -290,24 +339,25 @@ async def handle_request(
             members = perform(name, parameters, access_key=access_key)
     except KmsError as failure:
         return error_answer(failure.refusal)
-    return _answer(200, members)
+    # An operation without output answers with nothing, not with an empty object.
+    return _answer(200, members) if validation.has_output(name) else (200, dict(_HEADERS), b"")
+
+
+def _no_constant(name: str) -> None:
+    """Refuse NaN and Infinity, which Python reads and JSON does not know."""
+    raise ValueError(name)
 
 
 def error_answer(refusal: Refusal) -> tuple[int, dict[str, str], bytes]:
-    """An error as KMS sends it: HTTP 400, and the message in the spelling of its code."""
+    """An error as KMS sends it: HTTP 400 with its code, and its message where it has one."""
     body: dict[str, Any] = {"__type": refusal.code}
     if refusal.message:
-        # The front end's access and validation errors spell it in lower case, as does KMS itself.
         body["message"] = refusal.message
     return _answer(400, body)
 
 
 def _answer(status: int, members: Mapping[str, Any]) -> tuple[int, dict[str, str], bytes]:
-    return (
-        status,
-        {"Content-Type": "application/x-amz-json-1.1"},
-        json.dumps(members, default=_encoded).encode(),
-    )
+    return status, dict(_HEADERS), json.dumps(members, default=_encoded).encode()
 
 
 def _encoded(value: object) -> str:

@@ -81,6 +81,19 @@ KEY_SPECS: dict[str, KeySpec] = {
 }
 """SM2 exists in the China Regions only and is not among them."""
 
+MANAGED_SERVICES = {
+    "dynamodb": "DynamoDB data",
+    "ebs": "EBS volumes",
+    "lambda": "Lambda functions",
+    "rds": "RDS database volumes",
+    "s3": "S3 objects",
+    "secretsmanager": "Secrets Manager secrets",
+    "sns": "SNS data",
+    "sqs": "SQS messages",
+    "ssm": "SSM parameters",
+}
+"""Services whose managed key (``aws/s3``) the engine makes on first use, and what its description says it protects."""
+
 ALGORITHM_MEMBER = {
     ENCRYPT_DECRYPT: "EncryptionAlgorithms",
     SIGN_VERIFY: "SigningAlgorithms",

@@ -16,15 +16,19 @@ def check(tag_list: list[dict[str, str]]) -> None:
     """Refuse tags that KMS refuses.
 
     Raises:
-        KmsError: TagException, LimitExceededException.
+        KmsError: TagException.
     """
     names = [tag["TagKey"] for tag in tag_list]
     if len(set(names)) < len(names):
         raise KmsError("TagException", "Duplicate tag keys")
-    if any(name.lower().startswith("aws:") for name in names):
-        raise KmsError("TagException", "Tags beginning with aws: are reserved")
+    _check_reserved(names)
     if len(names) > TAGS_PER_KEY:
         raise KmsError("TagException", "Too many tags")
+
+
+def _check_reserved(names: list[str]) -> None:
+    if any(name.lower().startswith("aws:") for name in names):
+        raise KmsError("TagException", "Tags beginning with aws: are reserved")
 
 
 @operation("TagResource")
@@ -45,6 +49,7 @@ def untag_resource(call: Call) -> dict[str, Any]:
     """Remove tags; a key that is not there is no error."""
     key = call.key(aliases_allowed=False)
     records.require_state(key, "Disabled", "PendingImport", "Unavailable")
+    _check_reserved(call.get("TagKeys"))
     key["Tags"] = [tag for tag in key["Tags"] if tag["TagKey"] not in call.get("TagKeys")]
     return {}
 
