@@ -8,6 +8,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from tests.engine.conftest import allow, refused
 
@@ -287,3 +288,30 @@ def test_the_blocks_of_a_deleted_snapshot_are_not_kept(inside: object, block: by
     ec2._delete_snapshot({"SnapshotId": ["snap-0b"]})
     assert "snap-0b" not in store.BLOCKS
     assert "snap-0b/0" not in store.DATA
+
+
+@pytest.mark.parametrize(
+    ("members", "reason"),
+    [
+        ({"Encrypted": True, "KmsKeyArn": "alias/aws/ebs"}, "INVALID_CUSTOMER_KEY"),
+        ({"ParentSnapshotId": "vol-0"}, "INVALID_SNAPSHOT_ID"),
+        ({"Timeout": 5}, "INVALID_PARAMETER_VALUE"),
+        ({"Description": "d" * 256}, "INVALID_PARAMETER_VALUE"),
+        ({"Encrypted": "yes"}, "INVALID_PARAMETER_VALUE"),
+        ({"VolumeSize": 0}, "INVALID_VOLUME_SIZE"),
+    ],
+)
+def test_a_snapshot_is_not_started_with_wrong_members(ebs: Any, members: dict[str, Any], reason: str) -> None:
+    with pytest.raises(ClientError) as caught:
+        ebs.start_snapshot(**{"VolumeSize": 1, **members})
+    assert caught.value.response["Error"]["Code"] == "ValidationException"
+    assert caught.value.response["Reason"] == reason
+
+
+def test_a_repeated_start_starts_one_snapshot(engine: Engine, ebs: Any, key: str) -> None:
+    request = {"VolumeSize": 1, "Encrypted": True, "KmsKeyArn": key, "ClientToken": f"token-{key[-12:]}"}
+    first, again = ebs.start_snapshot(**request), ebs.start_snapshot(**request)
+    assert again["SnapshotId"] == first["SnapshotId"]
+    assert first["SseType"] == "sse-kms"
+    with refused("ConflictException"):
+        ebs.start_snapshot(**{**request, "VolumeSize": 2})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -103,17 +104,96 @@ def test_creating_a_volume_takes_the_callers_permissions_on_the_key(engine: Engi
 def test_without_one_of_them_there_is_no_volume(
     engine: Engine, ec2: Any, key: str, statements: tuple[dict[str, Any], ...], lacking: str
 ) -> None:
-    with refused("UnauthorizedOperation", lacking, key):
-        volume(engine.client("ec2", engine.role(EC2_ALL, *statements)), Encrypted=True, KmsKeyId=key)
+    role = engine.role(EC2_ALL, *statements)
+    gives_up(ec2, volume(engine.client("ec2", role), Encrypted=True, KmsKeyId=key))
     assert not [v for v in ec2.describe_volumes()["Volumes"] if v.get("KmsKeyId") == key]
+    history = engine.client("cloudtrail").lookup_events(
+        LookupAttributes=[{"AttributeKey": "ResourceName", "AttributeValue": key}]
+    )["Events"]
+    failed = [json.loads(event["CloudTrailEvent"]) for event in history]
+    assert lacking in next(event["errorMessage"] for event in failed if "errorMessage" in event)
 
 
-def test_a_disabled_or_unknown_key_makes_no_volume(ec2: Any, kms: Any, key: str) -> None:
+def gives_up(ec2: Any, made: dict[str, Any]) -> None:
+    """EC2 says that a volume is being made, and then there is none."""
+    assert (made["State"], made["Encrypted"]) == ("creating", True)
+    with refused("InvalidVolume.NotFound", made["VolumeId"]):
+        ec2.describe_volumes(VolumeIds=[made["VolumeId"]])
+
+
+def test_a_disabled_or_unknown_key_makes_no_volume(engine: Engine, ec2: Any, kms: Any, key: str) -> None:
+    """EC2 API Reference, "CreateVolume": the key is looked at after the answer."""
+    assert volume(ec2, Encrypted=True, KmsKeyId=key)["State"] == "creating"
     kms.disable_key(KeyId=key)
-    with refused("InvalidKMSKey.InvalidState", "disabled"):
-        volume(ec2, Encrypted=True, KmsKeyId=key)
-    with refused("InvalidKMSKey.NotFound"):
-        volume(ec2, Encrypted=True, KmsKeyId="00000000-0000-0000-0000-000000000000")
+    gives_up(ec2, volume(ec2, Encrypted=True, KmsKeyId=key))
+    gives_up(ec2, volume(ec2, Encrypted=True, KmsKeyId="00000000-0000-0000-0000-000000000000"))
+    signer = engine.key(engine.account_statement(), KeySpec="RSA_2048", KeyUsage="ENCRYPT_DECRYPT")
+    gives_up(ec2, volume(ec2, Encrypted=True, KmsKeyId=signer))
+
+
+def test_eventbridge_is_told_why_a_volume_was_not_made(engine: Engine, ec2: Any, kms: Any, key: str) -> None:
+    """EBS User Guide, "EBS volume events": the cause of a failed createVolume."""
+    events, sqs, name = engine.client("events"), engine.client("sqs"), f"ebs-{key[-12:]}"
+    queue = sqs.create_queue(QueueName=name)["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    pattern = {"source": ["aws.ec2"], "detail-type": ["EBS Volume Notification"]}
+    events.put_rule(Name=name, EventPattern=json.dumps(pattern))
+    events.put_targets(Rule=name, Targets=[{"Id": "queue", "Arn": arn}])
+    kms.disable_key(KeyId=key)
+    made = volume(ec2, Encrypted=True, KmsKeyId=key)["VolumeId"]
+    [message] = sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=5)["Messages"]
+    event = json.loads(message["Body"])
+    assert event["resources"] == [f"arn:aws:ec2:{engine.region}:{engine.account}:volume/{made}"]
+    assert event["detail"]["result"] == "failed"
+    assert event["detail"]["cause"] == f"{key} is disabled."
+    events.remove_targets(Rule=name, Ids=["queue"])
+    events.delete_rule(Name=name)
+
+
+def grants(kms: Any, key: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = kms.list_grants(KeyId=key)["Grants"]
+    return found
+
+
+def test_an_instance_holds_a_grant_for_as_long_as_a_volume_is_attached(
+    engine: Engine, ec2: Any, kms: Any, key: str
+) -> None:
+    """KMS Developer Guide, "Examining grants"."""
+    made = volume(ec2, Encrypted=True, KmsKeyId=key)["VolumeId"]
+    assert grants(kms, key) == []
+    [instance] = ec2.run_instances(ImageId="ami-12345678", InstanceType="t3.micro", MinCount=1, MaxCount=1)[
+        "Instances"
+    ]
+    ec2.attach_volume(VolumeId=made, InstanceId=instance["InstanceId"], Device="/dev/sdf")
+    [grant] = grants(kms, key)
+    session = f"assumed-role/aws:ec2-infrastructure/{instance['InstanceId']}"
+    assert grant["GranteePrincipal"] == f"arn:aws:sts::{engine.account}:{session}"
+    assert grant["Operations"] == ["Decrypt"]
+    assert grant["Constraints"] == {"EncryptionContextSubset": {"aws:ebs:id": made}}
+    ec2.detach_volume(VolumeId=made)
+    assert grants(kms, key) == []
+
+
+def test_the_grant_for_a_root_volume_ends_with_the_instance(ec2: Any, kms: Any, key: str) -> None:
+    mapping = {"DeviceName": "/dev/xvda", "Ebs": {"Encrypted": True, "KmsKeyId": key}}
+    [instance] = ec2.run_instances(
+        ImageId="ami-12345678", InstanceType="t3.micro", MinCount=1, MaxCount=1, BlockDeviceMappings=[mapping]
+    )["Instances"]
+    assert len(grants(kms, key)) == 1
+    ec2.terminate_instances(InstanceIds=[instance["InstanceId"]])
+    assert grants(kms, key) == []
+
+
+@pytest.mark.parametrize("name", ["aws:ResourceTag/team", "ec2:ResourceTag/team"])
+def test_permissions_may_depend_on_a_volumes_tags(engine: Engine, ec2: Any, name: str) -> None:
+    tagged, other = volume(ec2)["VolumeId"], volume(ec2)["VolumeId"]
+    ec2.create_tags(Resources=[tagged], Tags=[{"Key": "team", "Value": "blue"}])
+    blue = engine.client("ec2", engine.role({**EC2_ALL, "Condition": {"StringEquals": {name: "blue"}}}))
+    with refused("UnauthorizedOperation"):
+        blue.delete_volume(VolumeId=other)
+    blue.delete_volume(VolumeId=tagged)
+    with refused("InvalidVolume.NotFound"):
+        ec2.describe_volumes(VolumeIds=[tagged])
 
 
 def test_a_snapshot_keeps_the_key_and_a_volume_from_it_too(ec2: Any, key: str) -> None:
@@ -130,8 +210,7 @@ def test_restoring_takes_the_key_of_the_snapshot(engine: Engine, ec2: Any, key: 
     only_new = engine.client(
         "ec2", engine.role(EC2_ALL, GRANT, allow(*NEW), allow("kms:Decrypt", Resource=other))
     )
-    with refused("UnauthorizedOperation", "kms:Decrypt", key):
-        volume(only_new, SnapshotId=snapshot, Encrypted=True, KmsKeyId=other)
+    gives_up(ec2, volume(only_new, SnapshotId=snapshot, Encrypted=True, KmsKeyId=other))
     assert volume(ec2, SnapshotId=snapshot, Encrypted=True, KmsKeyId=other)["KmsKeyId"] == other
 
 
@@ -228,6 +307,9 @@ def test_public_sharing_of_snapshots_can_be_blocked(ec2: Any) -> None:
     everybody = {"Attribute": "createVolumePermission", "OperationType": "add", "GroupNames": ["all"]}
     assert ec2.enable_snapshot_block_public_access(State="block-all-sharing")["State"] == "block-all-sharing"
     assert ec2.get_snapshot_block_public_access_state()["State"] == "block-all-sharing"
+    assert ec2.get_snapshot_block_public_access_state()["ManagedBy"] == "account"
+    with refused("InvalidParameterValue", "everything"):
+        ec2.enable_snapshot_block_public_access(State="everything")
     with refused("OperationNotPermitted"):
         ec2.modify_snapshot_attribute(SnapshotId=snapshot, **everybody)
     assert ec2.disable_snapshot_block_public_access()["State"] == "unblocked"

@@ -228,11 +228,25 @@ def request(ctx: Any) -> Request:
     }
     if ctx.resource_arn.startswith("arn:aws:s3:"):
         keys["s3:resourceaccount"] = ctx.principal_account
+    if ctx.resource_arn.startswith("arn:aws:ec2:"):
+        keys = {**_ec2_tags(ctx.resource_arn), **keys}
     return Request(
         ctx.action,
         ctx.resource_arn,
         {name: text(value) for name, value in keys.items() if value is not None and value != []},
     )
+
+
+def _ec2_tags(resource_arn: str) -> dict[str, str]:
+    """The tags of a volume, snapshot or instance, under both names that EC2's condition keys have."""
+    from ministack.services import ec2
+
+    tags = ec2._tags.get(resource_arn.rsplit("/", 1)[-1]) or ()
+    return {
+        f"{service}:resourcetag/{tag['Key']}".lower(): tag["Value"]
+        for tag in tags
+        for service in ("aws", "ec2")
+    }
 
 
 def of_connection(region: str) -> dict[str, Any]:

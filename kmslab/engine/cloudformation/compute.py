@@ -11,6 +11,7 @@ from ministack.services import ec2
 from ministack.services.cloudformation import provisioners
 
 from kmslab.engine.cloudformation.resources import call, element, query, register
+from kmslab.engine.ebs.volumes import LAST_FAILURE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,6 +43,8 @@ class Volume:
         """CreateVolume; KMS decides about the key."""
         wanted = {name: properties.get(name) for name in (*CREATE_ONLY, *MODIFIABLE)}
         volume_id = element(_ec2("CreateVolume", wanted), "volumeId")
+        if volume_id not in ec2._volumes:
+            raise ValueError(f"Volume {volume_id} did not stabilize: {LAST_FAILURE.get()}")
         provisioners._ec2_apply_tags(volume_id, properties)
         return volume_id, {"VolumeId": volume_id}
 

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from kmslab.engine.ebs.keys import Response
 
+UNBLOCKED = "unblocked"
+BLOCKING = ("block-all-sharing", "block-new-sharing")
+
 
 def encrypted_by_default() -> bool:
     """Whether every new volume and snapshot copy of the Region is encrypted."""
@@ -56,10 +59,25 @@ def _snapshot_block_public_access(p: Mapping[str, Any]) -> Response:
     """Refuse, allow and tell public sharing of snapshots."""
     action = ec2._p(p, "Action")
     if action.startswith("Enable"):
-        SETTINGS["block_public_access"] = ec2._p(p, "State")
+        state = ec2._p(p, "State")
+        if state not in BLOCKING:
+            code = "InvalidParameterValue" if state else "MissingParameter"
+            words = f"The value '{state}' is not valid" if state else "The request must contain the parameter"
+            refused: Response = ec2._error(code, f"{words} for State.", 400)
+            return refused
+        SETTINGS["block_public_access"] = state
     elif action.startswith("Disable"):
-        SETTINGS["block_public_access"] = "unblocked"
-    return _answer(action, "state", str(SETTINGS.get("block_public_access", "unblocked")))
+        SETTINGS["block_public_access"] = UNBLOCKED
+    told = f"<state>{public_access()}</state>"
+    if action.startswith("Get"):
+        told += "<managedBy>account</managedBy>"
+    response: Response = ec2._xml(200, f"{action}Response", told)
+    return response
+
+
+def public_access() -> str:
+    """The state of block public access for snapshots: `UNBLOCKED` or one of `BLOCKING`."""
+    return str(SETTINGS.get("block_public_access") or UNBLOCKED)
 
 
 def _answer(action: str, element: str, value: str) -> Response:

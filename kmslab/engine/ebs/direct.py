@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,26 @@ TOKEN_SECONDS = 7 * 24 * 3600
 """How long a block token is good for: the list's ExpiryTime."""
 FEWEST, MOST = 100, 10_000
 """The bounds of MaxResults."""
+SHORTEST, LONGEST = 10, 4320
+"""The bounds of StartSnapshot's Timeout in minutes."""
+TOKEN = "kmslab:client-token"  # noqa: S105  # the name of a member
+"""Where a snapshot of MiniStack keeps the request that started it."""
+START_MEMBERS: dict[str, tuple[type, int, str]] = {
+    "ClientToken": (str, 255, r"\S+"),
+    "Description": (str, 255, r".+"),
+    "Encrypted": (bool, 0, ""),
+    "KmsKeyArn": (str, 2048, r"arn:aws[a-z-]*:kms:.*:[0-9]{12}:key/.*"),
+    "ParentSnapshotId": (str, 64, r"snap-[0-9a-f]+"),
+    "Tags": (list, 0, ""),
+    "Timeout": (int, 0, ""),
+}
+"""Type, length and pattern of StartSnapshot's members."""
+REASONS = {
+    "KmsKeyArn": "INVALID_CUSTOMER_KEY",
+    "ParentSnapshotId": "INVALID_SNAPSHOT_ID",
+    "Tags": "INVALID_TAG",
+}
+"""Reasons of a ValidationException that is not about a parameter's value in general."""
 
 
 class EbsError(Exception):
@@ -85,7 +106,10 @@ def _use_key(operations: tuple[str, ...], key: str, snapshot_id: str) -> str:
 
 
 def start_snapshot(members: Mapping[str, Any]) -> Response:
-    """StartSnapshot: pending until it is completed."""
+    """StartSnapshot: pending until it is completed; the same request under the same token starts one snapshot."""
+    _check_members(members)
+    if started := _started_before(members):
+        return _json(201, started)
     size = members.get("VolumeSize")
     if not isinstance(size, int) or not 1 <= size <= 65_536:  # noqa: PLR2004  # GiB, from the model
         raise _invalid("VolumeSize must be between 1 and 65536 GiB.", "INVALID_VOLUME_SIZE")
@@ -119,9 +143,42 @@ def start_snapshot(members: Mapping[str, Any]) -> Response:
         "BlockSize": blocks.SIZE,
         "Tags": members.get("Tags", []),
         **({"ParentSnapshotId": parent["SnapshotId"]} if parent else {}),
+        "SseType": "sse-kms" if key else "none",
         **({"KmsKeyArn": key} if key else {}),
     }
+    if token := members.get("ClientToken"):
+        record[TOKEN] = {"token": token, "members": dict(members), "answer": answer}
     return _json(201, answer)
+
+
+def _check_members(members: Mapping[str, Any]) -> None:
+    """Types, lengths and patterns of StartSnapshot as in the service model."""
+    for name, (kind, most, pattern) in START_MEMBERS.items():
+        value = members.get(name)
+        if value is None:
+            continue
+        reason = REASONS.get(name, "INVALID_PARAMETER_VALUE")
+        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+            raise _invalid(f"{name} is not of type {kind.__name__}.", reason)
+        if isinstance(value, str) and (len(value) > most or not re.fullmatch(pattern, value, re.DOTALL)):
+            raise _invalid(f"The value of {name} is not valid.", reason)
+    if not SHORTEST <= members.get("Timeout", LONGEST) <= LONGEST:
+        raise _invalid(f"Timeout must be between {SHORTEST} and {LONGEST} minutes.")
+
+
+def _started_before(members: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The answer that the request's token was given before.
+
+    Raises:
+        EbsError: ConflictException, when the other members were others.
+    """
+    token = members.get("ClientToken")
+    kept = (snapshot.get(TOKEN) or {} for snapshot in ec2._snapshots.values())
+    before = next((one for one in kept if token and one.get("token") == token), None)
+    if before and before["members"] != dict(members):
+        raise EbsError("ConflictException", 409, "The client token was used with other parameters before.")
+    answer: dict[str, Any] | None = before and before["answer"]
+    return answer
 
 
 def put_snapshot_block(snapshot_id: str, index: int, headers: Mapping[str, str], body: bytes) -> Response:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ministack.services import ec2
 
-from kmslab.engine.ebs import defaults
+from kmslab.engine.ebs import defaults, grants
 from kmslab.engine.ebs.keys import ATTACH, NEW, ec2_error, use
 from kmslab.engine.hooks import extend
 
@@ -62,7 +62,20 @@ def _encrypt(volume: dict[str, Any], mapping: dict[str, str]) -> Response | None
         return None
     key_ref = mapping["KmsKeyId"] or defaults.default_key()
     volume["KmsKeyId"], refusal = use((*NEW, *ATTACH), key_ref, volume["VolumeId"])
-    return ec2_error(refusal) if refusal else None
+    if refusal:
+        return ec2_error(refusal)
+    grants.give(volume["KmsKeyId"], volume["VolumeId"], volume["Attachments"][0]["InstanceId"])
+    return None
+
+
+def _terminate_instances(stock: Callable[[Request], Response], p: Request) -> Response:
+    """A terminated instance needs no keys."""
+    response = stock(p)
+    for instance_id in ec2._parse_member_list(p, "InstanceId"):
+        if (ec2._instances.get(instance_id) or {}).get("State", {}).get("Name") == "terminated":
+            for volume in _volumes_of(instance_id):
+                grants.take(volume["VolumeId"])
+    return response
 
 
 def _keep_options(instance: dict[str, Any], p: Request) -> None:
@@ -86,6 +99,7 @@ def _instance_xml(stock: Callable[[dict[str, Any]], str], inst: dict[str, Any]) 
 def _withdraw(instance_ids: set[str]) -> None:
     for instance_id in instance_ids:
         for volume in _volumes_of(instance_id):
+            grants.take(volume["VolumeId"])
             ec2._volumes.pop(volume["VolumeId"])
         ec2._instances.pop(instance_id)
 
@@ -93,4 +107,5 @@ def _withdraw(instance_ids: set[str]) -> None:
 def install() -> None:
     """Take over the launch of instances."""
     extend(ec2, "_run_instances", "p")(_run_instances)
+    extend(ec2, "_terminate_instances", "p")(_terminate_instances)
     extend(ec2, "_instance_xml", "inst")(_instance_xml)

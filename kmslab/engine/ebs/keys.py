@@ -45,9 +45,10 @@ def use(operations: Sequence[str], key_ref: str, resource_id: str) -> tuple[str,
 
 
 def ec2_error(refusal: Refusal) -> Response:
-    """What EC2 answers when KMS refuses.
+    """What EC2 answers when KMS refuses an attachment, a launch or the copy of a snapshot.
 
-    EC2 authenticates keys asynchronously; the engine answers at once what the volume would end with.
+    AWS copies encrypted snapshots in the background, and a copy that fails ends in the state ``error``; the
+    engine answers at once.
     """
     if refusal.denied:
         return _error("UnauthorizedOperation", refusal.message, 403)

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 from ministack.core.responses import get_account_id
 from ministack.services import ec2
 
-from kmslab.engine.ebs import blocks
+from kmslab.engine.ebs import blocks, defaults
 from kmslab.engine.ebs.keys import NEW, ec2_error, use
-from kmslab.engine.ebs.store import SETTINGS
 from kmslab.engine.ebs.volumes import wanted
 from kmslab.engine.hooks import extend
 
@@ -91,13 +90,14 @@ def _modify_snapshot_attribute(stock: Stock, p: Request) -> Response:
     if snapshot and sharing and ec2._p(p, "OperationType", "add") == "add":
         if snapshot.get("KmsKeyId") and _is_aws_managed(snapshot["KmsKeyId"]):
             return _refused(
-                "InvalidParameter", "Snapshots encrypted with the AWS Managed CMK can't be shared."
+                "InvalidParameter",
+                "Snapshots encrypted with the AWS Managed CMK can't be shared. Specify another snapshot.",
             )
         everybody = any("all" in str(value) for name, value in p.items() if "Group" in name)
         if everybody and snapshot.get("Encrypted"):
             message = "Encrypted snapshots can't be shared publicly. Specify another snapshot."
             return _refused("UnsupportedOperation", message)
-        if everybody and SETTINGS.get("block_public_access", "unblocked") != "unblocked":
+        if everybody and defaults.public_access() != defaults.UNBLOCKED:
             return _refused(
                 "OperationNotPermitted", "Public sharing is blocked for snapshots in this account.", 403
             )

@@ -1,22 +1,37 @@
-"""Encrypted volumes: which key a new one gets, and that attaching needs it."""
+"""Encrypted volumes: which key a new one gets, and that attaching needs it.
+
+EC2 looks at a volume's key after it has answered (EC2 API Reference, "CreateVolume", KmsKeyId): the answer says
+``creating``, and a volume whose key cannot be used is gone when somebody looks. EventBridge is told why
+(EBS User Guide, "EBS volume events").
+"""
 
 from __future__ import annotations
 
+import json
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
+from xml.sax.saxutils import escape
 
+from ministack.core.responses import get_account_id, get_region
 from ministack.services import ec2
 
-from kmslab.engine.ebs import defaults
+from kmslab.engine.ebs import defaults, grants
 from kmslab.engine.ebs.keys import ATTACH, NEW, ec2_error, use
 from kmslab.engine.hooks import extend
+from kmslab.engine.kms import records
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from kmslab.engine.ebs.keys import Response
+    from kmslab.engine.events import Refusal
 
     Request = Mapping[str, Any]
     Stock = Callable[[Request], Response]
+
+
+LAST_FAILURE: ContextVar[str] = ContextVar("kmslab_volume_failure", default="")
+"""Why the last volume of this context was not made, for CloudFormation, which waits until it is."""
 
 
 def wanted(p: Request, source: Mapping[str, Any] | None = None) -> tuple[bool, str]:
@@ -55,11 +70,40 @@ def _create_volume(stock: Stock, p: Request) -> Response:
         if refusal is None and snapshot and snapshot.get("KmsKeyId"):
             _, refusal = use(("Decrypt",), snapshot["KmsKeyId"], snapshot["SnapshotId"])
         if refusal:
-            ec2._volumes.pop(volume["VolumeId"])
-            ec2._tags.pop(volume["VolumeId"], None)
-            return ec2_error(refusal)
-    response: Response = ec2._xml(200, "CreateVolumeResponse", ec2._volume_inner_xml(volume))
+            return _given_up(volume, key_ref, refusal)
+    response: Response = ec2._xml(200, "CreateVolumeResponse", _creating(volume))
     return response
+
+
+def _creating(volume: dict[str, Any]) -> str:
+    return str(ec2._volume_inner_xml({**volume, "State": "creating"}))
+
+
+def _given_up(volume: dict[str, Any], key_ref: str, refusal: Refusal) -> Response:
+    """Answer as if the volume were being made, and make none."""
+    key = records.resolve(key_ref)
+    volume["KmsKeyId"] = key["Arn"] if key else key_ref
+    response: Response = ec2._xml(200, "CreateVolumeResponse", _creating(volume))
+    ec2._volumes.pop(volume["VolumeId"])
+    ec2._tags.pop(volume["VolumeId"], None)
+    cause = refusal.message or f"{volume['KmsKeyId']} is not usable."
+    LAST_FAILURE.set(cause)
+    _notify(volume["VolumeId"], cause)
+    return response
+
+
+def _notify(volume_id: str, cause: str) -> None:
+    """Tell EventBridge that a volume was not made."""
+    from ministack.services import eventbridge
+
+    arn = f"arn:aws:ec2:{get_region()}:{get_account_id()}:volume/{volume_id}"
+    entry = {
+        "Source": "aws.ec2",
+        "DetailType": "EBS Volume Notification",
+        "Resources": [arn],
+        "Detail": json.dumps({"event": "createVolume", "result": "failed", "cause": cause, "request-id": ""}),
+    }
+    eventbridge._put_events({"Entries": [entry]}, allow_aws_source=True)
 
 
 def _add_performance(volume: dict[str, Any], p: Request) -> None:
@@ -86,12 +130,22 @@ def _attach_volume(stock: Stock, p: Request) -> Response:
         _, refusal = use(ATTACH, volume["KmsKeyId"], volume["VolumeId"])
         if refusal:
             return ec2_error(refusal)
-    return stock(p)
+    response = stock(p)
+    if volume and volume.get("KmsKeyId") and volume["Attachments"]:
+        grants.give(volume["KmsKeyId"], volume["VolumeId"], volume["Attachments"][0]["InstanceId"])
+    return response
+
+
+def _detach_volume(stock: Stock, p: Request) -> Response:
+    """The instance's grant on the key ends with the attachment."""
+    response = stock(p)
+    grants.take(ec2._p(p, "VolumeId"))
+    return response
 
 
 def _volume_xml(stock: Callable[[Mapping[str, Any]], str], vol: Mapping[str, Any]) -> str:
     """Tell the key and the throughput too."""
-    key = f"<kmsKeyId>{vol['KmsKeyId']}</kmsKeyId>" if vol.get("KmsKeyId") else ""
+    key = f"<kmsKeyId>{escape(vol['KmsKeyId'])}</kmsKeyId>" if vol.get("KmsKeyId") else ""
     throughput = f"<throughput>{vol['Throughput']}</throughput>" if vol.get("Throughput") else ""
     return stock(vol) + key + throughput
 
@@ -106,4 +160,5 @@ def install() -> None:
     extend(ec2, "_create_volume", "p")(_create_volume)
     extend(ec2, "_modify_volume", "p")(_modify_volume)
     extend(ec2, "_attach_volume", "p")(_attach_volume)
+    extend(ec2, "_detach_volume", "p")(_detach_volume)
     extend(ec2, "_volume_inner_xml", "vol")(_volume_xml)
