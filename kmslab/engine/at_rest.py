@@ -59,8 +59,8 @@ class DataKey:
         nonce = os.urandom(_NONCE)
         return nonce + AESGCM(self._plaintext).encrypt(nonce, plaintext, bound_to.encode())
 
-    def decrypt(self, stored: bytes, bound_to: str) -> bytes:
-        """Return the plaintext.
+    def decrypt(self, stored: bytes | memoryview, bound_to: str) -> bytes:
+        """Return the plaintext of nonce, ciphertext and tag.
 
         Raises:
             cryptography.exceptions.InvalidTag: the store was changed.

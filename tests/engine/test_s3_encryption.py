@@ -370,11 +370,3 @@ def test_what_is_stored_for_an_object_under_a_kms_key_is_ciphertext(
     assert second not in stored()
     assert s3.get_object(Bucket=bucket, Key="a")["Body"].read() == second
     assert s3.get_object(Bucket=bucket, Key="a", VersionId=old)["Body"].read() == first
-
-
-def test_what_is_stored_for_other_objects_is_theirs(
-    engine: Engine, bucket: str, stored: Callable[[], bytes]
-) -> None:
-    plain = f"plain {uuid.uuid4()}".encode()
-    engine.client("s3").put_object(Bucket=bucket, Key="a", Body=plain)
-    assert plain in stored()

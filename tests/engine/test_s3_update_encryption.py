@@ -93,26 +93,76 @@ def test_it_is_an_action_of_its_own(engine: Engine, bucket: str, key: str) -> No
         )
 
 
-def test_dual_layer_objects_and_what_is_not_a_key_are_refused(
+def test_dual_layer_objects_and_missing_ones_are_refused(
     engine: Engine, bucket: str, key: str, owner: Principal
 ) -> None:
     s3 = engine.client("s3", owner)
     s3.put_object(Bucket=bucket, Key="a", Body=BODY, ServerSideEncryption="aws:kms:dsse", SSEKMSKeyId=key)
-    with refused("InvalidRequest", "DSSE-KMS"):
+    with refused("InvalidRequest", "with the encryption type DSSE-KMS or SSE-C."):
         s3.update_object_encryption(Bucket=bucket, Key="a", ObjectEncryption=to(key))
-    s3.put_object(Bucket=bucket, Key="b", Body=BODY)
-    with refused("InvalidRequest", "ARN"):
-        s3.update_object_encryption(Bucket=bucket, Key="b", ObjectEncryption=to(key.rsplit("/", 1)[-1]))
     with refused("NoSuchKey"):
         s3.update_object_encryption(Bucket=bucket, Key="c", ObjectEncryption=to(key))
+    with refused("NoSuchVersion"):
+        s3.update_object_encryption(Bucket=bucket, Key="a", VersionId="x", ObjectEncryption=to(key))
 
 
-def test_an_older_version_is_left_alone(engine: Engine, bucket: str, key: str, owner: Principal) -> None:
+@pytest.mark.parametrize(
+    ("wanted", "words"),
+    [
+        ({}, "require a valid new encryption type. Valid values are SSEKMS."),
+        ({"SSEKMS": {}}, "require an AWS KMS key Amazon Resource Name (ARN)."),
+        (
+            to("1234abcd-12ab-34cd-56ef-1234567890ab"),
+            "require a valid AWS KMS key Amazon Resource Name (ARN).",
+        ),
+        (
+            to("arn:aws:kms:us-east-1:111122223333:alias/a"),
+            "require a valid AWS KMS key Amazon Resource Name",
+        ),
+    ],
+)
+def test_what_is_not_the_arn_of_a_key_is_refused(
+    engine: Engine, bucket: str, owner: Principal, wanted: dict[str, Any], words: str
+) -> None:
+    s3 = engine.client("s3", owner)
+    s3.put_object(Bucket=bucket, Key="a", Body=BODY)
+    with refused("InvalidRequest", words):
+        s3.update_object_encryption(Bucket=bucket, Key="a", ObjectEncryption=wanted)
+
+
+def test_a_key_of_another_account_is_refused(engine: Engine, bucket: str, owner: Principal) -> None:
+    s3 = engine.client("s3", owner)
+    s3.put_object(Bucket=bucket, Key="a", Body=BODY)
+    foreign = f"arn:aws:kms:{engine.region}:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+    with refused("AccessDenied", "must be owned by the same account as the bucket."):
+        s3.update_object_encryption(Bucket=bucket, Key="a", ObjectEncryption=to(foreign))
+
+
+def test_an_object_under_a_legal_hold_is_left_alone(engine: Engine, key: str, owner: Principal) -> None:
+    s3, bucket = engine.client("s3", owner), f"bucket-{uuid.uuid4().hex[:16]}"
+    s3.create_bucket(Bucket=bucket, ObjectLockEnabledForBucket=True)
+    s3.put_object(Bucket=bucket, Key="a", Body=BODY, ObjectLockLegalHoldStatus="ON")
+    with refused("AccessDenied", "protected by S3 Object Lock"):
+        s3.update_object_encryption(Bucket=bucket, Key="a", ObjectEncryption=to(key))
+    s3.put_object_legal_hold(Bucket=bucket, Key="a", LegalHold={"Status": "OFF"})
+    s3.update_object_encryption(Bucket=bucket, Key="a", ObjectEncryption=to(key))
+    assert s3.head_object(Bucket=bucket, Key="a")["SSEKMSKeyId"] == key
+
+
+def test_an_older_version_moves_by_itself(engine: Engine, bucket: str, key: str, owner: Principal) -> None:
     s3 = engine.client("s3", owner)
     older = s3.put_object(Bucket=bucket, Key="a", Body=BODY)["VersionId"]
     s3.put_object(Bucket=bucket, Key="a", Body=b"newer")
-    with refused("NotImplemented", "older version"):
-        s3.update_object_encryption(Bucket=bucket, Key="a", VersionId=older, ObjectEncryption=to(key))
+    s3.update_object_encryption(Bucket=bucket, Key="a", VersionId=older, ObjectEncryption=to(key))
+    moved = s3.get_object(Bucket=bucket, Key="a", VersionId=older)
+    assert (moved["SSEKMSKeyId"], moved["ETag"], moved["Body"].read()) == (key, f'"{MD5}"', BODY)
+    newer = s3.get_object(Bucket=bucket, Key="a")
+    assert newer["Body"].read() == b"newer"
+    assert "SSEKMSKeyId" not in newer
+    engine.client("kms").disable_key(KeyId=key)
+    with refused("KMS.DisabledException"):
+        s3.get_object(Bucket=bucket, Key="a", VersionId=older)
+    s3.delete_object(Bucket=bucket, Key="a", VersionId=older)
     assert s3.get_object(Bucket=bucket, Key="a")["Body"].read() == b"newer"
 
 

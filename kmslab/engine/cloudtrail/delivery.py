@@ -22,7 +22,7 @@ from kmslab.engine import state
 from kmslab.engine.cloudtrail.digests import ALGORITHM, digest, object_key
 from kmslab.engine.cloudtrail.trails import bucket_refusal, key_refusal
 from kmslab.engine.hooks import extend
-from kmslab.engine.s3.encryption import CONTEXT, KEY, SSE
+from kmslab.engine.s3.headers import CONTEXT, KEY, SSE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -5,8 +5,22 @@ from __future__ import annotations
 
 def install() -> None:
     """Apply the room's hooks to MiniStack."""
-    from kmslab.engine.s3 import calls, conditions, configuration, encryption, etag, storage, update
+    from kmslab.engine.s3 import (
+        answers,
+        calls,
+        conditions,
+        configuration,
+        customer_keys,
+        encryption,
+        errors,
+        etag,
+        multipart,
+        storage,
+        update,
+    )
 
     # The call is bound around all that works on it: each dispatch wraps those before it.
-    for module in (configuration, update, calls, encryption, etag, storage, conditions):
+    for module in (errors, configuration, update, answers, calls, customer_keys, encryption, etag, multipart):
+        module.install()
+    for module in (storage, conditions):
         module.install()

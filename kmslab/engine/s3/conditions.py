@@ -8,7 +8,7 @@ from ministack.core import iam_actions
 
 from kmslab.engine.hooks import extend
 from kmslab.engine.kms import records
-from kmslab.engine.s3.encryption import CUSTOMER_ALGORITHM, KEY
+from kmslab.engine.s3.headers import CUSTOMER_ALGORITHM, KEY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -1,21 +1,31 @@
-"""What a bucket's encryption configuration says (PutBucketEncryption, GetBucketEncryption)."""
+"""What a bucket's encryption configuration says (PutBucketEncryption, GetBucketEncryption, DeleteBucketEncryption).
+
+Amazon S3 API Reference: every bucket has a default; a configuration has one rule. Recorded from S3: the errors,
+and that the answer tells ``BucketKeyEnabled`` and ``BlockedEncryptionTypes`` also where the request did not.
+Unproven: what a rule without a default changes of it; here nothing.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
-from xml.etree.ElementTree import fromstring
+from xml.etree.ElementTree import Element, ParseError, SubElement, fromstring
 
 from ministack.services import s3
 
 from kmslab.engine.hooks import extend
+from kmslab.engine.s3.errors import error
+from kmslab.engine.s3.headers import KMS_KINDS, SSE_S3
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from kmslab.engine.s3.errors import Response
+
 SSE_C = "SSE-C"
+NOTHING = "NONE"
+BOOLEANS = {"true": True, "false": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +40,14 @@ class Encryption:
             SSE-C is blocked, as on buckets made since April 2026 (KMS_FACTS.md).
     """
 
-    algorithm: str = "AES256"
+    algorithm: str = SSE_S3
     key: str = ""
     bucket_key: bool = False
     blocked: frozenset[str] = field(default=frozenset({SSE_C}))
+
+
+class _MalformedError(Exception):
+    """The request's body is not what the schema says."""
 
 
 def encryption_of(bucket: str) -> Encryption:
@@ -44,32 +58,106 @@ def encryption_of(bucket: str) -> Encryption:
 
 @lru_cache(maxsize=256)
 def _parse(configuration: str) -> Encryption:
-    root = fromstring(configuration)  # noqa: S314  # MiniStack's parser accepted it before it was stored
-    found: dict[str, list[str]] = {}
-    for node in root.iter():
-        found.setdefault(node.tag.rsplit("}", 1)[-1], []).append((node.text or "").strip())
-    first = {name: texts[0] for name, texts in found.items()}
-    blocked = found.get("EncryptionType", [SSE_C])
-    return Encryption(
-        algorithm=first.get("SSEAlgorithm") or "AES256",
-        key=first.get("KMSMasterKeyID", ""),
-        bucket_key=first.get("BucketKeyEnabled", "").lower() == "true",
-        blocked=frozenset(blocked) - {"NONE"},
-    )
+    # It was checked and written here, or by MiniStack's CloudFormation, which knows the same elements.
+    return _read(configuration.encode(), Encryption())
 
 
-BLOCKED = f"<BlockedEncryptionTypes><EncryptionType>{SSE_C}</EncryptionType></BlockedEncryptionTypes>"
+def _name(node: Element) -> str:
+    return node.tag.rsplit("}", 1)[-1]
+
+
+def _children(node: Element | None) -> dict[str, Element]:
+    return {_name(child): child for child in node} if node is not None else {}
+
+
+def _text(node: Element | None) -> str:
+    return (node.text or "").strip() if node is not None else ""
+
+
+def _read(body: bytes, before: Encryption) -> Encryption:
+    """The configuration that a request's body makes of an earlier one.
+
+    Raises:
+        _MalformedError: it is not XML, has not exactly one rule, or a value is none of those allowed.
+    """
+    try:
+        root = fromstring(body)  # noqa: S314  # the parser resolves no external entities
+    except ParseError as problem:
+        raise _MalformedError from problem
+    rules = [_children(node) for node in root if _name(node) == "Rule"]
+    if len(rules) != 1 or not rules[0].keys() & {
+        "ApplyServerSideEncryptionByDefault",
+        "BlockedEncryptionTypes",
+    }:
+        raise _MalformedError
+    rule, after = rules[0], before
+    if (default := rule.get("ApplyServerSideEncryptionByDefault")) is not None:
+        members = _children(default)
+        after = Encryption(
+            _text(members.get("SSEAlgorithm")), _text(members.get("KMSMasterKeyID")), blocked=before.blocked
+        )
+        if after.algorithm not in (SSE_S3, *KMS_KINDS):
+            raise _MalformedError
+    if "BucketKeyEnabled" in rule:
+        after = replace(after, bucket_key=_boolean(_text(rule["BucketKeyEnabled"])))
+    if "BlockedEncryptionTypes" in rule:
+        after = replace(after, blocked=_blocked([_text(node) for node in rule["BlockedEncryptionTypes"]]))
+    return after
+
+
+def _boolean(text: str) -> bool:
+    if text.lower() not in BOOLEANS:
+        raise _MalformedError
+    return BOOLEANS[text.lower()]
+
+
+def _blocked(types: list[str]) -> frozenset[str]:
+    if not types or not {SSE_C, NOTHING}.issuperset(types):
+        raise _MalformedError
+    return frozenset(types) - {NOTHING}
+
+
+def document(encryption: Encryption) -> str:
+    """The configuration as GetBucketEncryption shows it, in XML."""
+    root = Element("ServerSideEncryptionConfiguration", xmlns=s3.S3_NS)
+    rule = SubElement(root, "Rule")
+    default = SubElement(rule, "ApplyServerSideEncryptionByDefault")
+    SubElement(default, "SSEAlgorithm").text = encryption.algorithm
+    if encryption.key:
+        SubElement(default, "KMSMasterKeyID").text = encryption.key
+    SubElement(rule, "BucketKeyEnabled").text = str(encryption.bucket_key).lower()
+    blocked = SubElement(rule, "BlockedEncryptionTypes")
+    for kind in sorted(encryption.blocked) or [NOTHING]:
+        SubElement(blocked, "EncryptionType").text = kind
+    text: bytes = s3._xml_body(root)
+    return text.decode()
+
+
+def _put(stock: Callable[[str, bytes], Response], name: str, body: bytes) -> Any:
+    """Check a configuration and keep it; what it leaves out of the blocked types stays as it was."""
+    if name not in s3._buckets:
+        return stock(name, body)
+    try:
+        wanted = _read(body, encryption_of(name))
+    except _MalformedError:
+        return error("MalformedXML", s3._MALFORMED_XML)
+    if wanted.key and wanted.algorithm not in KMS_KINDS:
+        message = (
+            "a KMSMasterKeyID is not applicable if the default sse algorithm is not aws:kms or aws:kms:dsse"
+        )
+        return error("InvalidArgument", message, ArgumentName="ApplyServerSideEncryptionByDefault")
+    s3._bucket_encryption[name] = document(wanted)
+    return 200, {}, b""
+
+
+def _get(stock: Callable[[str], Response], name: str) -> Any:
+    """Report the configuration of every bucket, in full."""
+    if name not in s3._buckets:
+        return stock(name)
+    return 200, {"Content-Type": "application/xml"}, document(encryption_of(name))
 
 
 def install() -> None:
-    """Report the blocked encryption types of a bucket that was never configured."""
-
-    @extend(s3, "_get_bucket_encryption", "name")
-    def get_bucket_encryption(
-        stock: Callable[[str], tuple[Any, Any, Any]], name: str
-    ) -> tuple[Any, Any, Any]:
-        """Name SSE-C among what a new bucket blocks."""
-        status, headers, body = stock(name)
-        if status == HTTPStatus.OK and name not in s3._bucket_encryption:
-            body = body.replace("</BucketKeyEnabled></Rule>", f"</BucketKeyEnabled>{BLOCKED}</Rule>")
-        return status, headers, body
+    """Take over what is put and what is reported."""
+    extend(s3, "_put_bucket_encryption", "name", "body")(_put)
+    extend(s3, "_get_bucket_encryption", "name")(_get)

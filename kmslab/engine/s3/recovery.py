@@ -8,9 +8,7 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING, Any
 
-from kmslab.engine.at_rest import MARK
-from kmslab.engine.kms.envelope import key_arn_of
-from kmslab.engine.kms.errors import KmsError
+from kmslab.engine.s3.sealed import SealedFile
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -80,11 +78,5 @@ def _is_half(path: Path, sidecar: Path, objects: Path) -> bool:
 def _key_of(path: Path) -> set[str]:
     """The ARN of the KMS key that an object's content is sealed under; nothing when it is not."""
     with path.open("rb") as file:
-        head = file.read(_HEAD)
-    if not head.startswith(MARK):
-        return set()
-    try:
-        return {key_arn_of(head[len(MARK) + 2 :])}
-    except KmsError:
-        # Somebody's own content that begins like ours.
-        return set()
+        sealed = SealedFile.parse(file.read(_HEAD))
+    return {arn} if sealed and (arn := sealed.kms_key_arn) else set()

@@ -1,0 +1,129 @@
+"""What S3 adds to its answers, and what it leaves out, beside the object itself.
+
+Amazon S3 API Reference, response syntax of each operation, and recorded from S3: the additional encryption
+context is shown to the writer only; a completion does not repeat SSE-C; a write answers with the checksum that it
+came with; GetObjectAttributes needs the key of an object under SSE-C, and names every storage class.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from xml.etree.ElementTree import SubElement, fromstring, register_namespace
+
+from ministack.services import s3
+
+from kmslab.engine.hooks import extend
+from kmslab.engine.s3.calls import CALL
+from kmslab.engine.s3.headers import CONTEXT, CUSTOMER
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from kmslab.engine.s3.calls import Call, Record
+    from kmslab.engine.s3.errors import Response
+
+_TAKEN = range(200, 400)
+_XML = "http://s3.amazonaws.com/doc/2006-03-01/"
+
+
+def _checksums_of(record: Record) -> dict[str, str]:
+    found = {
+        f"x-amz-checksum-{name.lower()}": value for name, value in (record.get("checksums") or {}).items()
+    }
+    return {**found, "x-amz-checksum-type": "FULL_OBJECT"} if found else {}
+
+
+def _completed(call: Call, query: Mapping[str, Any], response: Response) -> Response:
+    """An answer with the headers that AWS sends."""
+    status, headers, body = response
+    if status not in _TAKEN or not (call.key or call.made):
+        return response
+    writes = (call.method == "PUT" and "uploadId" not in query) or "uploads" in query
+    dropped: tuple[str, ...] = () if writes else (CONTEXT,)
+    if call.method == "POST" and "uploadId" in query:
+        dropped = (CONTEXT, *(name for name in headers if name.startswith(CUSTOMER)))
+    added: dict[str, str] = {}
+    if call.made and call.method in ("PUT", "POST"):
+        record = call.made[-1]
+        added = _checksums_of(record)
+        if call.method == "POST":
+            added |= {**s3._stored_sse_headers(record), "ETag": record["etag"]}
+            body = _with_etag(body, headers.get("ETag", ""), record["etag"])
+            added.pop(CONTEXT, None)
+    if not added and not any(name in headers for name in dropped):
+        return status, headers, body
+    return status, {name: text for name, text in {**headers, **added}.items() if name not in dropped}, body
+
+
+def _with_etag(body: bytes, old: str, new: str) -> bytes:
+    """The answer to a POST that asked for one in XML, with the ETag that the object has."""
+    return body.replace(old.strip('"').encode(), new.strip('"').encode()) if old else body
+
+
+def _dispatch(
+    stock: Callable[..., Response],
+    method: str,
+    bucket: str,
+    key: str,
+    headers: dict[str, str],
+    body: bytes,
+    query_params: dict[str, Any],
+) -> Response:
+    """Complete what MiniStack answers."""
+    response, call = stock(method, bucket, key, headers, body, query_params), CALL.get()
+    return _completed(call, query_params, response) if call else response
+
+
+def _found(bucket: str, key: str, version_id: str) -> Record | None:
+    """The object or the version that a request names."""
+    if not version_id:
+        obj: Record | None = (s3._buckets.get(bucket) or {}).get("objects", {}).get(key)
+        return obj
+    versions: list[Record] = s3._object_versions.get((bucket, key)) or []
+    return next((one for one in versions if one["version_id"] == version_id), None)
+
+
+def _attributes(
+    stock: Callable[..., Response],
+    bucket_name: str,
+    key: str,
+    headers: dict[str, str],
+    query_params: dict[str, Any],
+) -> Response:
+    """Ask for the object's key as a read does, and tell the storage class of every object."""
+    record = _found(bucket_name, key, s3._qp(query_params, "versionId", ""))
+    if record and not record.get("is_delete_marker"):
+        refused: Response | None = s3._check_sse_read_headers(headers, record)
+        if refused:
+            return refused
+    status, answered, body = stock(bucket_name, key, headers, query_params)
+    if status not in _TAKEN:
+        return status, answered, body
+    asked = {one.strip() for one in headers.get("x-amz-object-attributes", "").split(",")}
+    root = fromstring(body)  # noqa: S314  # MiniStack's own answer
+    for node in [one for one in root if one.tag.endswith("}Checksum") and not len(one)]:
+        root.remove(node)
+    if "StorageClass" in asked and not any(one.tag.endswith("}StorageClass") for one in root):
+        SubElement(root, f"{{{_XML}}}StorageClass").text = "STANDARD"
+    register_namespace("", _XML)
+    return status, answered, s3._xml_body(root)
+
+
+def _copied(
+    stock: Callable[..., Response], bucket_name: str, dest_key: str, headers: Mapping[str, str]
+) -> Response:
+    """Tell the checksum that the copy has taken over."""
+    status, answered, body = stock(bucket_name, dest_key, headers)
+    record = _found(bucket_name, dest_key, "")
+    if status not in _TAKEN or not record or not record.get("checksums"):
+        return status, answered, body
+    told = "".join(f"<Checksum{name}>{value}</Checksum{name}>" for name, value in record["checksums"].items())
+    told += f"<ChecksumType>{record.get('checksum_type') or 'FULL_OBJECT'}</ChecksumType></CopyObjectResult>"
+    return status, answered, body.replace(b"</CopyObjectResult>", told.encode())
+
+
+def install() -> None:
+    """Take over where answers leave S3."""
+    extend(s3, "_dispatch", "method", "bucket", "key", "headers", "body", "query_params")(_dispatch)
+    extend(s3, "_get_object_attributes", "bucket_name", "key", "headers", "query_params")(_attributes)
+    extend(s3, "_copy_object", "bucket_name", "dest_key", "headers")(_copied)
