@@ -100,7 +100,10 @@ def test_the_key_is_used_through_the_service_and_bound_to_the_parameter(
 def test_a_disabled_key_stops_decryption(ssm: Any, kms: Any, key: str, name: str) -> None:
     put(ssm, name, key)
     kms.disable_key(KeyId=key)
-    with refused("InvalidKeyId", "disabled"):
+    why = (
+        f"{key} is disabled. (Service: AWSKMS; Status Code: 400; Error Code: DisabledException; Request ID: "
+    )
+    with refused("InvalidKeyId", why):
         ssm.get_parameter(Name=name, WithDecryption=True)
     with refused("InvalidKeyId", "disabled"):
         put(ssm, name, key, Overwrite=True)
@@ -114,3 +117,39 @@ def test_the_aws_managed_key_and_plain_parameters_need_no_permission(engine: Eng
     assert ssm.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"] == "value"
     ssm.put_parameter(Name=f"{name}-plain", Value="value", Type="String")
     assert ssm.get_parameter(Name=f"{name}-plain", WithDecryption=True)["Parameter"]["Value"] == "value"
+
+
+def test_each_version_opens_with_the_key_it_was_put_under(
+    engine: Engine, ssm: Any, kms: Any, key: str, name: str
+) -> None:
+    other = engine.key(engine.account_statement())
+    put(ssm, name, key)
+    ssm.put_parameter(Name=name, Value="second", Type="SecureString", KeyId=other, Overwrite=True)
+    kms.disable_key(KeyId=key)
+    assert ssm.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"] == "second"
+    with refused("InvalidKeyId", key):
+        ssm.get_parameter(Name=f"{name}:1", WithDecryption=True)
+    with refused("InvalidKeyId", key):
+        ssm.get_parameter_history(Name=name, WithDecryption=True)
+    kms.enable_key(KeyId=key)
+    history = ssm.get_parameter_history(Name=name, WithDecryption=True)["Parameters"]
+    assert [(one["Value"], one["KeyId"]) for one in history] == [("value", key), ("second", other)]
+
+
+def test_a_value_is_held_to_the_length_of_its_tier(ssm: Any, name: str) -> None:
+    with refused("ValidationException", "Standard tier parameters support a maximum parameter value of 4096"):
+        ssm.put_parameter(Name=name, Value="x" * 4097, Type="SecureString")
+    ssm.put_parameter(Name=name, Value="x" * 4097, Type="SecureString", Tier="Advanced")
+    assert len(ssm.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"]) == 4097
+    with refused("ValidationException", "8192"):
+        ssm.put_parameter(Name=name, Value="x" * 8193, Type="String", Tier="Advanced", Overwrite=True)
+
+
+def test_only_a_symmetric_key_encrypts_a_parameter(engine: Engine, ssm: Any, name: str) -> None:
+    signer = engine.key(engine.account_statement(), KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")
+    with refused("InvalidKeyId", "InvalidKeyUsageException"):
+        put(ssm, name, signer)
+    with refused("InvalidKeyId", "NotFoundException"):
+        put(ssm, name, "alias/none-of-that-name")
+    with refused("ParameterNotFound"):
+        ssm.get_parameter(Name=name)
