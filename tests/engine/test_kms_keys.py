@@ -80,6 +80,56 @@ def test_each_kind_lists_its_own_algorithms_and_no_others(
     assert "CurrentKeyMaterialId" not in made
 
 
+ALWAYS_SHOWN = {
+    *("AWSAccountId", "Arn", "CreationDate", "CustomerMasterKeySpec", "Description", "Enabled", "KeyId"),
+    *("KeyManager", "KeySpec", "KeyState", "KeyUsage", "MultiRegion", "Origin"),
+}
+
+
+@pytest.mark.parametrize(
+    ("parameters", "more"),
+    [
+        ({}, {"EncryptionAlgorithms", "CurrentKeyMaterialId"}),
+        ({"MultiRegion": True}, {"EncryptionAlgorithms", "CurrentKeyMaterialId", "MultiRegionConfiguration"}),
+        ({"Origin": "EXTERNAL"}, {"EncryptionAlgorithms"}),
+        ({"KeySpec": "HMAC_224", "KeyUsage": "GENERATE_VERIFY_MAC"}, {"MacAlgorithms"}),
+        ({"KeySpec": "ECC_NIST_P384", "KeyUsage": "KEY_AGREEMENT"}, {"KeyAgreementAlgorithms"}),
+        ({"KeySpec": "ML_DSA_65", "KeyUsage": "SIGN_VERIFY"}, {"SigningAlgorithms"}),
+        (
+            {
+                "KeySpec": "ECC_NIST_P256",
+                "KeyUsage": "SIGN_VERIFY",
+                "Origin": "EXTERNAL",
+                "MultiRegion": True,
+            },
+            {"SigningAlgorithms", "MultiRegionConfiguration"},
+        ),
+    ],
+)
+def test_each_kind_shows_its_members_and_no_others(
+    kms: Any, parameters: dict[str, Any], more: set[str]
+) -> None:
+    made = kms.create_key(**parameters)["KeyMetadata"]
+    assert set(made) == ALWAYS_SHOWN | more
+    shown = kms.describe_key(KeyId=made["KeyId"])["KeyMetadata"]
+    assert shown == made
+    kms.schedule_key_deletion(KeyId=made["KeyId"])
+    waiting = kms.describe_key(KeyId=made["KeyId"])["KeyMetadata"]
+    assert set(waiting) == ALWAYS_SHOWN | more | {"DeletionDate"}
+
+
+def test_a_primary_that_waits_for_its_replicas_shows_its_window(kms: Any) -> None:
+    """API reference, KeyMetadata: PendingDeletionWindowInDays in this state only, and no DeletionDate yet."""
+    key = kms.create_key(MultiRegion=True)["KeyMetadata"]["KeyId"]
+    kms.replicate_key(KeyId=key, ReplicaRegion="eu-west-2")
+    answer = kms.schedule_key_deletion(KeyId=key, PendingWindowInDays=11)
+    assert (answer["KeyState"], answer["PendingWindowInDays"]) == ("PendingReplicaDeletion", 11)
+    assert "DeletionDate" not in answer
+    shown = kms.describe_key(KeyId=key)["KeyMetadata"]
+    assert (shown["KeyState"], shown["PendingDeletionWindowInDays"]) == ("PendingReplicaDeletion", 11)
+    assert "DeletionDate" not in shown
+
+
 def test_an_asymmetric_key_needs_a_usage(kms: Any) -> None:
     with refused("ValidationException", "You must specify a KeyUsage value"):
         kms.create_key(KeySpec="RSA_2048")
@@ -224,13 +274,28 @@ def test_a_key_without_public_part_gives_none(
         kms.get_public_key(KeyId=make_key(**parameters))
 
 
-def test_the_last_use_is_remembered(kms: Any, make_key: Callable[..., str]) -> None:
+def test_the_last_use_is_remembered(engine: Engine, kms: Any, make_key: Callable[..., str]) -> None:
     key = make_key()
     assert "KeyLastUsage" not in kms.get_key_last_usage(KeyId=key)
     used = kms.encrypt(KeyId=key, Plaintext=b"x")
     kms.describe_key(KeyId=key)
     last = kms.get_key_last_usage(KeyId=key)["KeyLastUsage"]
     assert (last["Operation"], last["KmsRequestId"]) == ("Encrypt", used["ResponseMetadata"]["RequestId"])
+    wanted = [{"AttributeKey": "EventId", "AttributeValue": last["CloudTrailEventId"]}]
+    (event,) = engine.client("cloudtrail").lookup_events(LookupAttributes=wanted)["Events"]
+    assert event["EventName"] == "Encrypt"
+    assert json.loads(event["CloudTrailEvent"])["resources"][0]["ARN"] == key
+
+
+def test_a_dry_run_and_a_failure_are_no_use(kms: Any, make_key: Callable[..., str]) -> None:
+    key = make_key()
+    with refused("DryRunOperationException"):
+        kms.encrypt(KeyId=key, Plaintext=b"x", DryRun=True)
+    with refused("InvalidKeyUsageException"):
+        kms.encrypt(KeyId=key, Plaintext=b"x", EncryptionAlgorithm="RSAES_OAEP_SHA_1")
+    answer = kms.get_key_last_usage(KeyId=key)
+    assert answer["TrackingStartDate"] == answer["KeyCreationDate"]
+    assert "KeyLastUsage" not in answer
 
 
 def test_the_trail_names_the_request_as_the_client_does(

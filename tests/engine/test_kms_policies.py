@@ -1,4 +1,4 @@
-"""Key policies and tags: what a new one must satisfy, and the lockout safety check."""
+"""Key policies: what a new one must satisfy, the lockout safety check, and the form in which they come back."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.engine.conftest import allow, policy, principal_allow, refused
+from tests.engine.conftest import LOADER, policy, principal_allow, refused
 from tests.engine.kms_calls import told
 
 if TYPE_CHECKING:
@@ -20,17 +20,15 @@ def test_a_key_without_a_policy_delegates_to_iam(
     engine: Engine, kms: Any, make_key: Callable[..., str]
 ) -> None:
     key = make_key()
-    found = kms.get_key_policy(KeyId=key)
-    assert found["PolicyName"] == "default"
-    assert json.loads(found["Policy"])["Statement"] == [
-        {
-            "Sid": "Enable IAM User Permissions",
-            "Effect": "Allow",
-            "Principal": {"AWS": f"arn:aws:iam::{engine.account}:root"},
-            "Action": "kms:*",
-            "Resource": "*",
-        }
+    example = LOADER.load_service_model("kms", "examples-1")["examples"]["GetKeyPolicy"][0]["output"][
+        "Policy"
     ]
+    assert "111122223333" in example
+    found = kms.get_key_policy(KeyId=key)
+    assert (found["PolicyName"], found["Policy"]) == (
+        "default",
+        example.replace("111122223333", engine.account),
+    )
     assert kms.list_key_policies(KeyId=key)["PolicyNames"] == ["default"]
 
 
@@ -163,48 +161,3 @@ def test_the_only_policy_is_the_default_one(engine: Engine, kms: Any, make_key: 
     listed = kms.list_key_policies(KeyId=key, Limit=1)
     assert (listed["PolicyNames"], listed["Truncated"]) == (["default"], False)
     assert "NextMarker" not in listed
-
-
-def test_tags_are_set_changed_and_removed(kms: Any, make_key: Callable[..., str]) -> None:
-    key = make_key(Tags=[{"TagKey": "a", "TagValue": "1"}])
-    kms.tag_resource(KeyId=key, Tags=[{"TagKey": "a", "TagValue": "2"}, {"TagKey": "b", "TagValue": ""}])
-    assert kms.list_resource_tags(KeyId=key)["Tags"] == [
-        {"TagKey": "a", "TagValue": "2"},
-        {"TagKey": "b", "TagValue": ""},
-    ]
-    kms.untag_resource(KeyId=key, TagKeys=["a", "absent"])
-    assert kms.list_resource_tags(KeyId=key)["Tags"] == [{"TagKey": "b", "TagValue": ""}]
-
-
-@pytest.mark.parametrize(
-    "tags",
-    [
-        [{"TagKey": "aws:mine", "TagValue": ""}],
-        [{"TagKey": "a", "TagValue": "1"}, {"TagKey": "a", "TagValue": "2"}],
-        [{"TagKey": str(number), "TagValue": ""} for number in range(51)],
-    ],
-)
-def test_reserved_double_and_too_many_tags_are_refused(
-    kms: Any, make_key: Callable[..., str], tags: list[dict[str, str]]
-) -> None:
-    with refused("TagException"):
-        kms.create_key(Tags=tags)
-    with refused("TagException"):
-        kms.tag_resource(KeyId=make_key(), Tags=tags)
-
-
-def test_request_tags_are_conditions_of_create_key(engine: Engine) -> None:
-    condition = {
-        "StringEquals": {"aws:RequestTag/team": "blue"},
-        "ForAllValues:StringEquals": {"aws:TagKeys": ["team"]},
-    }
-    tagger = engine.role(allow("kms:CreateKey", "kms:TagResource", Condition=condition))
-    kms = engine.client("kms", tagger)
-    kms.create_key(Tags=[{"TagKey": "team", "TagValue": "blue"}])
-    for wrong in (
-        [{"TagKey": "team", "TagValue": "red"}],
-        [],
-        [{"TagKey": "team", "TagValue": "blue"}, {"TagKey": "x", "TagValue": ""}],
-    ):
-        with refused("AccessDeniedException", "kms:CreateKey"):
-            kms.create_key(Tags=wrong)
