@@ -9,7 +9,12 @@ import pytest
 from tests.engine.conftest import Principal, principal_allow, refused
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.engine.conftest import Engine
+
+OTHERS = "arn:aws:iam::123456789012:role/somebody-elsewhere"
+"""A principal of an account that the engine does not know."""
 
 
 @pytest.fixture(scope="module")
@@ -224,3 +229,69 @@ def test_what_may_be_granted_can_be_limited(engine: Engine, grantee: Principal) 
     for change in changes:
         with refused("AccessDeniedException"):
             theirs.create_grant(**{**request, **change})
+
+
+def test_a_token_that_is_none_is_refused(kms: Any, key: str, make_key: Callable[..., str]) -> None:
+    other = kms.create_grant(KeyId=make_key(), GranteePrincipal=OTHERS, Operations=["Encrypt"])["GrantToken"]
+    assert kms.encrypt(KeyId=key, Plaintext=b"x", GrantTokens=[other])["KeyId"] == key
+    for tokens in (["rubbish"], [other, "rubbish"]):
+        for operation, parameters in (
+            ("encrypt", {"Plaintext": b"x"}),
+            ("describe_key", {}),
+            ("create_grant", {"GranteePrincipal": OTHERS, "Operations": ["Encrypt"]}),
+        ):
+            with refused("InvalidGrantTokenException"):
+                getattr(kms, operation)(KeyId=key, GrantTokens=tokens, **parameters)
+
+
+def test_each_token_of_a_grant_ends_with_it(engine: Engine, kms: Any, grantee: Principal, key: str) -> None:
+    request = {"KeyId": key, "GranteePrincipal": grantee.arn, "Operations": ["Encrypt"], "Name": "n"}
+    first, again = kms.create_grant(**request), kms.create_grant(**request)
+    theirs = engine.client("kms", grantee)
+    for made in (first, again):
+        assert theirs.encrypt(KeyId=key, Plaintext=b"x", GrantTokens=[made["GrantToken"]])["KeyId"] == key
+    kms.retire_grant(GrantToken=again["GrantToken"])
+    for made in (first, again):
+        with refused("InvalidGrantTokenException"):
+            kms.encrypt(KeyId=key, Plaintext=b"x", GrantTokens=[made["GrantToken"]])
+
+
+def test_tokens_are_kept_as_digests_only(kms: Any, key: str, grantee: Principal) -> None:
+    kms.create_grant(KeyId=key, GranteePrincipal=grantee.arn, Operations=["Encrypt"])
+    (listed,) = kms.list_grants(KeyId=key)["Grants"]
+    assert set(listed) == {
+        *("KeyId", "GrantId", "Name", "CreationDate", "GranteePrincipal", "IssuingAccount", "Operations")
+    }
+    assert listed["Name"] == ""
+
+
+def test_a_dry_run_grants_and_ends_nothing(kms: Any, key: str, grantee: Principal) -> None:
+    request = {"KeyId": key, "GranteePrincipal": grantee.arn, "Operations": ["Encrypt"]}
+    with refused("DryRunOperationException"):
+        kms.create_grant(**request, DryRun=True)
+    made = kms.create_grant(**request)
+    for operation, parameters in (
+        ("revoke_grant", {"KeyId": key, "GrantId": made["GrantId"]}),
+        ("retire_grant", {"GrantToken": made["GrantToken"]}),
+    ):
+        with refused("DryRunOperationException"):
+            getattr(kms, operation)(DryRun=True, **parameters)
+    assert [grant["GrantId"] for grant in kms.list_grants(KeyId=key)["Grants"]] == [made["GrantId"]]
+
+
+def test_retirable_grants_are_of_one_principal(
+    engine: Engine, kms: Any, grantee: Principal, key: str
+) -> None:
+    retiring = engine.role()
+    request = {"KeyId": key, "GranteePrincipal": grantee.arn, "Operations": ["Encrypt"]}
+    mine = [kms.create_grant(**request, RetiringPrincipal=retiring.arn)["GrantId"] for _ in range(2)]
+    kms.create_grant(**request, RetiringPrincipal=grantee.arn)
+    kms.create_grant(**request)
+    found = kms.list_retirable_grants(RetiringPrincipal=retiring.arn)
+    assert sorted(grant["GrantId"] for grant in found["Grants"]) == sorted(mine)
+    assert found["Truncated"] is False
+    first = kms.list_retirable_grants(RetiringPrincipal=retiring.arn, Limit=1)
+    second = kms.list_retirable_grants(RetiringPrincipal=retiring.arn, Marker=first["NextMarker"])
+    assert sorted(page["Grants"][0]["GrantId"] for page in (first, second)) == sorted(mine)
+    with refused("ValidationException"):
+        kms.list_retirable_grants()
