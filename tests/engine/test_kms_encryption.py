@@ -68,8 +68,33 @@ def test_a_truncated_or_foreign_ciphertext_does_not_decrypt(kms: Any, key: str) 
 def test_decrypt_with_the_wrong_key_named_says_so(kms: Any, key: str, make_key: Callable[..., str]) -> None:
     blob = kms.encrypt(KeyId=key, Plaintext=b"secret")["CiphertextBlob"]
     assert kms.decrypt(CiphertextBlob=blob, KeyId=key)["Plaintext"] == b"secret"
-    with refused("IncorrectKeyException"):
-        kms.decrypt(CiphertextBlob=blob, KeyId=make_key())
+    for wrong in (
+        make_key(),
+        make_key(KeySpec="HMAC_224", KeyUsage="GENERATE_VERIFY_MAC"),
+        make_key(KeySpec="RSA_2048", KeyUsage="ENCRYPT_DECRYPT"),
+    ):
+        for operation, member, more in (
+            ("decrypt", "KeyId", {}),
+            ("re_encrypt", "SourceKeyId", {"DestinationKeyId": wrong}),
+        ):
+            with refused("IncorrectKeyException") as told:
+                getattr(kms, operation)(CiphertextBlob=blob, **{member: wrong}, **more)
+            assert told["Message"] == (
+                "The key ID in the request does not identify a CMK that can perform this operation."
+            )
+
+
+def test_what_no_symmetric_key_made_names_the_keys_limits_first(
+    kms: Any, rsa: str, key: str, make_key: Callable[..., str]
+) -> None:
+    mac = make_key(KeySpec="HMAC_224", KeyUsage="GENERATE_VERIFY_MAC")
+    for named, code, words in (
+        (mac, "InvalidKeyUsageException", "which is not valid for Decrypt."),
+        (rsa, "InvalidKeyUsageException", "SYMMETRIC_DEFAULT is incompatible with key spec RSA_2048."),
+        (key, "InvalidCiphertextException", ""),
+    ):
+        with refused(code, words):
+            kms.decrypt(KeyId=named, CiphertextBlob=b"rubbish")
 
 
 @pytest.mark.parametrize(("size", "fits"), [(1, True), (4096, True), (0, False), (4097, False)])
@@ -146,6 +171,47 @@ def test_re_encrypt_goes_between_rsa_and_symmetric(kms: Any, key: str, rsa: str)
         DestinationKeyId=key,
     )
     assert kms.decrypt(CiphertextBlob=moved["CiphertextBlob"])["Plaintext"] == b"x"
+    assert set(moved) - {"ResponseMetadata", "CiphertextBlob"} == {
+        *("KeyId", "SourceKeyId", "SourceEncryptionAlgorithm", "DestinationEncryptionAlgorithm"),
+        "DestinationKeyMaterialId",
+    }
+    back = kms.re_encrypt(
+        CiphertextBlob=moved["CiphertextBlob"],
+        DestinationKeyId=rsa,
+        DestinationEncryptionAlgorithm="RSAES_OAEP_SHA_1",
+    )
+    opened = kms.decrypt(
+        KeyId=rsa, CiphertextBlob=back["CiphertextBlob"], EncryptionAlgorithm="RSAES_OAEP_SHA_1"
+    )
+    assert opened["Plaintext"] == b"x"
+    assert ("SourceKeyMaterialId" in back, "DestinationKeyMaterialId" in back) == (True, False)
+    with refused("ValidationException", "KeyId"):
+        kms.re_encrypt(
+            CiphertextBlob=blob, SourceEncryptionAlgorithm="RSAES_OAEP_SHA_256", DestinationKeyId=key
+        )
+
+
+def test_re_encrypt_under_the_same_key_moves_to_its_newest_material(
+    kms: Any, make_key: Callable[..., str]
+) -> None:
+    key = make_key()
+    blob = kms.encrypt(KeyId=key, Plaintext=b"x")["CiphertextBlob"]
+    kms.rotate_key_on_demand(KeyId=key)
+    moved = kms.re_encrypt(CiphertextBlob=blob, DestinationKeyId=key)
+    assert moved["SourceKeyId"] == moved["KeyId"] == key
+    assert moved["SourceKeyMaterialId"] != moved["DestinationKeyMaterialId"]
+    newest = kms.describe_key(KeyId=key)["KeyMetadata"]["CurrentKeyMaterialId"]
+    assert moved["DestinationKeyMaterialId"] == newest
+
+
+def test_re_encrypt_says_which_side_a_key_is_not_for(
+    kms: Any, key: str, make_key: Callable[..., str]
+) -> None:
+    signing = make_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")
+    blob = kms.encrypt(KeyId=key, Plaintext=b"x")["CiphertextBlob"]
+    words = f"{signing} key usage is SIGN_VERIFY which is not valid for ReEncryptTo."
+    with refused("InvalidKeyUsageException", words):
+        kms.re_encrypt(CiphertextBlob=blob, DestinationKeyId=signing)
 
 
 def test_re_encrypt_needs_a_destination_that_is_usable(

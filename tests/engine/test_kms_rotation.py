@@ -191,3 +191,18 @@ def test_a_disabled_key_waits_with_its_rotation() -> None:
     key["KeyState"] = "Disabled"
     lifecycle.advance(key, 100 * DAY)
     assert len(key["materials"]) == 1
+
+
+def test_the_use_of_a_replica_rotates_the_whole_set_when_it_is_due(inside: Identity) -> None:
+    given = {"access_key": inside.access_key_id}
+    key = service.perform("CreateKey", {"MultiRegion": True}, **given)["KeyMetadata"]["KeyId"]
+    service.perform("EnableKeyRotation", {"KeyId": key, "RotationPeriodInDays": 90}, **given)
+    service.perform("ReplicateKey", {"KeyId": key, "ReplicaRegion": "eu-west-1"}, **given)
+    primary = records.require(key)
+    replica = next(member for member in records.members(primary) if records.is_replica(member))
+    due = lifecycle.next_rotation(primary)
+    lifecycle.advance(replica, due - 1)
+    assert len(primary["materials"]) == len(replica["materials"]) == 1
+    lifecycle.advance(replica, due)
+    assert [item["state"] for item in replica["materials"]] == ["NON_CURRENT", "CURRENT"]
+    assert [item["id"] for item in replica["materials"]] == [item["id"] for item in primary["materials"]]
