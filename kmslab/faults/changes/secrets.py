@@ -12,6 +12,7 @@ from kmslab.faults.changes.setting import Setting
 from kmslab.faults.changes.statements import names, names_in
 from kmslab.model.naming import PREFIX_TAG, secure_string_name
 from kmslab.model.outputs import LabOutputs
+from kmslab.model.persona import Persona
 
 if TYPE_CHECKING:
     from kmslab.faults.change import Json
@@ -62,6 +63,22 @@ class SecretKey:
     def _put(self, workshop: Workshop, key: str) -> None:
         secret = workshop.outputs.value_of(self.secret)
         workshop.client("secretsmanager").update_secret(SecretId=secret, KmsKeyId=key)
+        if secret == workshop.outputs.app_secret:
+            _write_again(workshop, secret)
+
+
+def _write_again(workshop: Workshop, secret: str) -> None:
+    """Have both labelled versions under the secret's key alone.
+
+    A version that is there when the key changes can still be opened with the key before (Secrets Manager
+    User Guide, "Change the encryption key"): only a new version is not.
+    """
+    owner, operator = (
+        workshop.client("secretsmanager", persona=who) for who in (Persona.DATA_OWNER, Persona.OPERATOR)
+    )
+    value = owner.get_secret_value(SecretId=secret)["SecretString"]
+    for _ in ("AWSPREVIOUS", "AWSCURRENT"):
+        operator.put_secret_value(SecretId=secret, SecretString=value)
 
 
 class SecretPolicy(Setting):
