@@ -21,7 +21,7 @@ class Format(StrEnum):
 
 
 GuideOption = Annotated[
-    str, typer.Option("--guide", metavar="PAGE", help="Only faults of one page of the course: 04-s3.")
+    str, typer.Option("--guide", metavar="PAGE", help="Only faults of one page of the course: 05-s3.")
 ]
 
 

@@ -1,4 +1,4 @@
-"""Guide 06: who used which key for what, and an alarm for what should be rare."""
+"""Guide 12: who used which key for what, and an alarm for what should be rare."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def topic_policy(topic_arn: str) -> list[Json]:
 
 
 class AuditStack(Stack):
-    """Guide 06: a trail with validated, encrypted log files, and alarms on an encrypted topic."""
+    """Guide 12: a trail with validated, encrypted log files, and alarms on an encrypted topic."""
 
     def __init__(self, scope: Construct, *, settings: LabSettings, key_arn: str) -> None:
         super().__init__(scope, name_of(LabStack.AUDIT, settings), description="KMS Lab: trail and alarms")

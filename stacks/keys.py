@@ -1,4 +1,4 @@
-"""Guides 02, 03 and 06: the lab's keys and their aliases."""
+"""Guides 02, 03 and 08: the lab's keys and their aliases."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ GLOBAL_KEY = LabKey(
 
 
 class KeysStack(Stack):
-    """Guides 02, 03 and 06: every key of the lab, with alias, rotation and a policy of its own.
+    """Guides 02, 03 and 08: every key of the lab, with alias, rotation and a policy of its own.
 
     Attributes:
         arns: ARN of each key by its name, as tokens for the other stacks.

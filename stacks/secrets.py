@@ -1,4 +1,4 @@
-"""Guide 06: a secret under its own key. The SSM SecureString beside it is made by the lab's tooling."""
+"""Guide 11: a secret under its own key. The SSM SecureString beside it is made by the lab's tooling."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def resource_policy(settings: LabSettings, qualifier: str) -> list[Json]:
 
 
 class SecretsStack(Stack):
-    """Guide 06: a generated secret, readable by who may use its key and is named in its policy."""
+    """Guide 11: a generated secret, readable by who may use its key and is named in its policy."""
 
     def __init__(self, scope: Construct, *, settings: LabSettings, key_arn: str) -> None:
         super().__init__(scope, name_of(LabStack.SECRETS, settings), description="KMS Lab: a secret")
@@ -71,7 +71,7 @@ class SecretsStack(Stack):
             ),
         )
         acknowledge(
-            secret, dict.fromkeys(ROTATION_RULES, "No application has it; guide 06 changes it by hand.")
+            secret, dict.fromkeys(ROTATION_RULES, "No application has it; guide 11 changes it by hand.")
         )
         secretsmanager.CfnResourcePolicy(
             self,

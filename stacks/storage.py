@@ -1,4 +1,4 @@
-"""Guide 04: a bucket whose objects only key holders can read, and three to compare it with."""
+"""Guide 05: a bucket whose objects only key holders can read, and three to compare it with."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def auditor(buckets: Sequence[str]) -> list[Json]:
 
 
 class StorageStack(Stack):
-    """Guide 04: the data bucket, the comparison buckets and the bucket of their access logs."""
+    """Guide 05: the data bucket, the comparison buckets and the bucket of their access logs."""
 
     def __init__(self, scope: Construct, *, settings: LabSettings, key_arn: str) -> None:
         super().__init__(scope, name_of(LabStack.STORAGE, settings), description="KMS Lab: S3 buckets")

@@ -1,4 +1,4 @@
-"""Guide 05: EBS volumes under the lab's key, and if wished an instance that mounts the first."""
+"""Guide 06: EBS volumes under the lab's key, and if wished an instance that mounts the first."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def storage_operator() -> list[Json]:
 
 
 class VolumesStack(Stack):
-    """Guide 05: encrypted gp3 volumes in a zone that is found at deployment."""
+    """Guide 06: encrypted gp3 volumes in a zone that is found at deployment."""
 
     def __init__(
         self, scope: Construct, *, settings: LabSettings, key_arn: str, network: NetworkStack | None = None

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from kmslab.lab import Lab
 
-GUIDE = "06-asymmetric-and-envelope"
+GUIDE = "08-asymmetric"
 
 
 @check(guide=GUIDE, needs={Capability.ASYMMETRIC})

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from kmslab.checks.policy import Statement
     from kmslab.lab import Lab
 
-GUIDE = "06-asymmetric-and-envelope"
+GUIDE = "12-audit"
 PUBLISH = "sns:Publish"
 EVENTBRIDGE = "Service:events.amazonaws.com"
 NARROWED_BY = {"eventSource": ["kms.amazonaws.com"]}

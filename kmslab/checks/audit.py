@@ -22,7 +22,7 @@ from kmslab.model.target import TargetKind
 if TYPE_CHECKING:
     from kmslab.lab import Lab
 
-GUIDE = "06-asymmetric-and-envelope"
+GUIDE = "12-audit"
 TRAIL = frozenset({Capability.KMS_TRAIL})
 ALARM_SECONDS = {TargetKind.AWS: 600.0, TargetKind.LOCAL: 10.0, TargetKind.ENDPOINT: 60.0}
 DANGEROUS = frozenset({"DisableKey", "ScheduleKeyDeletion", "PutKeyPolicy", "DeleteImportedKeyMaterial"})

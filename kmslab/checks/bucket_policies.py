@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from kmslab.checks.policy import Statement
     from kmslab.lab import Lab
 
-GUIDE = "04-s3"
+GUIDE = "05-s3"
 PUT = "s3:PutObject"
 ENCRYPTION = "s3:x-amz-server-side-encryption"
 KEY = "s3:x-amz-server-side-encryption-aws-kms-key-id"

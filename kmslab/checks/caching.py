@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from kmslab.lab import Lab
 
-GUIDE = "06-asymmetric-and-envelope"
+GUIDE = "07-envelope"
 OWNER = Persona.DATA_OWNER
 MESSAGES = [f"reading {number}".encode() for number in range(4)]
 PER_DATA_KEY = 2

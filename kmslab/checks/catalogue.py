@@ -16,7 +16,7 @@ def catalogue(only: Sequence[str] = (), *, quick: bool = False) -> list[Check]:
     """The checks that any of the words names, or every check; by guide page, then topic, then as written.
 
     Args:
-        only: words: a topic (``s3``), a guide page (``04-s3``), an id, or how ids begin (``keys.rotation``).
+        only: words: a topic (``s3``), a guide page (``05-s3``), an id, or how ids begin (``keys.rotation``).
         quick: leave out the checks that make a key or change one.
 
     Raises:

@@ -15,7 +15,7 @@ from kmslab.model.persona import Persona
 if TYPE_CHECKING:
     from kmslab.lab import Lab
 
-GUIDE = "05-ebs"
+GUIDE = "06-ebs"
 ENCRYPTION = frozenset({Capability.EBS_ENCRYPTION})
 ON_BEHALF = ENCRYPTION | {Capability.IAM, Capability.KEY_POLICIES, Capability.KMS_ON_BEHALF_OF_CALLER}
 DIRECT = ON_BEHALF | {Capability.EBS_DIRECT_APIS}

@@ -15,7 +15,7 @@ from kmslab.model.persona import Persona
 if TYPE_CHECKING:
     from kmslab.lab import Lab
 
-GUIDE = "06-asymmetric-and-envelope"
+GUIDE = "07-envelope"
 OWNER = Persona.DATA_OWNER
 DATA_KEY_BYTES = 32
 LONGEST_DATA_KEY = 1024

@@ -19,7 +19,7 @@ from kmslab.model.persona import Persona
 if TYPE_CHECKING:
     from kmslab.lab import Lab
 
-GUIDE = "03-key-policies"
+GUIDE = "09-grants"
 OWNER = Persona.DATA_OWNER
 OPERATOR = Persona.OPERATOR
 GRANTEE = Persona.OUTSIDER

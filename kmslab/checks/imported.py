@@ -18,7 +18,7 @@ from kmslab.model.persona import Persona
 if TYPE_CHECKING:
     from kmslab.lab import Lab
 
-GUIDE = "06-asymmetric-and-envelope"
+GUIDE = "10-imported-keys"
 """Material travels in an envelope: under an RSA public key, or under an AES key that is."""
 OPERATOR = Persona.OPERATOR
 NEEDS = frozenset({Capability.IMPORTED_MATERIAL})

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from kmslab.lab import Lab
 
 GUIDE = "02-first-key"
+AUDIT = "12-audit"
 MANAGED = frozenset({"AccessDeniedException", "UnsupportedOperationException"})
 """What KMS answers to a change of an AWS managed key: nobody in the account may."""
 
@@ -74,7 +75,7 @@ def every_key_says_what_it_is_for(lab: Lab) -> str:
     return f"{len(keys)} keys, {len(texts)} descriptions"
 
 
-@check(guide=GUIDE)
+@check(guide=AUDIT)
 def the_last_use_is_on_record(lab: Lab) -> str:
     """KMS tells when each key was last used, and since when it has been watching.
 

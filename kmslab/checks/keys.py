@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from kmslab.lab import Lab
 
 GUIDE = "02-first-key"
+ROTATION = "04-rotation"
+DISASTER = "16-disaster"
 UNUSABLE = frozenset({"KMSInvalidStateException", "DisabledException"})
 """What KMS answers when a key's state forbids the call."""
 LONGEST_WINDOW_DAYS = 30
@@ -133,7 +135,7 @@ def every_key_is_tagged(lab: Lab) -> str:
 
 
 @check(
-    guide=GUIDE,
+    guide=ROTATION,
     controls=(
         "KMS.4",
         "config:cmk-backing-key-rotation-enabled",
@@ -162,7 +164,7 @@ def rotation_is_on_where_it_can_be(lab: Lab) -> str:
     return ", ".join(periods)
 
 
-@check(guide=GUIDE, needs={Capability.ROTATION}, changes_keys=True)
+@check(guide=ROTATION, needs={Capability.ROTATION}, changes_keys=True)
 def rotation_is_refused_where_it_cannot_be(lab: Lab) -> str:
     """KMS rotates neither asymmetric nor HMAC keys, not by itself and not on demand, and says so.
 
@@ -181,7 +183,7 @@ def rotation_is_refused_where_it_cannot_be(lab: Lab) -> str:
     return "an HMAC key and a key pair are refused (UnsupportedOperationException), a symmetric key is not"
 
 
-@check(guide=GUIDE, needs={Capability.KEY_STATES}, changes_keys=True)
+@check(guide=DISASTER, needs={Capability.KEY_STATES}, changes_keys=True)
 def a_disabled_key_stops(lab: Lab) -> str:
     """A disabled key neither encrypts nor decrypts, and works again once enabled.
 
@@ -199,7 +201,7 @@ def a_disabled_key_stops(lab: Lab) -> str:
     return "disabled: DisabledException; enabled: the same ciphertext opens"
 
 
-@check(guide=GUIDE, needs={Capability.KEY_STATES}, changes_keys=True)
+@check(guide=DISASTER, needs={Capability.KEY_STATES}, changes_keys=True)
 def deletion_can_be_called_off(lab: Lab) -> str:
     """A key is never deleted at once: it waits 7 to 30 days, unusable, and can be called back.
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from kmslab.lab import Lab
 
-GUIDE = "06-asymmetric-and-envelope"
+GUIDE = "12-audit"
 DELIVERED = frozenset({Capability.LOG_FILES})
 OTHERS = (Persona.DATA_OWNER, Persona.STORAGE_OPERATOR, Persona.KEY_ADMINISTRATOR, Persona.OUTSIDER)
 FILES = 5

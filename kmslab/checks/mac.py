@@ -12,7 +12,7 @@ from kmslab.model.persona import Persona
 if TYPE_CHECKING:
     from kmslab.lab import Lab
 
-GUIDE = "06-asymmetric-and-envelope"
+GUIDE = "08-asymmetric"
 OPERATOR = Persona.OPERATOR
 MESSAGE = b"amount=100;to=alice"
 TAMPERED = b"amount=900;to=alice"

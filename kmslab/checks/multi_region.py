@@ -28,7 +28,7 @@ from kmslab.model.persona import Persona
 if TYPE_CHECKING:
     from kmslab.lab import Lab
 
-GUIDE = "03-key-policies"
+GUIDE = "14-multi-region"
 """What is shown above all is that a replica's key policy is nobody's but the replica's."""
 OPERATOR = Persona.OPERATOR
 NEEDS = frozenset({Capability.MULTI_REGION})

@@ -13,7 +13,7 @@ from kmslab.model.persona import Persona
 if TYPE_CHECKING:
     from kmslab.lab import Lab
 
-GUIDE = "03-key-policies"
+GUIDE = "13-private-access"
 SAME_ACCOUNT = ("aws:PrincipalAccount", "aws:ResourceAccount")
 HTTPS = {"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443}
 GONE = frozenset({"deleted", "deleting", "failed"})

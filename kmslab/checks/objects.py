@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from kmslab.checks.samples import SampleObject
     from kmslab.lab import Lab
 
-GUIDE = "04-s3"
+GUIDE = "05-s3"
 OWNER, READER, STORAGE = Persona.DATA_OWNER, Persona.DATA_READER, Persona.STORAGE_OPERATOR
 ON_BEHALF = frozenset({Capability.IAM, Capability.KEY_POLICIES, Capability.KMS_ON_BEHALF_OF_CALLER})
 SMALLEST_PART = 5 * 1024 * 1024

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from kmslab.checks.policy import Statement
     from kmslab.lab import Lab
 
-GUIDE = "04-s3"
+GUIDE = "05-s3"
 OLDEST_TLS = 1.2
 EXPIRY = frozenset({"Expiration", "NoncurrentVersionExpiration"})
 """Parts of a lifecycle rule that delete objects or their older versions."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from kmslab.lab import Lab
 
-GUIDE = "06-asymmetric-and-envelope"
+GUIDE = "11-secrets"
 OWNER = Persona.DATA_OWNER
 ON_BEHALF = frozenset({Capability.IAM, Capability.KEY_POLICIES, Capability.KMS_ON_BEHALF_OF_CALLER})
 

@@ -15,7 +15,7 @@ from kmslab.model.persona import Persona
 if TYPE_CHECKING:
     from kmslab.lab import Lab
 
-GUIDE = "06-asymmetric-and-envelope"
+GUIDE = "08-asymmetric"
 SECRET = b"The safe's combination is not 1-2-3-4."
 OAEP: dict[str, Any] = {"EncryptionAlgorithm": "RSAES_OAEP_SHA_256"}
 LARGEST = 446

@@ -31,7 +31,7 @@ class Check:
         id: ``<module>.<function>`` in kebab case.
         title: first line of the docstring.
         explanation: the rest of the docstring; may be empty.
-        guide: name of the guide page it belongs to (``04-s3``).
+        guide: name of the guide page it belongs to (``05-s3``).
         needs: capabilities without which it is UNPROVABLE.
         controls: public control ids that it evidences (``KMS.4``, ``prowler:kms_cmk_rotation_enabled``).
         serial: takes a key of the lab out of service for a while (`temporary.stopped`): runs after the others,

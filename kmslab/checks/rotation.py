@@ -20,7 +20,7 @@ from kmslab.model.persona import Persona
 if TYPE_CHECKING:
     from kmslab.lab import Lab
 
-GUIDE = "02-first-key"
+GUIDE = "04-rotation"
 ON_DEMAND_ROTATIONS = 25
 """Of one key in its life (botocore model, RotateKeyOnDemand); not adjustable."""
 LONGEST_DAYS = 2560

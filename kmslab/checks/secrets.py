@@ -18,7 +18,7 @@ from kmslab.model.persona import Persona
 if TYPE_CHECKING:
     from kmslab.lab import Lab
 
-GUIDE = "06-asymmetric-and-envelope"
+GUIDE = "11-secrets"
 KEY_NOT_USABLE = frozenset(
     {"DecryptionFailure", "DecryptionFailureException", "InvalidRequestException", "AccessDeniedException"}
 )

@@ -15,7 +15,8 @@ from kmslab.model.persona import Persona
 if TYPE_CHECKING:
     from kmslab.lab import Lab
 
-GUIDE = "06-asymmetric-and-envelope"
+GUIDE = "08-asymmetric"
+POST_QUANTUM = "15-post-quantum"
 OPERATOR = Persona.OPERATOR
 MESSAGE = b"Ship 40 crates of tea to Mombasa."
 TAMPERED = b"Ship 90 crates of tea to Mombasa."
@@ -143,7 +144,7 @@ def long_messages_need_a_digest(lab: Lab) -> str:
     return "4,096 bytes sign, 4,097 do not, their digest does"
 
 
-@check(guide=GUIDE, needs={Capability.POST_QUANTUM})
+@check(guide=POST_QUANTUM, needs={Capability.POST_QUANTUM})
 def post_quantum_signature_verifies_outside_kms(lab: Lab) -> str:
     """An ML-DSA signature made in KMS verifies offline.
 
@@ -170,7 +171,7 @@ def post_quantum_signature_verifies_outside_kms(lab: Lab) -> str:
     raise Failed("the ML-DSA signature verifies for a changed message")
 
 
-@check(guide=GUIDE, needs={Capability.POST_QUANTUM})
+@check(guide=POST_QUANTUM, needs={Capability.POST_QUANTUM})
 def post_quantum_message_may_stay_outside(lab: Lab) -> str:
     """ML-DSA signs a message of any size by its 64-byte representative, computed outside KMS.
 
@@ -287,7 +288,7 @@ def ed25519_signs_the_message_itself(lab: Lab) -> str:
     )
 
 
-@check(guide=GUIDE, needs={Capability.POST_QUANTUM}, changes_keys=True)
+@check(guide=POST_QUANTUM, needs={Capability.POST_QUANTUM}, changes_keys=True)
 def every_post_quantum_strength_verifies_outside_kms(lab: Lab) -> str:
     """ML-DSA-44 and ML-DSA-87, the weaker and the stronger sister of ML-DSA-65, verify offline too.
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from kmslab.lab import Lab
 
-GUIDE = "01-orientation"
+GUIDE = "18-clean-up"
 STEADY = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"})
 """States in which a stack stands and nothing is under way."""
 GOING = frozenset({"PendingDeletion", "PendingReplicaDeletion"})

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from kmslab.checks.policy import Statement
     from kmslab.lab import Lab
 
-GUIDE = "06-asymmetric-and-envelope"
+GUIDE = "12-audit"
 CLOUDTRAIL = "Service:cloudtrail.amazonaws.com"
 
 

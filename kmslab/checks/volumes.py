@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from kmslab.lab import Lab
 
-GUIDE = "05-ebs"
+GUIDE = "06-ebs"
 ENCRYPTION = frozenset({Capability.EBS_ENCRYPTION})
 ON_BEHALF = ENCRYPTION | {Capability.IAM, Capability.KEY_POLICIES, Capability.KMS_ON_BEHALF_OF_CALLER}
 SHARING_REFUSED = DENIED | {"InvalidParameter", "OperationNotPermitted", "UnsupportedOperation"}

@@ -13,7 +13,7 @@ from kmslab.model.persona import Persona
 if TYPE_CHECKING:
     from kmslab.faults.change import Change
 
-GUIDE = "06-asymmetric-and-envelope"
+GUIDE = "08-asymmetric"
 KEY = LabOutputs.key_agreement
 EQUAL = "agreement.secret-equals-the-local-one"
 OPENS = "agreement.agreed-key-opens-the-others-message"

@@ -19,7 +19,7 @@ from kmslab.faults.registry import fault
 from kmslab.model.outputs import LabOutputs
 from kmslab.model.persona import Persona
 
-GUIDE = "04-s3"
+GUIDE = "05-s3"
 DATA = LabOutputs.data_bucket
 TLS = about("aws:SecureTransport")
 READ = {"Sid": "TemporaryAccess", "Effect": "Allow", "Action": "s3:GetObject", "Resource": "${Thing}/*"}

@@ -15,7 +15,7 @@ from kmslab.model.persona import Persona
 if TYPE_CHECKING:
     from kmslab.model.outputs import Output
 
-GUIDE = "05-ebs"
+GUIDE = "06-ebs"
 ANOTHER_ACCOUNT = "111122223333"
 USE = {
     "Sid": "TemporaryAccess",

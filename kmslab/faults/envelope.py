@@ -11,7 +11,7 @@ from kmslab.model.outputs import LabOutputs
 if TYPE_CHECKING:
     from kmslab.faults.change import Change
 
-GUIDE = "06-asymmetric-and-envelope"
+GUIDE = "07-envelope"
 USE = "UseWithTheEncryptionContext"
 
 

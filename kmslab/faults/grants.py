@@ -14,7 +14,7 @@ from kmslab.model.persona import Persona
 if TYPE_CHECKING:
     from kmslab.faults.change import Change
 
-GUIDE = "03-key-policies"
+GUIDE = "09-grants"
 APP = LabOutputs.key_app
 GRANT = "GrantUseWithTheEncryptionContext"
 LIMITS = "grants.a-grant-without-a-context-is-refused"

@@ -13,7 +13,7 @@ from kmslab.model.persona import Persona
 if TYPE_CHECKING:
     from kmslab.faults.change import Change
 
-GUIDE = "02-first-key"
+GUIDE = "10-imported-keys"
 KEY = LabOutputs.key_imported
 IMPORT = ("kms:GetParametersForImport", "kms:ImportKeyMaterial")
 IMPORTS = "escalation.who-imports-does-not-use"

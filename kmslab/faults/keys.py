@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from kmslab.faults.change import Change
 
 GUIDE = "02-first-key"
+DISASTER = "16-disaster"
 IN_SERVICE = "keys.every-key-is-in-service"
 ALIAS = "keys.every-key-has-its-alias"
 MATRIX_OF_KEY_PAIRS = "access.the-matrix-holds-for-key-pairs-and-macs"
@@ -30,7 +31,7 @@ THROUGH_THE_S3_KEY = (
 """Checks that store objects; and a key that waits for deletion has no rotation."""
 
 
-@fault(guide=GUIDE, noticed_by=(IN_SERVICE,), also=("signing.", MATRIX_OF_KEY_PAIRS))
+@fault(guide=DISASTER, noticed_by=(IN_SERVICE,), also=("signing.", MATRIX_OF_KEY_PAIRS))
 def the_signing_key_is_disabled() -> Change:
     """The signing key is disabled.
 
@@ -41,7 +42,7 @@ def the_signing_key_is_disabled() -> Change:
 
 
 @fault(
-    guide=GUIDE,
+    guide=DISASTER,
     noticed_by=(IN_SERVICE,),
     also=(*WITH_THE_APP_KEY, "access.the-matrix-holds-for-symmetric-keys"),
 )
@@ -55,7 +56,7 @@ def the_app_key_is_disabled() -> Change:
 
 
 @fault(
-    guide=GUIDE,
+    guide=DISASTER,
     noticed_by=(IN_SERVICE,),
     also=("secrets.", "parameters.", "audit.use-through-secrets-manager-names-both"),
 )
@@ -68,7 +69,7 @@ def the_secrets_key_is_disabled() -> Change:
     return Disabled(LabOutputs.key_secrets)
 
 
-@fault(guide=GUIDE, noticed_by=(IN_SERVICE,), also=("mac.", MATRIX_OF_KEY_PAIRS))
+@fault(guide=DISASTER, noticed_by=(IN_SERVICE,), also=("mac.", MATRIX_OF_KEY_PAIRS))
 def the_mac_key_waits_for_deletion() -> Change:
     """The HMAC key waits for its deletion.
 
@@ -78,7 +79,7 @@ def the_mac_key_waits_for_deletion() -> Change:
     return Doomed(LabOutputs.key_mac)
 
 
-@fault(guide=GUIDE, noticed_by=(IN_SERVICE,), also=THROUGH_THE_S3_KEY)
+@fault(guide=DISASTER, noticed_by=(IN_SERVICE,), also=THROUGH_THE_S3_KEY)
 def the_s3_key_waits_for_deletion() -> Change:
     """The key of the data bucket waits for its deletion.
 

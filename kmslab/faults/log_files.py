@@ -10,7 +10,7 @@ from kmslab.faults.changes.trail import TrailLogging
 from kmslab.faults.registry import fault
 from kmslab.model.outputs import LabOutputs
 
-GUIDE = "06-asymmetric-and-envelope"
+GUIDE = "12-audit"
 
 
 @fault(guide=GUIDE, noticed_by=("log-files.the-digests-have-no-gap",))

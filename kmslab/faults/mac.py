@@ -13,7 +13,7 @@ from kmslab.model.persona import Persona
 if TYPE_CHECKING:
     from kmslab.faults.change import Change
 
-GUIDE = "06-asymmetric-and-envelope"
+GUIDE = "08-asymmetric"
 MAC = LabOutputs.key_mac
 MADE = "MakeAndVerifyCodes"
 OTHERS = "mac.only-the-permitted-make-codes"

@@ -18,7 +18,7 @@ from kmslab.model.outputs import LabOutputs
 if TYPE_CHECKING:
     from kmslab.faults.change import Change
 
-GUIDE = "03-key-policies"
+GUIDE = "13-private-access"
 BETWEEN = "OnlyBetweenPrincipalsAndThingsOfThisAccount"
 
 

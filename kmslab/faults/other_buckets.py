@@ -18,7 +18,7 @@ from kmslab.model.outputs import LabOutputs
 if TYPE_CHECKING:
     from kmslab.faults.change import Change
 
-GUIDE = "04-s3"
+GUIDE = "05-s3"
 
 
 @fault(guide=GUIDE, noticed_by=("other-buckets.have-no-access-lists",))

@@ -13,7 +13,7 @@ from kmslab.model.persona import Persona
 if TYPE_CHECKING:
     from kmslab.faults.change import Change
 
-GUIDE = "06-asymmetric-and-envelope"
+GUIDE = "08-asymmetric"
 RSA = LabOutputs.key_rsa
 PUBLIC = "PublicOperationsAreForIamToDecide"
 OPENS = "public-key.sealed-outside-opens-only-in-kms"

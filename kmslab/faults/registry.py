@@ -24,7 +24,7 @@ class Fault:
         id: ``<module>.<function>`` in kebab case.
         title: first line of the docstring: what is broken, as one would find it.
         explanation: the rest of the docstring: what that leads to; may be empty.
-        guide: name of the guide page it belongs to (``04-s3``).
+        guide: name of the guide page it belongs to (``05-s3``).
         noticed_by: ids of the checks that must answer FAIL while it is in place.
         also: words as ``kmslab verify --only`` takes them (``s3``, ``s3.copy``, an id): checks that it affects
             too, and that may answer FAIL or ERROR. Every other check stays PASS.

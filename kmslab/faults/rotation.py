@@ -11,7 +11,7 @@ from kmslab.model.outputs import LabOutputs
 if TYPE_CHECKING:
     from kmslab.faults.change import Change
 
-GUIDE = "02-first-key"
+GUIDE = "04-rotation"
 ON = "keys.rotation-is-on-where-it-can-be"
 PERIOD = "rotation.the-period-is-the-stacks"
 DUE = "rotation.the-next-rotation-is-due-in-time"

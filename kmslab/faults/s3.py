@@ -20,7 +20,7 @@ from kmslab.faults.registry import fault
 from kmslab.model.outputs import LabOutputs, LabStack
 from kmslab.model.persona import Persona
 
-GUIDE = "04-s3"
+GUIDE = "05-s3"
 DATA = LabOutputs.data_bucket
 
 

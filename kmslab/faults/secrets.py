@@ -10,7 +10,7 @@ from kmslab.faults.registry import fault
 from kmslab.model.outputs import LabOutputs, LabStack
 from kmslab.model.persona import Persona
 
-GUIDE = "06-asymmetric-and-envelope"
+GUIDE = "11-secrets"
 APP = LabOutputs.app_secret
 READ = {
     "Sid": "TemporaryAccess",

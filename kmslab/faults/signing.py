@@ -20,7 +20,8 @@ from kmslab.model.persona import Persona
 if TYPE_CHECKING:
     from kmslab.faults.change import Change
 
-GUIDE = "06-asymmetric-and-envelope"
+GUIDE = "08-asymmetric"
+POST_QUANTUM = "15-post-quantum"
 PUBLIC = "PublicOperationsAreForIamToDecide"
 SIGNER_ONLY = "signing.only-the-signer-signs"
 SIGNS = (
@@ -74,7 +75,7 @@ def the_signer_cannot_sign() -> Change:
     return KeyPolicy(LabOutputs.key_signing, drop("Sign"))
 
 
-@fault(guide=GUIDE, noticed_by=(SIGNS_POST_QUANTUM,), also=LIMITS)
+@fault(guide=POST_QUANTUM, noticed_by=(SIGNS_POST_QUANTUM,), also=LIMITS)
 def the_signer_cannot_sign_post_quantum() -> Change:
     """The signer may no longer sign with the post-quantum key.
 

@@ -12,7 +12,7 @@ from kmslab.model.outputs import LabOutputs, LabStack
 if TYPE_CHECKING:
     from kmslab.faults.change import Change
 
-GUIDE = "01-orientation"
+GUIDE = "18-clean-up"
 
 
 @fault(guide=GUIDE, noticed_by=("teardown.no-stack-is-protected",))

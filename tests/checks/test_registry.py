@@ -8,6 +8,7 @@ import pytest
 from kmslab.checks import REGISTRY, TOPICS
 from kmslab.checks.catalogue import topic, topic_of_module
 from kmslab.checks.registry import Check, check, run
+from kmslab.guides.course import PAGES
 from kmslab.lab import Failed, Inconclusive
 from kmslab.model.capability import Capability
 from kmslab.model.persona import Persona
@@ -17,14 +18,6 @@ from tests.checks.fakes import World, open_lab
 if TYPE_CHECKING:
     from kmslab.lab import Lab
 
-GUIDES = {
-    "01-orientation",
-    "02-first-key",
-    "03-key-policies",
-    "04-s3",
-    "05-ebs",
-    "06-asymmetric-and-envelope",
-}
 CONTROL = re.compile(
     r"[A-Za-z0-9]+\.\d+|CT\.KMS\.PR\.\d+|cis:[\d.]+|(prowler|config|cdk-nag):[A-Za-z0-9_.-]+"
 )
@@ -102,18 +95,18 @@ def test_ids_follow_from_module_and_function(monkeypatch: pytest.MonkeyPatch) ->
         return ""
 
     reader_without_key_is_refused.__module__ = "kmslab.checks.key_policies"
-    check(guide="04-s3")(reader_without_key_is_refused)
+    check(guide="05-s3")(reader_without_key_is_refused)
     made = register["key-policies.reader-without-key-is-refused"]
     assert (made.title, made.explanation) == ("Reading needs the key.", "Not only the bucket.")
     with pytest.raises(ValueError, match="two checks are called"):
-        check(guide="04-s3")(reader_without_key_is_refused)
+        check(guide="05-s3")(reader_without_key_is_refused)
 
 
 @pytest.mark.parametrize("one", REGISTRY.values(), ids=lambda one: one.id)
 def test_a_learner_can_read_every_check(one: Check) -> None:
     assert one.title.endswith("."), "the first line of the docstring is a sentence"
     assert len(one.title) <= 120
-    assert one.guide in GUIDES
+    assert one.guide in PAGES
     assert all(CONTROL.fullmatch(control) for control in one.controls), one.controls
 
 

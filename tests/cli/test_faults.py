@@ -34,7 +34,7 @@ class Broken:
         self.world = parameter_store(World(), self.parameters)
         self.changes: dict[str, Setting] = {}
         self.register: dict[str, Fault] = {}
-        for name, guide in (("encryption", "04-s3"), ("volume", "05-ebs"), ("tag", "04-s3")):
+        for name, guide in (("encryption", "05-s3"), ("volume", "06-ebs"), ("tag", "05-s3")):
             self.lab[name] = "good"
             self.changes[name] = Setting(self.lab, name, "bad")
             fault = a_fault(name, self.changes[name], guide=guide, explanation=f"What {name} leads to.")
@@ -114,7 +114,7 @@ def test_several_faults_are_repaired_when_asked_for_all(lab: Broken) -> None:
     assert lab.parameters == {}
 
 
-@pytest.mark.parametrize("guide", ["", "05-ebs"])
+@pytest.mark.parametrize("guide", ["", "06-ebs"])
 def test_a_mystery_is_not_named_until_it_is_repaired(lab: Broken, guide: str) -> None:
     result = run("break", "--random", *(["--guide", guide] if guide else []))
     assert result.exit_code == 0
@@ -131,10 +131,10 @@ def test_a_mystery_is_not_named_until_it_is_repaired(lab: Broken, guide: str) ->
 
 
 def test_each_hint_says_more_than_the_one_before(lab: Broken) -> None:
-    run("break", "--random", "--guide", "05-ebs")
+    run("break", "--random", "--guide", "06-ebs")
     hints = [run("faults", "--hint").stdout for _ in range(4)]
     assert hints == [
-        "It belongs to the guide 05-ebs: `kmslab verify --only 05-ebs`.\n",
+        "It belongs to the guide 06-ebs: `kmslab verify --only 06-ebs`.\n",
         "The topic s3 notices it: `kmslab verify --only s3`.\n",
         "It is this: The volume is wrong.\n",
         "It is this: The volume is wrong.\n",
@@ -184,13 +184,13 @@ def test_the_catalogue_needs_no_lab(broken: Broken) -> None:
     lines = run("faults").stdout.splitlines()
     assert lines[0].split() == ["fault", "what", "is", "broken", "guide", "noticed", "by"]
     assert [line.split()[0] for line in lines[1:]] == ["fake.encryption", "fake.tag", "fake.volume"]
-    only = json.loads(run("faults", "--guide", "05-ebs", "--format", "json").stdout)
+    only = json.loads(run("faults", "--guide", "06-ebs", "--format", "json").stdout)
     assert only == [
         {
             "id": "fake.volume",
             "title": "The volume is wrong.",
             "explanation": "What volume leads to.",
-            "guide": "05-ebs",
+            "guide": "06-ebs",
             "noticed_by": ["s3.copy-encrypts-anew"],
         }
     ]
@@ -204,12 +204,12 @@ def test_the_catalogue_needs_no_lab(broken: Broken) -> None:
         (("break", "fake.tag", "--random"), "--random chooses the fault: name none.", "kmslab faults"),
         (("break", "fake.tagg"), "No fault is called fake.tagg.", "Did you mean fake.tag"),
         (("break", "zzzzzz"), "No fault is called zzzzzz.", "`kmslab faults` shows every fault."),
-        (("break", "--random", "--guide", "99"), "No fault belongs to a guide 99.", "04-s3, 05-ebs"),
-        (("break", "fake.tag", "--guide", "04-s3"), "--guide is for --random.", "break --random --guide"),
+        (("break", "--random", "--guide", "99"), "No fault belongs to a guide 99.", "05-s3, 06-ebs"),
+        (("break", "fake.tag", "--guide", "05-s3"), "--guide is for --random.", "break --random --guide"),
         (("repair", "fake.tagg"), "No fault is called fake.tagg.", "Did you mean fake.tag"),
         (("repair", "fake.tag"), "fake.tag is not in place.", "kmslab faults --in-place"),
         (("repair", "fake.tag", "--all"), "--all repairs every fault: name none.", "kmslab repair --all"),
-        (("faults", "--guide", "99"), "No fault belongs to a guide 99.", "04-s3, 05-ebs"),
+        (("faults", "--guide", "99"), "No fault belongs to a guide 99.", "05-s3, 06-ebs"),
     ],
 )
 def test_bad_input_is_one_line_and_a_hint(
@@ -251,7 +251,7 @@ def test_one_command_at_a_time(lab: Broken, project: Project, arguments: tuple[s
     assert lab.bad == []
 
 
-@pytest.mark.parametrize("arguments", [("break", "fake.tag"), ("break", "--random", "--guide", "05-ebs")])
+@pytest.mark.parametrize("arguments", [("break", "fake.tag"), ("break", "--random", "--guide", "06-ebs")])
 def test_ctrl_c_leaves_what_repair_can_repair(lab: Broken, arguments: tuple[str, ...]) -> None:
     def interrupt() -> None:
         raise KeyboardInterrupt

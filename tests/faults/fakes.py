@@ -94,7 +94,7 @@ def a_fault(name: str, change: Change, **other: Any) -> Fault:
     given: dict[str, Any] = {
         "title": f"The {name} is wrong.",
         "explanation": "",
-        "guide": "04-s3",
+        "guide": "05-s3",
         "noticed_by": ("s3.copy-encrypts-anew",),
         "also": (),
     }

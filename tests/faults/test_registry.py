@@ -40,14 +40,14 @@ def test_a_fault_is_what_its_function_says(monkeypatch: pytest.MonkeyPatch) -> N
         return change
 
     the_key_is_gone.__module__ = "kmslab.faults.key_policies"
-    decorate = register(guide="04-s3", noticed_by=("s3.a",), also=("s3.",))
+    decorate = register(guide="05-s3", noticed_by=("s3.a",), also=("s3.",))
     assert decorate(the_key_is_gone) is the_key_is_gone
     one = registry["key-policies.the-key-is-gone"]
     assert one == Fault(
         "key-policies.the-key-is-gone",
         "The key is gone.",
         "Nothing opens any more.",
-        "04-s3",
+        "05-s3",
         ("s3.a",),
         ("s3.",),
         the_key_is_gone,

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from kmslab.checks import REGISTRY
+from kmslab.faults import REGISTRY as FAULTS
+from kmslab.guides.course import PAGES
 from kmslab.guides.page import CLEAN_UP, Kind, Page, read
 
 GUIDES = Path(__file__).resolve().parent.parent.parent / "lab_guides"
@@ -25,16 +27,10 @@ def pages() -> list[Page]:
     return [read(path) for path in PATHS]
 
 
-def test_the_first_six_pages_are_there_and_numbered_without_gaps() -> None:
-    assert NAMES[:6] == [
-        "01-orientation",
-        "02-first-key",
-        "03-key-policies",
-        "04-s3",
-        "05-ebs",
-        "06-asymmetric-and-envelope",
-    ]
-    assert [int(name[:2]) for name in NAMES] == list(range(1, len(NAMES) + 1))
+def test_every_page_is_one_of_the_planned_course() -> None:
+    assert [int(name[:2]) for name in PAGES] == list(range(1, len(PAGES) + 1))
+    assert set(NAMES) <= set(PAGES)
+    assert {"01-orientation", "02-first-key", "03-key-policies", "05-s3", "06-ebs"} <= set(NAMES)
 
 
 @pytest.mark.parametrize("path", PATHS, ids=NAMES)
@@ -86,9 +82,11 @@ def test_no_page_prints_credentials_or_depends_on_one_version_of_the_cli(pages: 
             assert not re.search(r"^\s*kmslab env", step.script, re.MULTILINE), (page.name, step.line)
 
 
-def test_every_check_belongs_to_a_page_that_exists() -> None:
+def test_every_check_and_fault_belongs_to_a_page_of_the_course() -> None:
     assert REGISTRY
-    assert {check.guide for check in REGISTRY.values()} <= set(NAMES)
+    assert {check.guide for check in REGISTRY.values()} <= set(PAGES)
+    assert FAULTS
+    assert {fault.guide for fault in FAULTS.values()} <= set(PAGES)
 
 
 def test_checkpoints_name_checks_that_exist(pages: list[Page]) -> None:

@@ -45,7 +45,7 @@ def test_the_whole_document(mixed: Report) -> None:
         "id": "keys.states",
         "title": "Claim of keys.states",
         "explanation": "Because.",
-        "guide": "04-s3",
+        "guide": "05-s3",
         "controls": ["KMS.4", "S3.17"],
         "needs": ["iam"],
         "outcome": "FAIL",

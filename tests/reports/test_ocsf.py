@@ -45,7 +45,7 @@ def test_a_check_is_one_compliance_finding(mixed: Report) -> None:
     assert failed["finding_info"]["uid"] == "kmslab:123456789012:eu-central-1:kms-lab:keys.states"
     assert failed["compliance"]["requirements"] == ["KMS.4", "S3.17"]
     assert failed["compliance"]["standards"] == ["AWS Security Hub CSPM"]
-    assert failed["remediation"]["desc"] == "Because. Guide 04-s3 shows how it is meant to be."
+    assert failed["remediation"]["desc"] == "Because. Guide 05-s3 shows how it is meant to be."
     assert failed["resources"] == [
         {
             "uid": "bucket/key",

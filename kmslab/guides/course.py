@@ -1,0 +1,28 @@
+"""The course: the stems of its pages in order, planned as a whole so that a check can name a page yet to be written."""
+
+from __future__ import annotations
+
+PAGES = (
+    "01-orientation",
+    "02-first-key",
+    "03-key-policies",
+    "04-rotation",
+    "05-s3",
+    "06-ebs",
+    "07-envelope",
+    "08-asymmetric",
+    "09-grants",
+    "10-imported-keys",
+    "11-secrets",
+    "12-audit",
+    "13-private-access",
+    "14-multi-region",
+    "15-post-quantum",
+    "16-disaster",
+    "17-clouds",
+    "18-clean-up",
+)
+"""The numbered pages: the stem of the file, and what ``guide=`` of a check or a fault says."""
+
+APPENDICES = ("A-trainers-handbook", "B-checks", "C-glossary")
+"""Pages beside the course: nothing in them is run."""
