@@ -295,3 +295,15 @@ def test_retirable_grants_are_of_one_principal(
     assert sorted(page["Grants"][0]["GrantId"] for page in (first, second)) == sorted(mine)
     with refused("ValidationException"):
         kms.list_retirable_grants()
+
+
+def test_the_account_that_made_a_grant_retires_it(
+    engine: Engine, kms: Any, grantee: Principal, key: str
+) -> None:
+    """API reference, RetireGrant: its root user needs no key policy for that."""
+    made = kms.create_grant(KeyId=key, GranteePrincipal=grantee.arn, Operations=["Encrypt"])
+    root = engine.client("kms", engine.root)
+    with refused("AccessDeniedException", "kms:ListGrants"):
+        root.list_grants(KeyId=key)
+    root.retire_grant(KeyId=key, GrantId=made["GrantId"])
+    assert kms.list_grants(KeyId=key)["Grants"] == []

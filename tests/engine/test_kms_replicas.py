@@ -128,6 +128,7 @@ def test_the_primary_can_move(engine: Engine, kms: Any, there: Any, pair: str) -
     assert (state(kms, pair), state(there, pair)) == ("Updating", "Updating")
     blob = kms.encrypt(KeyId=pair, Plaintext=b"x")["CiphertextBlob"]
     assert there.decrypt(CiphertextBlob=blob)["Plaintext"] == b"x"
+    there.update_key_description(KeyId=pair, Description="the primary from now on")
     with refused("KMSInvalidStateException", "is updating."):
         there.disable_key(KeyId=pair)
     eventually(lambda: state(kms, pair) == "Enabled" == state(there, pair))

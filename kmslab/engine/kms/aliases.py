@@ -59,7 +59,7 @@ def _target(call: Call) -> KeyRecord:
     key = call.key("TargetKeyId", aliases_allowed=False)
     if key["KeyManager"] == "AWS":
         raise KmsError("NotAuthorizedException")
-    records.require_state(key, "Disabled", "PendingImport", "Unavailable")
+    records.require_state(key, "Disabled", "PendingImport", "Unavailable", "Updating")
     return key
 
 

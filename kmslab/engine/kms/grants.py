@@ -178,11 +178,13 @@ def revoke_grant(call: Call) -> dict[str, Any]:
 
 @operation("RetireGrant")
 def retire_grant(call: Call) -> dict[str, Any]:
-    """End a grant as its retiring principal, as a grantee with RetireGrant, or with the permission."""
+    """End a grant: as its retiring principal, a grantee with RetireGrant, its account, or with the permission."""
     grant, key = _retired(call)
     who = caller_arn(call.access_key)
-    may = is_principal(grant.get("RetiringPrincipal"), who) or (
-        "RetireGrant" in grant["Operations"] and is_principal(grant["GranteePrincipal"], who)
+    may = (
+        who == grant["IssuingAccount"]
+        or is_principal(grant.get("RetiringPrincipal"), who)
+        or ("RetireGrant" in grant["Operations"] and is_principal(grant["GranteePrincipal"], who))
     )
     if may:
         call.keys.append(key)

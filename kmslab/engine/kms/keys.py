@@ -51,7 +51,10 @@ def create_key(call: Call) -> dict[str, Any]:
 def _spec_and_usage(call: Call) -> tuple[specs.KeySpec, str]:
     given = call.get("KeySpec") or call.get("CustomerMasterKeySpec")
     if call.get("KeySpec") and call.get("CustomerMasterKeySpec"):
-        raise invalid("You cannot specify KeySpec and CustomerMasterKeySpec in the same request.")
+        raise invalid(
+            "You cannot specify KeySpec and CustomerMasterKeySpec in the same request. CustomerMasterKeySpec is "
+            "deprecated."
+        )
     spec = specs.KEY_SPECS.get(given or specs.SYMMETRIC)
     if spec is None:
         raise unsupported(f"KeySpec {given} is only supported in China Regions.")
@@ -195,7 +198,7 @@ def disable_key(call: Call) -> dict[str, Any]:
 def update_key_description(call: Call) -> dict[str, Any]:
     """Another description; not in a deletion window."""
     key = _customer_key(call)
-    records.require_state(key, "Disabled", "PendingImport", "Unavailable")
+    records.require_state(key, "Disabled", "PendingImport", "Unavailable", "Updating")
     key["Description"] = call.get("Description")
     return {}
 

@@ -35,7 +35,7 @@ def _check_reserved(names: list[str]) -> None:
 def tag_resource(call: Call) -> dict[str, Any]:
     """Add tags; a tag with the same key gets the new value."""
     key = call.key(aliases_allowed=False)
-    records.require_state(key, "Disabled", "PendingImport", "Unavailable")
+    records.require_state(key, "Disabled", "PendingImport", "Unavailable", "Updating")
     check(call.get("Tags"))
     merged = {tag["TagKey"]: tag for tag in [*key["Tags"], *call.get("Tags")]}
     # The aws: tags that CloudFormation sets are kept, and do not count.
@@ -48,7 +48,7 @@ def tag_resource(call: Call) -> dict[str, Any]:
 def untag_resource(call: Call) -> dict[str, Any]:
     """Remove tags; a key that is not there is no error."""
     key = call.key(aliases_allowed=False)
-    records.require_state(key, "Disabled", "PendingImport", "Unavailable")
+    records.require_state(key, "Disabled", "PendingImport", "Unavailable", "Updating")
     _check_reserved(call.get("TagKeys"))
     key["Tags"] = [tag for tag in key["Tags"] if tag["TagKey"] not in call.get("TagKeys")]
     return {}
