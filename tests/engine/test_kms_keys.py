@@ -133,6 +133,8 @@ def test_a_primary_that_waits_for_its_replicas_shows_its_window(kms: Any) -> Non
 def test_an_asymmetric_key_needs_a_usage(kms: Any) -> None:
     with refused("ValidationException", "You must specify a KeyUsage value"):
         kms.create_key(KeySpec="RSA_2048")
+    with refused("ValidationException", "CustomerMasterKeySpec is deprecated."):
+        kms.create_key(KeySpec="RSA_2048", CustomerMasterKeySpec="RSA_2048", KeyUsage="SIGN_VERIFY")
 
 
 @pytest.mark.parametrize(

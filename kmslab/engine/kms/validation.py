@@ -98,10 +98,10 @@ def _check(name: str, value: Any, path: str, problems: list[str]) -> Any:
     if kind == "map":
         return _check_map(shape, value, path, problems)
     checked = _converted(kind, value)
-    subject = (
-        f"Value at '{path}'" if kind == "blob" or shape.get("sensitive") else f"Value '{value}' at '{path}'"
-    )
-    problems += [_problem(subject, broken) for broken in _broken(name, shape, checked)]
+    if broken := _broken(name, shape, checked):
+        secret = kind == "blob" or shape.get("sensitive")
+        subject = f"Value at '{path}'" if secret else f"Value '{value}' at '{path}'"
+        problems += [_problem(subject, rule) for rule in broken]
     return checked
 
 
