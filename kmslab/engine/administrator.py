@@ -1,4 +1,9 @@
-"""The role that operates the lab: the engine makes it, only the account's root user may assume it."""
+"""The role that operates the lab, and the role through which the lab reaches the account beside it.
+
+The engine makes both. The first one may be assumed by the lab's root user only. The neighbour is set up as AWS
+Organizations sets up a member account: its OrganizationAccountAccessRole trusts the lab's account, whose own
+policies decide who assumes it (AWS Organizations User Guide, "Accessing member accounts").
+"""
 
 from __future__ import annotations
 
@@ -7,10 +12,13 @@ from typing import Any
 from urllib.parse import urlencode
 
 from kmslab.engine.authorization.trust import ADMINISTRATOR_ROLE
+from kmslab.engine.identity import neighbour_of
 from kmslab.model.errors import ExitCode, LabError
 
 SESSION_SECONDS = 12 * 3600
-"""Longest session of the role."""
+"""Longest session of the roles."""
+NEIGHBOUR_ROLE = "OrganizationAccountAccessRole"
+"""The role of a member account that its organization's management account may assume."""
 
 
 def trust_policy(account_id: str) -> dict[str, Any]:
@@ -29,27 +37,45 @@ def trust_policy(account_id: str) -> dict[str, Any]:
     }
 
 
+def neighbour_trust(account_id: str) -> dict[str, Any]:
+    """Who may assume the neighbour's role: whom the lab's account lets."""
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"AWS": f"arn:aws:iam::{account_id}:root"},
+        "Action": "sts:AssumeRole",
+    }
+    return {"Version": "2012-10-17", "Statement": [statement]}
+
+
 async def ensure_role() -> None:
-    """Make the administrator role in the engine's account unless it is there.
+    """Make the administrator role, and the role in the neighbour's account, unless they are there.
 
     Raises:
-        LabError: MiniStack refuses to make it.
+        LabError: MiniStack refuses to make one.
     """
-    from ministack.core.responses import get_account_id
+    from ministack.core.responses import get_account_id, get_region, request_scope
+
+    account = get_account_id()
+    await _ensure(ADMINISTRATOR_ROLE, trust_policy(account), "Operates the local KMS lab")
+    with request_scope(neighbour_of(account), get_region()):
+        await _ensure(NEIGHBOUR_ROLE, neighbour_trust(account), "Lets the lab's account in")
+
+
+async def _ensure(name: str, trust: dict[str, Any], description: str) -> None:
     from ministack.services import iam
 
-    if ADMINISTRATOR_ROLE in iam._roles:
+    if name in iam._roles:
         return
     await _iam(
         Action="CreateRole",
-        RoleName=ADMINISTRATOR_ROLE,
-        AssumeRolePolicyDocument=json.dumps(trust_policy(get_account_id())),
+        RoleName=name,
+        AssumeRolePolicyDocument=json.dumps(trust),
         MaxSessionDuration=str(SESSION_SECONDS),
-        Description="Operates the local KMS lab",
+        Description=description,
     )
     await _iam(
         Action="AttachRolePolicy",
-        RoleName=ADMINISTRATOR_ROLE,
+        RoleName=name,
         PolicyArn="arn:aws:iam::aws:policy/AdministratorAccess",
     )
 

@@ -1,10 +1,11 @@
-"""The account that the engine plays: its number, its Region and the root user's key, made once per lab.
+"""The accounts that the engine plays: the lab's number, its Region and its root user's key, made once per lab.
 
 They are kept in one file of mode 0600 in the engine's folder, never on a command line or in a log.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import secrets
@@ -37,6 +38,20 @@ class Identity:
     region: str
     access_key_id: str
     secret_access_key: str = field(repr=False)
+
+    @property
+    def neighbour_id(self) -> str:
+        """The account number of the lab's neighbour."""
+        return neighbour_of(self.account_id)
+
+
+def neighbour_of(account_id: str) -> str:
+    """The account number of a lab's neighbour: another account on the same engine, always the same one.
+
+    A leading 8 makes it as easy to tell apart as the lab's 9.
+    """
+    digits = int.from_bytes(hashlib.sha256(account_id.encode()).digest()) % 10**11
+    return f"8{digits:011d}"
 
 
 def load_or_create(folder: Path, region: str) -> Identity:

@@ -214,3 +214,69 @@ def test_events_are_dated_when_they_happen(trail: Any, key: str, kms: Any) -> No
     kms.describe_key(KeyId=key)
     recorded = datetime.datetime.fromisoformat(one(trail, key, "DescribeKey")["eventTime"])
     assert abs(recorded.timestamp() - time.time()) < 60
+
+
+def recorded(engine: Engine, key: str, name: str) -> dict[str, Any]:
+    """The newest record of an operation on a key."""
+    found = engine.client("cloudtrail").lookup_events(
+        LookupAttributes=[{"AttributeKey": "ResourceName", "AttributeValue": key}]
+    )["Events"]
+    records: list[dict[str, Any]] = [json.loads(one["CloudTrailEvent"]) for one in found]
+    return next(one for one in records if one["eventName"] == name)
+
+
+def test_requests_and_answers_are_spelled_as_in_kmss_records(engine: Engine, kms: Any) -> None:
+    """KMS Developer Guide, examples of log entries: CreateKey, CreateGrant, ScheduleKeyDeletion, DisableKey."""
+    key = kms.create_key(Tags=[{"TagKey": "Team", "TagValue": "Blue"}])["KeyMetadata"]["Arn"]
+    made = recorded(engine, key, "CreateKey")
+    assert made["requestParameters"]["tags"] == [{"tagKey": "Team", "tagValue": "Blue"}]
+    metadata = made["responseElements"]["keyMetadata"]
+    assert (metadata["aWSAccountId"], metadata["arn"], metadata["keyState"]) == (
+        engine.account,
+        key,
+        "Enabled",
+    )
+    assert time.strptime(metadata["creationDate"], "%b %d, %Y, %I:%M:%S %p")
+    context = {"Purpose": "Kept as it is"}
+    grantee = f"arn:aws:iam::{engine.account}:role/kmslab-administrator"
+    kms.create_grant(
+        KeyId=key,
+        GranteePrincipal=grantee,
+        Operations=["Decrypt"],
+        Constraints={"EncryptionContextSubset": context},
+    )
+    granted = recorded(engine, key, "CreateGrant")
+    assert granted["requestParameters"]["constraints"] == {"encryptionContextSubset": context}
+    assert granted["responseElements"].keys() == {"grantId", "keyId"}
+    kms.disable_key(KeyId=key)
+    assert recorded(engine, key, "DisableKey")["responseElements"] == {"keyId": key}
+    kms.schedule_key_deletion(KeyId=key, PendingWindowInDays=7)
+    scheduled = recorded(engine, key, "ScheduleKeyDeletion")["responseElements"]
+    assert scheduled["keyState"] == "PendingDeletion"
+    assert time.strptime(scheduled["deletionDate"], "%b %d, %Y, %I:%M:%S %p")
+
+
+def test_a_refused_change_tells_no_answer(engine: Engine) -> None:
+    key = engine.key()
+    with refused("AccessDeniedException"):
+        engine.client("kms", engine.role()).disable_key(KeyId=key)
+    denied = recorded(engine, key, "DisableKey")
+    assert (denied["errorCode"], denied["responseElements"]) == ("AccessDenied", None)
+    assert denied["requestParameters"] == {"keyId": key}
+
+
+def test_publishing_to_an_encrypted_topic_takes_its_key(engine: Engine, kms: Any) -> None:
+    """SNS Developer Guide, "Configure AWS KMS permissions"."""
+    key = engine.key(engine.account_statement())
+    sns = engine.client("sns")
+    topic = sns.create_topic(Name=f"topic-{key[-12:]}", Attributes={"KmsMasterKeyId": key})["TopicArn"]
+    publish = allow("sns:Publish")
+    may = engine.role(publish, allow("kms:GenerateDataKey", "kms:Decrypt"))
+    engine.client("sns", may).publish(TopicArn=topic, Message="m")
+    used = recorded(engine, key, "GenerateDataKey")
+    assert used["requestParameters"]["encryptionContext"] == {"aws:sns:topicArn": topic}
+    with refused("KMSAccessDenied", "kms:GenerateDataKey"):
+        engine.client("sns", engine.role(publish)).publish(TopicArn=topic, Message="m")
+    kms.disable_key(KeyId=key)
+    with refused("KMSDisabled", "disabled"):
+        sns.publish_batch(TopicArn=topic, PublishBatchRequestEntries=[{"Id": "1", "Message": "m"}])

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 def install() -> None:
     """Apply the room's hooks to MiniStack."""
-    from kmslab.engine.cloudtrail import alarms, delivery, digests, history, names, recorder, trails
+    from kmslab.engine.cloudtrail import alarms, delivery, digests, history, names, recorder, topics, trails
 
-    for module in (recorder, names, history, alarms, trails, digests, delivery):
+    for module in (recorder, names, history, alarms, topics, trails, digests, delivery):
         module.install()

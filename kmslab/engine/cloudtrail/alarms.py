@@ -15,7 +15,7 @@ from ministack.core import iam_evaluator
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import cloudtrail, sns
 
-from kmslab.engine.authorization.on_behalf import use_key
+from kmslab.engine.cloudtrail import topics
 from kmslab.engine.hooks import extend
 
 if TYPE_CHECKING:
@@ -63,19 +63,9 @@ def refusal(topic_arn: str, rule_arn: str) -> str:
     ).decision
     if decision != "Allow":
         return f"the topic's policy does not let {EVENTS} publish"
-    key = attributes.get("KmsMasterKeyId")
-    for operation in ("GenerateDataKey", "Decrypt") if key else ():
-        _, refused = use_key(
-            "sns",
-            operation,
-            key,
-            {"aws:sns:topicArn": topic_arn},
-            service_principal=EVENTS,
-            **{"aws:SourceArn": rule_arn, "aws:SourceAccount": get_account_id()},
-        )
-        if refused:
-            return f"{refused.code}: {refused.message}"
-    return ""
+    whose = {"aws:SourceArn": rule_arn, "aws:SourceAccount": get_account_id()}
+    refused = topics.refusal(topic_arn, service_principal=EVENTS, **whose)
+    return f"{refused.code}: {refused.message}" if refused else ""
 
 
 def _invoke_target(

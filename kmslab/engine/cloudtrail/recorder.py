@@ -12,7 +12,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from ministack.core import iam_actions, iam_evaluator
-from ministack.core.responses import get_account_id, get_region, new_uuid
+from ministack.core.responses import get_account_id, get_region, new_uuid, request_scope
 from ministack.services import cloudtrail
 
 from kmslab.engine import events
@@ -20,6 +20,7 @@ from kmslab.engine.authorization.caller import CALLER
 from kmslab.engine.cloudtrail import alarms
 from kmslab.engine.cloudtrail.identity import user_identity, user_name
 from kmslab.engine.cloudtrail.names import api_name
+from kmslab.engine.cloudtrail.spelling import answer, spelled
 from kmslab.engine.hooks import extend
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def append(
     """
     if not cloudtrail._recording_enabled:
         return
-    now, event_id, account = time.time(), event_id or new_uuid(), get_account_id()
+    now, account = time.time(), get_account_id()
     event: dict[str, Any] = {
         "eventVersion": "1.11",
         "userIdentity": identity,
@@ -89,9 +90,11 @@ def append(
         "requestParameters": parameters,
         "responseElements": response,
         "requestID": request_id or new_uuid(),
-        "eventID": event_id,
+        "eventID": event_id or new_uuid(),
         "readOnly": read_only,
-        "resources": [{"accountId": account, "type": kind, "ARN": arn} for kind, arn in resources],
+        "resources": [
+            {"accountId": _owner(arn) or account, "type": kind, "ARN": arn} for kind, arn in resources
+        ],
         "eventType": "AwsApiCall",
         "managementEvent": True,
         "recipientAccountId": account,
@@ -99,21 +102,46 @@ def append(
     }
     if error:
         event["errorCode"], event["errorMessage"] = error
+    others = {_owner(arn) for _, arn in resources} - {"", account}
+    if others:
+        event["sharedEventID"] = new_uuid()
+    _file(event, now)
+    for other in others:
+        # The owner of a resource learns which account used it, not which session (CloudTrail User Guide,
+        # "userIdentity": a cross-account call).
+        caller = {name: identity[name] for name in ("principalId", "accountId") if name in identity}
+        copy = {"userIdentity": {"type": "AWSAccount", **caller}}
+        copy |= {"eventID": new_uuid(), "recipientAccountId": other}
+        with request_scope(other, get_region()):
+            _file({**event, **copy}, now)
+    if not read_only:
+        alarms.deliver(service, event)
+
+
+def _owner(arn: str) -> str:
+    """The account in an ARN; empty when it names none, or is a name."""
+    fields = arn.split(":", 5)
+    return fields[4] if arn.startswith("arn:") and len(fields) > 4 else ""  # noqa: PLR2004  # the account's place
+
+
+def _file(event: dict[str, Any], now: float) -> None:
+    """Put a record into the history of the request's account and Region."""
+    identity = event["userIdentity"]
     cloudtrail._get_event_queue().append(
         {
-            "EventId": event_id,
-            "EventName": name,
+            "EventId": event["eventID"],
+            "EventName": event["eventName"],
             "EventSource": event["eventSource"],
             "EventTime": now,
             "AccessKeyId": identity.get("accessKeyId", ""),
             "Username": user_name(identity),
-            "ReadOnly": str(read_only).lower(),
-            "Resources": [{"ResourceType": kind, "ResourceName": arn} for kind, arn in resources],
+            "ReadOnly": str(event["readOnly"]).lower(),
+            "Resources": [
+                {"ResourceType": one["type"], "ResourceName": one["ARN"]} for one in event["resources"]
+            ],
             "CloudTrailEvent": json.dumps(event, default=str),
         }
     )
-    if not read_only:
-        alarms.deliver(service, event)
 
 
 def record_key_event(event: KeyEvent) -> None:
@@ -124,10 +152,14 @@ def record_key_event(event: KeyEvent) -> None:
         "kms",
         event.operation,
         user_identity(event.access_key, event.principal_arn, event.invoked_by),
-        parameters=event.parameters,
+        parameters=spelled(event.parameters) if event.parameters else None,
         resources=[(KEY_TYPE, arn) for arn in event.resources],
         read_only=event.read_only,
-        response=event.response,
+        response=answer(
+            event.response,
+            event.resources[0] if event.resources else "",
+            changed=not (event.read_only or event.error),
+        ),
         error=(code, error.message) if error else None,
         request_id=event.request_id,
         event_id=event.event_id,
