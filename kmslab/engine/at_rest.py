@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 MARK = b"KLS3"
 """What a sealed file begins with; the length of the wrapped data key (2 bytes) and the key follow."""
-_NONCE = 12
+_NONCE, _TAG = 12, 16
+OVERHEAD = _NONCE + _TAG
+"""Bytes that ciphertext is longer than its plaintext."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +56,17 @@ class DataKey:
 
     def encrypt(self, plaintext: bytes, bound_to: str) -> bytes:
         """AES-256-GCM, bound to the name of what is stored; the nonce leads."""
+        target = bytearray(OVERHEAD + len(plaintext))
+        self.encrypt_into(memoryview(target), plaintext, bound_to)
+        return bytes(target)
+
+    def encrypt_into(self, target: memoryview, plaintext: bytes, bound_to: str) -> None:
+        """Encrypt into a buffer that is `OVERHEAD` bytes longer: 64 MiB are not copied once more."""
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-        nonce = os.urandom(_NONCE)
-        return nonce + AESGCM(self._plaintext).encrypt(nonce, plaintext, bound_to.encode())
+        target[:_NONCE] = os.urandom(_NONCE)
+        nonce, cipher = bytes(target[:_NONCE]), AESGCM(self._plaintext)
+        cipher.encrypt_into(nonce, plaintext, bound_to.encode(), target[_NONCE:])
 
     def decrypt(self, stored: bytes | memoryview, bound_to: str) -> bytes:
         """Return the plaintext of nonce, ciphertext and tag.

@@ -130,7 +130,7 @@ def test_headers_that_do_not_fit_are_refused(
     given = {name: text for name, text in {**a_key(), **wrong}.items() if text or name.endswith("MD5")}
     with pytest.raises(ClientError) as caught:
         s3.put_object(Bucket=bucket, Key="a", Body=BODY, **given)
-    error = caught.value.response["Error"]
+    error: dict[str, Any] = dict(caught.value.response["Error"])
     assert (error["Code"], error["ArgumentName"], error["ArgumentValue"]) == (code, NAME, value)
     assert error["Message"].endswith(words)
 

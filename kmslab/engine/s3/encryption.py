@@ -7,8 +7,6 @@ a copy ``kms:Decrypt``, a multipart upload both. DSSE-KMS has no Bucket Key.
 
 from __future__ import annotations
 
-import base64
-import json
 import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
@@ -31,6 +29,7 @@ from kmslab.engine.s3.headers import (
     KMS_KINDS,
     SSE,
     SSE_S3,
+    context_of,
 )
 
 if TYPE_CHECKING:
@@ -102,19 +101,6 @@ def _unfit(key: KeyRecord, operation: str) -> str:
     if key["KeyUsage"] != specs.ENCRYPT_DECRYPT:
         return f"{key['Arn']} key usage is {key['KeyUsage']} which is not valid for {operation}."
     return f"{key['Arn']} is not a symmetric encryption key: {operation} needs one."
-
-
-def context_of(bucket: str, key: str, sse: Headers) -> dict[str, str]:
-    """The encryption context of an object: its ARN or its bucket's, and what the writer added.
-
-    Raises:
-        ValueError: what was added is not an object of strings in JSON and base64.
-    """
-    arn = f"arn:aws:s3:::{bucket}" if sse.get(BUCKET_KEY) == "true" else f"arn:aws:s3:::{bucket}/{key}"
-    added = json.loads(base64.b64decode(sse[CONTEXT], validate=True)) if sse.get(CONTEXT) else {}
-    if not isinstance(added, dict) or not all(isinstance(value, str) for value in added.values()):
-        raise ValueError(CONTEXT)
-    return {"aws:s3:arn": arn, **added}
 
 
 def _resolve_write(stock: Stock, headers: Headers, bucket_name: str) -> tuple[dict[str, str] | None, Any]:

@@ -11,7 +11,7 @@ import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-from kmslab.engine.at_rest import MARK, DataKey
+from kmslab.engine.at_rest import MARK, OVERHEAD, DataKey
 from kmslab.engine.kms.errors import KmsError
 
 if TYPE_CHECKING:
@@ -60,9 +60,13 @@ class SealedFile:
             return ""
 
 
-def build(wrapped: bytes, ciphertext: bytes) -> bytes:
-    """The bytes of a file."""
-    return b"".join((MARK, struct.pack(">H", len(wrapped)), wrapped, ciphertext))
+def build(data_key: DataKey, content: bytes, name: str) -> bytearray:
+    """The bytes of a file: content under a data key, bound to the name of the object."""
+    begin = b"".join((MARK, struct.pack(">H", len(data_key.wrapped)), data_key.wrapped))
+    file = bytearray(len(begin) + OVERHEAD + len(content))
+    file[: len(begin)] = begin
+    data_key.encrypt_into(memoryview(file)[len(begin) :], content, name)
+    return file
 
 
 class RootKey:

@@ -16,8 +16,7 @@ from kmslab.engine.at_rest import DataKey
 from kmslab.engine.hooks import extend
 from kmslab.engine.s3 import sealed
 from kmslab.engine.s3.calls import CALL
-from kmslab.engine.s3.encryption import context_of
-from kmslab.engine.s3.headers import CUSTOMER_ALGORITHM, KEY, KMS_KINDS, SSE
+from kmslab.engine.s3.headers import CUSTOMER_ALGORITHM, KEY, KMS_KINDS, SSE, context_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -40,7 +39,7 @@ def _customer_keys() -> list[DataKey]:
     return [DataKey(b"", key) for key in (call.customer_key, call.source_key) if key] if call else []
 
 
-def seal(bucket: str, key: str, record: Mapping[str, Any], body: bytes) -> bytes:
+def seal(bucket: str, key: str, record: Mapping[str, Any], body: bytes) -> bytearray:
     """Return what is written to disk.
 
     Args:
@@ -61,7 +60,7 @@ def seal(bucket: str, key: str, record: Mapping[str, Any], body: bytes) -> bytes
         data_key = brought[0]
     else:
         data_key = _root_key().generate(name)
-    return sealed.build(data_key.wrapped, data_key.encrypt(body, name))
+    return sealed.build(data_key, body, name)
 
 
 def unseal(bucket: str, key: str, record: Mapping[str, Any], stored: bytes) -> bytes:
