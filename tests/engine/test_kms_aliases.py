@@ -49,7 +49,6 @@ REFUSED_NAMES = [
     ("no-prefix", "ValidationException", PREFIX),
     ("arn:aws:kms:us-east-1:111122223333:alias/a", "ValidationException", PREFIX),
     ("alias/aws/mine", "NotAuthorizedException", ""),
-    ("alias/", "InvalidAliasNameException", "The alias has no name."),
     ("alias/my:alias", "ValidationException", "alias/my:alias contains invalid characters for an alias"),
     (
         "alias/my$",
@@ -73,6 +72,17 @@ def test_reserved_and_malformed_names_are_refused(
 ) -> None:
     target = {} if operation == "delete_alias" else {"TargetKeyId": make_key()}
     assert told(getattr(kms, operation), AliasName=bad, **target) == (code, message)
+
+
+def test_an_alias_has_a_name(engine: Engine, kms: Any, make_key: Callable[..., str]) -> None:
+    key = make_key()
+    assert told(kms.create_alias, AliasName="alias/", TargetKeyId=key)[0] == "InvalidAliasNameException"
+    missing = (
+        "NotFoundException",
+        f"Alias arn:aws:kms:{engine.region}:{engine.account}:alias/ is not found.",
+    )
+    assert told(kms.update_alias, AliasName="alias/", TargetKeyId=key) == missing
+    assert told(kms.delete_alias, AliasName="alias/") == missing
 
 
 @pytest.mark.parametrize("good", ["my-alias_/", "my_alias-/", "A/b"])

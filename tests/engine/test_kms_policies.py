@@ -138,12 +138,26 @@ def test_a_principal_must_exist(engine: Engine, kms: Any) -> None:
     for missing in (
         f"arn:aws:iam::{engine.account}:role/nobody",
         f"arn:aws:iam::{engine.account}:user/nobody",
+        f"arn:aws:iam::{engine.account}:group/people",
+        "arn:aws:iam::123456789012:role/*",
+        "arn:aws:iam::123456789012:user",
+        f"arn:aws::{engine.account}:root",
+        "arn:aws:s3:::bucket",
+        "12345678901",
         "nobody",
     ):
         with refused("MalformedPolicyDocumentException", "invalid principals"):
             kms.create_key(Policy=policy(engine.own_statement(), principal_allow(missing, "kms:Decrypt")))
-    foreign = principal_allow("arn:aws:iam::123456789012:role/theirs", "kms:Decrypt")
-    assert kms.create_key(Policy=policy(engine.own_statement(), foreign))["KeyMetadata"]["Enabled"]
+    for taken in (
+        "arn:aws:iam::123456789012:role/theirs",
+        "arn:aws:iam::123456789012:root",
+        "123456789012",
+        f"arn:aws:sts::{engine.account}:assumed-role/kmslab-administrator/somebody",
+        f"arn:aws:sts::{engine.account}:federated-user/somebody",
+        "*",
+    ):
+        document = policy(engine.own_statement(), principal_allow(taken, "kms:Decrypt"))
+        assert kms.create_key(Policy=document)["KeyMetadata"]["Enabled"]
 
 
 def test_a_policy_has_at_most_32_kilobytes(engine: Engine, kms: Any, make_key: Callable[..., str]) -> None:

@@ -46,7 +46,7 @@ def _checked_name(call: Call) -> str:
     if ":" in name:
         # The model's pattern lets a colon pass.
         raise invalid(f"{name} contains invalid characters for an alias")
-    if name == "alias/":
+    if name == "alias/" and call.operation == "CreateAlias":
         raise KmsError("InvalidAliasNameException", "The alias has no name.")
     return name
 

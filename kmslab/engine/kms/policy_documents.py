@@ -25,8 +25,11 @@ _EITHER = (("Principal", "NotPrincipal"), ("Action", "NotAction"), ("Resource", 
 """Of each pair a statement has exactly one element."""
 _PRINCIPALS = frozenset({"AWS", "Service", "Federated", "CanonicalUser"})
 _QUANTIFIERS = frozenset({"", "forallvalues", "foranyvalue"})
-_IDENTITY = re.compile(r"arn:aws[a-z-]*:iam::(\d{12}):(user|role)/(.+)")
-_OTHER = re.compile(r"\*|\d{12}|arn:aws[a-z-]*:(iam|sts)::\d{12}:.+")
+_IDENTITY = re.compile(r"arn:aws[a-z-]*:iam::(\d{12}):(user|role)/([^*]+)")
+_OTHER = re.compile(
+    r"\*|\d{12}|arn:aws[a-z-]*:(iam::\d{12}:root|sts::\d{12}:(assumed-role/[^*/]+/[^*]+|federated-user/[^*]+))"
+)
+"""Everyone, an account, or a session: whose principals nobody can look up."""
 _SERVICE = re.compile(r"[\w-]+(\.[\w-]+)*\.amazonaws\.com(\.cn)?|[\w-]+\.amazon\.com", re.ASCII)
 
 
