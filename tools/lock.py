@@ -19,7 +19,7 @@ COMPILE = (
 # requirements-dev.in holds requirements.txt as a constraint: lock the latter first.
 NAMES = (
     *("requirements-uv", "requirements-node", "requirements-aws-cli", "requirements", "requirements-dev"),
-    *("benchmarks/requirements-prowler", "benchmarks/requirements-scanners"),
+    *("requirements-tink", "benchmarks/requirements-prowler", "benchmarks/requirements-scanners"),
 )
 
 
