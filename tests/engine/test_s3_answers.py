@@ -74,6 +74,44 @@ def test_a_write_answers_with_the_checksum_that_it_came_with(s3: Any, bucket: st
     assert (attributes["Checksum"]["ChecksumCRC32"], attributes["StorageClass"]) == (CRC32, "STANDARD")
 
 
+def test_an_object_without_a_checksum_gets_s3s_own(engine: Engine, s3: Any, bucket: str) -> None:
+    http = urllib3.PoolManager(ca_certs=str(engine.info.ca_bundle))
+    signer = presigning(engine, "s3v4")
+    url = signer.generate_presigned_url("put_object", Params={"Bucket": bucket, "Key": "a"})
+    put = http.request("PUT", url, body=b"123456789")
+    # The check value of CRC-64/NVME in the catalogue of CRC algorithms.
+    own = base64.b64encode(bytes.fromhex("ae8b14860a799888")).decode()
+    assert (put.headers["x-amz-checksum-crc64nvme"], put.headers["x-amz-checksum-type"]) == (
+        own,
+        "FULL_OBJECT",
+    )
+    assert s3.head_object(Bucket=bucket, Key="a", ChecksumMode="ENABLED")["ChecksumCRC64NVME"] == own
+    assert "ChecksumCRC64NVME" not in s3.head_object(Bucket=bucket, Key="a")
+
+
+def test_the_managed_key_is_the_one_of_aws(engine: Engine, s3: Any, bucket: str) -> None:
+    made = s3.put_object(Bucket=bucket, Key="a", Body=BODY, ServerSideEncryption="aws:kms")
+    kms = engine.client("kms")
+    key = kms.describe_key(KeyId=made["SSEKMSKeyId"])["KeyMetadata"]
+    assert key["KeyManager"] == "AWS"
+    assert key["Description"] == "Default key that protects my S3 objects when no other key is defined"
+    policy = json.loads(kms.get_key_policy(KeyId=key["KeyId"])["Policy"])
+    use, read = policy["Statement"]
+    through = f"s3.{engine.region}.amazonaws.com"
+    assert policy["Id"] == "auto-s3-2"
+    assert use == {
+        "Sid": "Allow access through S3 for all principals in the account that are authorized to use S3",
+        "Effect": "Allow",
+        "Principal": {"AWS": "*"},
+        "Action": ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey"],
+        "Resource": "*",
+        "Condition": {"StringEquals": {"kms:CallerAccount": engine.account, "kms:ViaService": through}},
+    }
+    assert read["Action"] == ["kms:Describe*", "kms:Get*", "kms:List*"]
+    with refused("AccessDeniedException"):
+        kms.encrypt(KeyId=key["KeyId"], Plaintext=b"not through S3")
+
+
 def test_a_copy_takes_its_encryption_from_the_request_or_the_bucket_alone(
     s3: Any, bucket: str, key: str
 ) -> None:
