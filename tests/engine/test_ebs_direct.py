@@ -304,8 +304,8 @@ def test_the_blocks_of_a_deleted_snapshot_are_not_kept(inside: object, block: by
 def test_a_snapshot_is_not_started_with_wrong_members(ebs: Any, members: dict[str, Any], reason: str) -> None:
     with pytest.raises(ClientError) as caught:
         ebs.start_snapshot(**{"VolumeSize": 1, **members})
-    assert caught.value.response["Error"]["Code"] == "ValidationException"
-    assert caught.value.response["Reason"] == reason
+    answer: Any = caught.value.response
+    assert (answer["Error"]["Code"], answer["Reason"]) == ("ValidationException", reason)
 
 
 def test_a_repeated_start_starts_one_snapshot(engine: Engine, ebs: Any, key: str) -> None:

@@ -9,6 +9,7 @@ def install() -> None:
         buckets,
         compute,
         conditions,
+        drift,
         execution_role,
         functions,
         identity,
@@ -21,6 +22,6 @@ def install() -> None:
 
     for module in (
         *(conditions, execution_role, patience, functions),
-        *(buckets, compute, identity, keys, secrets, topics, trails),
+        *(buckets, compute, identity, keys, secrets, topics, trails, drift),
     ):
         module.install()

@@ -110,10 +110,9 @@ def append(
         # The owner of a resource learns which account used it, not which session (CloudTrail User Guide,
         # "userIdentity": a cross-account call).
         caller = {name: identity[name] for name in ("principalId", "accountId") if name in identity}
-        copy = {"userIdentity": {"type": "AWSAccount", **caller}}
-        copy |= {"eventID": new_uuid(), "recipientAccountId": other}
+        copy = {**event, "userIdentity": {"type": "AWSAccount", **caller}, "eventID": new_uuid()}
         with request_scope(other, get_region()):
-            _file({**event, **copy}, now)
+            _file({**copy, "recipientAccountId": other}, now)
     if not read_only:
         alarms.deliver(service, event)
 
