@@ -63,6 +63,9 @@ def main() -> int:
         metavar="N",
         help="show prowler every Nth fault only: it takes half a minute for each (default: all)",
     )
+    parser.add_argument(
+        "--scanners-only", action="store_true", help="compare scanners with each other, without our own trial"
+    )
     arguments = parser.parse_args()
     words = tuple(arguments.only)
     with _own_lab() as workshop:
@@ -73,7 +76,8 @@ def main() -> int:
         ]
         faults = [fault for fault in faults if fault.fits(workshop.outputs)]
         greens = _greens(workshop, arguments.greens)
-        result = score(faults, workshop, CAPABILITIES, tell)
+        own = () if arguments.scanners_only else faults
+        result = score(own, workshop, CAPABILITIES, tell)
         wanted = arguments.scanner or [*LINTERS, "prowler"]
         templates = Templates.read(find_project().assembly, workshop.prefix)
         others = [
@@ -86,7 +90,8 @@ def main() -> int:
             others.append(noticed_by_prober(Prowler(_note), shown, workshop, lab_environment(PROJECT), _note))
     measured = Result(machine(), len(catalogue()), result, greens, others)
     print(measured.table())
-    kept = PROJECT / "benchmarks" / "results" / f"score-{measured.machine['date']}.json"
+    what = "scanners" if arguments.scanners_only else "score"
+    kept = PROJECT / "benchmarks" / "results" / f"{what}-{measured.machine['date']}.json"
     kept.write_text(json.dumps(measured.as_json(), indent=1) + "\n", encoding="utf-8")
     return 0 if measured.perfect else 1
 

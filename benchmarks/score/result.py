@@ -41,7 +41,7 @@ class Result:
     Attributes:
         machine: and date, see `benchmarks.timing.machine`.
         checks: how many checks the catalogue has.
-        score: the trials of the verifier.
+        score: the trials of the verifier; none if only scanners were compared.
         greens: runs on the healthy lab.
         others: what scanners noticed.
     """
@@ -59,17 +59,7 @@ class Result:
 
     def table(self) -> str:
         """Return the figures as Markdown."""
-        trials = self.score.trials
-        noticed = sum(not (trial.missed or trial.error) for trial in trials)
-        rows = [
-            ("faults", f"{len(trials)}"),
-            ("noticed by every check that they name", f"{noticed} ({_share(noticed, len(trials))})"),
-            ("turning red what they do not affect", f"{sum(bool(trial.strangers) for trial in trials)}"),
-            ("not repaired", f"{sum(bool(trial.unrepaired) for trial in trials) + len(self.score.left)}"),
-            ("greens in a row", f"{self.greens.in_a_row} of {self.greens.asked}"),
-            ("seconds for the faults", f"{self.score.seconds:.0f}"),
-            ("seconds for a green run", f"{self.greens.seconds / max(self.greens.runs, 1):.1f}"),
-        ]
+        rows = self._own() if self.score.trials else []
         rows += [
             (
                 f"noticed by {other.scanner} {other.version} ({other.reads})",
@@ -79,7 +69,8 @@ class Result:
         ]
         if len(self.others) > 1:
             together = len({fault for other in self.others for fault in other.faults})
-            rows.append(("noticed by any of these", f"{together} ({_share(together, len(trials))})"))
+            shown = max(other.shown for other in self.others)
+            rows.append(("noticed by any of these", f"{together} of {shown} ({_share(together, shown)})"))
         about = self.machine
         head = (
             f"{self.checks} checks, measured {about['date']} on {about['cores']} cores, "
@@ -87,6 +78,20 @@ class Result:
         )
         lines = ["| figure | |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows)]
         return "\n".join([head, "", *lines, *self._wrong()])
+
+    def _own(self) -> list[tuple[str, str]]:
+        """What the verifier did."""
+        trials = self.score.trials
+        noticed = sum(not (trial.missed or trial.error) for trial in trials)
+        return [
+            ("faults", f"{len(trials)}"),
+            ("noticed by every check that they name", f"{noticed} ({_share(noticed, len(trials))})"),
+            ("turning red what they do not affect", f"{sum(bool(trial.strangers) for trial in trials)}"),
+            ("not repaired", f"{sum(bool(trial.unrepaired) for trial in trials) + len(self.score.left)}"),
+            ("greens in a row", f"{self.greens.in_a_row} of {self.greens.asked}"),
+            ("seconds for the faults", f"{self.score.seconds:.0f}"),
+            ("seconds for a green run", f"{self.greens.seconds / max(self.greens.runs, 1):.1f}"),
+        ]
 
     def _wrong(self) -> list[str]:
         """What keeps the score from being perfect, one line each."""
@@ -117,11 +122,6 @@ class Result:
                     "missed": dict(trial.missed),
                     "strangers": dict(trial.strangers),
                     "unrepaired": dict(trial.unrepaired),
-                    "others": {
-                        other.scanner: other.faults[trial.fault.id]
-                        for other in self.others
-                        if trial.fault.id in other.faults
-                    },
                 }
                 for trial in self.score.trials
             ],
@@ -137,7 +137,7 @@ class Result:
                     "version": other.version,
                     "reads": other.reads,
                     "shown": other.shown,
-                    "noticed": len(other.faults),
+                    "noticed": dict(other.faults),
                 }
                 for other in self.others
             ],

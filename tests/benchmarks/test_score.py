@@ -177,11 +177,17 @@ def test_others_stand_beside_and_together() -> None:
     table = compared.table()
     assert row(table, "noticed by one 1.0 (templates)") == "2 of 4 (50 %)"
     assert row(table, "noticed by two 2.0 (lab)") == "1 of 2 (50 %)"
-    assert row(table, "noticed by any of these") == "2 (50 %)"
+    assert row(table, "noticed by any of these") == "2 of 4 (50 %)"
     kept = compared.as_json()
-    assert kept["faults"][1]["others"] == {"one": ("y",), "two": ("z",)}
-    assert [other["noticed"] for other in kept["others"]] == [2, 1]
+    assert [other["noticed"] for other in kept["others"]] == [others[0].faults, others[1].faults]
     json.dumps(kept)
+
+
+def test_scanners_can_be_compared_with_each_other_alone() -> None:
+    alone = Noticed("one", "1", "templates", 4, {"a": ("x",)})
+    table = result(others=(alone,)).table()
+    assert "noticed by one 1 (templates) | 1 of 4 (25 %)" in table
+    assert "greens" not in table
 
 
 def test_everything_is_kept_as_json() -> None:
