@@ -5,7 +5,15 @@ from __future__ import annotations
 
 def install() -> None:
     """Apply the room's hooks to MiniStack."""
-    from kmslab.engine.authorization import details, enforcement, evaluation, functions, simulation, trust
+    from kmslab.engine.authorization import (
+        details,
+        enforcement,
+        evaluation,
+        functions,
+        simulation,
+        trust,
+        versions,
+    )
 
     evaluation.install()
     enforcement.install()
@@ -13,3 +21,4 @@ def install() -> None:
     functions.install()
     simulation.install()
     details.install()
+    versions.install()
