@@ -18,6 +18,7 @@ TESTED_MINISTACK = "1.5.33"
 ROOMS = (
     "connections",
     "protocols",
+    "signatures",
     "kms",
     "authorization",
     "cloudtrail",
@@ -28,6 +29,7 @@ ROOMS = (
     "ssm",
     "cloudformation",
     "state",
+    "malformed",
     "provisional",
     "snapshot",
 )

@@ -33,6 +33,21 @@ PROTOCOLS: dict[str, tuple[str, str]] = {
 }
 """MiniStack's name of a service to botocore's protocol and JSON version."""
 
+TARGETS: dict[str, str] = {
+    "AWSEvents": "events",
+    "AmazonEC2ContainerRegistry_V20150921": "ecr",
+    "AmazonSQS": "sqs",
+    "AmazonSSM": "ssm",
+    "DynamoDB_20120810": "dynamodb",
+    "GraniteServiceVersion20100801": "monitoring",
+    "Logs_20140328": "logs",
+    "ResourceGroupsTaggingAPI_20170126": "tagging",
+    "TrentService": "kms",
+    "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101": "cloudtrail",
+    "secretsmanager": "secretsmanager",
+}
+"""Of the JSON protocol: what ``X-Amz-Target`` begins with to the name in a signature's scope."""
+
 
 def install() -> None:
     """Apply the hook."""

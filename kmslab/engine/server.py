@@ -61,6 +61,8 @@ _CALLBACKS = ("/_ministack/cfn-response/", "/_ministack/cfn-signal/")
 _UNTRUSTED_HEADERS = frozenset({b"x-forwarded-proto", b"x-forwarded-for", b"x-forwarded-host", b"forwarded"})
 """Nobody stands between client and engine, so these can only be forged: aws:SecureTransport reads one."""
 _SIGNATURES = (b"AWS4-HMAC-SHA256 ", b"AWS4-ECDSA-P256-SHA256 ", b"AWS ")
+_JSON = b"application/x-amz-json-1."
+_OF_S3 = (b"x-amz-id-2", b"x-amz-request-id")
 _QUERY_CREDENTIALS = ("X-Amz-Credential", "AWSAccessKeyId")
 _INHERITED = ("USE_SSL", "BIND_HOST", "PERSIST_STATE", "S3_PERSIST", "LOCALSTACK_PERSISTENCE", "EDGE_PORT")
 _BACKLOG = 256
@@ -203,13 +205,17 @@ def application() -> Application:
         if scope["type"] == "http":
             query = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
             if reason := refused(scope["method"], scope["path"], scope["headers"], query):
-                await _forbid(send, reason)
+                await _answer(send, 403, {"__type": "AccessDeniedException", "message": reason})
+                return
+            if not speaks_json(scope["method"], scope["path"], scope["headers"]):
+                await _answer(send, 400, {"__type": "UnknownOperationException"})
                 return
             scope["headers"] = [header for header in scope["headers"] if trusted(*header)]
             headers = {
                 name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]
             }
             CALLER.set(extract_access_key_id(headers, query) or "")
+            send = without_decoration(send)
         await app.app(scope, receive, send)
 
     return guarded
@@ -254,10 +260,38 @@ def refused(
     return ""
 
 
-async def _forbid(send: Send, reason: str) -> None:
-    body = json.dumps({"__type": "AccessDeniedException", "message": reason}).encode()
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": 403, "headers": headers})
+def speaks_json(method: str, path: str, headers: Sequence[tuple[bytes, bytes]]) -> bool:
+    """Whether a request that names its operation in ``X-Amz-Target`` is one of the JSON protocol.
+
+    Smithy, "AWS JSON 1.1 protocol": POST to ``/`` with the protocol's own content type.
+    """
+    given = {name.lower(): value for name, value in headers}
+    if b"x-amz-target" not in given:
+        return True
+    return method == "POST" and path == "/" and given.get(b"content-type", b"").startswith(_JSON)
+
+
+def without_decoration(send: Send) -> Send:
+    """Leave out of the JSON protocol's answers what AWS does not send there: CORS, and S3's second id."""
+
+    async def sent(message: MutableMapping[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            headers = [(name.lower(), value) for name, value in message["headers"]]
+            if dict(headers).get(b"content-type", b"").startswith(_JSON):
+                message["headers"] = [
+                    (name, value)
+                    for name, value in headers
+                    if name not in _OF_S3 and not name.startswith(b"access-control-")
+                ]
+        await send(message)
+
+    return sent
+
+
+async def _answer(send: Send, status: int, members: Mapping[str, str]) -> None:
+    body = json.dumps(members).encode()
+    headers = [(b"content-type", b"application/x-amz-json-1.1"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 
 

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 FILE = "services.json"
 _FORMAT = 1
 _ASIDE = ".new"
-_EMPTY = {"format": _FORMAT, "services": {}}
 _pending: list[Callable[[], None]] = []
 """Removes code of functions that are gone, once a state without them is saved."""
 
@@ -48,7 +47,9 @@ def read(folder: Path) -> State:
     seal = Seal.of(folder)
     path = folder / FILE
     try:
-        saved = json.loads(path.read_text(), object_hook=seal.decoded) if path.exists() else _EMPTY
+        saved: State = {"format": _FORMAT, "services": {}}
+        if path.exists():
+            saved = json.loads(path.read_text(), object_hook=seal.decoded)
         services: State = {_FORMAT: saved["services"]}[saved["format"]]
         journal.replay(folder, services, saved.get("journal", 0), seal.decoded)
     except (ValueError, KeyError, TypeError, AttributeError, InvalidTag) as error:
