@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kmslab import cli_faults, cli_questions, cli_reports
+from kmslab import cli_faults, cli_probe, cli_questions, cli_reports
 from kmslab.model.errors import ExitCode, LabError
 from kmslab.model.persona import Persona
 from kmslab.model.target import TargetKind
@@ -223,6 +223,13 @@ def env(
             "--persona", help="Whose credentials: the operator's, or those of a persona of the lab."
         ),
     ] = Persona.OPERATOR,
+    neighbour: Annotated[
+        bool,
+        typer.Option(
+            "--neighbour",
+            help="The administrator of a second account on the same engine, for use across accounts.",
+        ),
+    ] = False,
 ) -> None:
     """Print what a shell needs to use the local lab: eval "$(kmslab env)".
 
@@ -230,12 +237,13 @@ def env(
     """
     from kmslab.commands import env as command
 
-    command.run(persona)
+    command.run(persona, neighbour=neighbour)
 
 
 cli_questions.register(app)
 cli_faults.register(app)
 cli_reports.register(app)
+cli_probe.register(app)
 
 
 @engine_app.command("start")
@@ -270,6 +278,21 @@ def engine_logs(
     from kmslab.commands import engine
 
     engine.logs(lines)
+
+
+@engine_app.command("at-rest")
+def engine_at_rest(
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="s3://bucket/key, a snapshot, a volume, or the name or ARN of a secret or parameter."
+        ),
+    ],
+) -> None:
+    """Show what the engine's disk holds of something: ciphertext, its data key and the KMS key that opens it."""
+    from kmslab.commands import at_rest
+
+    at_rest.at_rest(name)
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:

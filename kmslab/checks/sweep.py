@@ -24,7 +24,7 @@ from kmslab.model.naming import PREFIX_TAG, TEMPORARY_TAG
 from kmslab.model.persona import Persona
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from kmslab.lab import Access
     from kmslab.model.outputs import LabOutputs
@@ -72,10 +72,25 @@ def sweep(access: Access, outputs: LabOutputs) -> Swept:
     Two runs on one lab at a time are not supported: they would sweep each other's things (and stop
     each other's keys).
     """
+    deployed = (_stopped_keys, _grants, _objects)
+    finds = {part.__name__: partial(part, access, outputs) for part in deployed}
+    return _swept({**_elsewhere(access), **finds})
+
+
+def sweep_without_lab(access: Access) -> Swept:
+    """Remove what checks and probes made beside the lab's own things, for which no lab need be deployed."""
+    return _swept(_elsewhere(access))
+
+
+def _elsewhere(access: Access) -> dict[str, Callable[[], Iterator[Removal]]]:
+    parts = (_tagged, _volumes_and_snapshots, _parameters, _secrets)
+    return {part.__name__: partial(part, access) for part in parts}
+
+
+def _swept(finds: Mapping[str, Callable[[], Iterator[Removal]]]) -> Swept:
     swept = Swept()
-    parts = (_stopped_keys, _tagged, _volumes_and_snapshots, _parameters, _secrets, _grants, _objects)
-    with ThreadPoolExecutor(len(parts)) as pool:
-        for done in [pool.submit(_part, part, access, outputs, swept) for part in parts]:
+    with ThreadPoolExecutor(len(finds)) as pool:
+        for done in [pool.submit(_part, name, find, swept) for name, find in finds.items()]:
             done.result()
     return swept
 
@@ -91,16 +106,14 @@ def retire(access: Access, run_id: str) -> Swept:
     return swept
 
 
-def _part(
-    part: Callable[[Access, LabOutputs], Iterator[Removal]], access: Access, outputs: LabOutputs, swept: Swept
-) -> None:
+def _part(name: str, find: Callable[[], Iterator[Removal]], swept: Swept) -> None:
     """Remove what one part finds; a failure is told and does not keep the others from their turn."""
     from botocore.exceptions import BotoCoreError, ClientError
 
-    what = part.__name__.strip("_").replace("_", " ")
+    what = name.strip("_").replace("_", " ")
     try:
-        for name, remove in part(access, outputs):
-            _remove(name, remove, swept)
+        for found, remove in find():
+            _remove(found, remove, swept)
     except (BotoCoreError, ClientError, Inconclusive) as error:
         swept.problems.append(f"could not look for leftover {what}: {error}")
 
@@ -135,7 +148,7 @@ def _raise(error: Exception) -> None:
     raise error
 
 
-def _tagged(access: Access, _: LabOutputs) -> Iterator[Removal]:
+def _tagged(access: Access) -> Iterator[Removal]:
     """What the tagging service knows of: keys, and the queues, rules and buckets of checks and probes."""
     pages = access.client(Persona.OPERATOR, "resourcegroupstaggingapi").get_paginator("get_resources")
     found: dict[str, list[str]] = {}
@@ -230,7 +243,7 @@ def _stop(access: Access, arn: str) -> Iterator[Removal]:
         yield f"stop of {arn}", partial(restart, access, arn)
 
 
-def _volumes_and_snapshots(access: Access, _: LabOutputs) -> Iterator[Removal]:
+def _volumes_and_snapshots(access: Access) -> Iterator[Removal]:
     ec2 = access.client(Persona.OPERATOR, "ec2")
     ours: list[dict[str, Any]] = [
         {"Name": "tag-key", "Values": [TEMPORARY_TAG]},
@@ -243,7 +256,7 @@ def _volumes_and_snapshots(access: Access, _: LabOutputs) -> Iterator[Removal]:
         yield f"snapshot {snapshot}", partial(ec2.delete_snapshot, SnapshotId=snapshot)
 
 
-def _parameters(access: Access, _: LabOutputs) -> Iterator[Removal]:
+def _parameters(access: Access) -> Iterator[Removal]:
     """Parameters under the path that the lab keeps for its checks."""
     ssm = access.client(Persona.OPERATOR, "ssm")
     for page in ssm.get_paginator("get_parameters_by_path").paginate(Path=parameter_path(access)):
@@ -251,7 +264,7 @@ def _parameters(access: Access, _: LabOutputs) -> Iterator[Removal]:
             yield f"parameter {name}", partial(ssm.delete_parameter, Name=name)
 
 
-def _secrets(access: Access, _: LabOutputs) -> Iterator[Removal]:
+def _secrets(access: Access) -> Iterator[Removal]:
     """Secrets under the name that checks give them, and with their tag."""
     manager = access.client(Persona.OPERATOR, "secretsmanager")
     named = [{"Key": "name", "Values": [secret_prefix(access)]}]

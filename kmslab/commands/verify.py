@@ -82,7 +82,7 @@ def run(
         checks = runner.claimed(checks, outputs)
         # What a run makes for itself, the next one sweeps: two at a time would sweep each other's.
         with exclusively(project, patience=PATIENCE_SECONDS), _shown(len(checks)) as on_verdict:
-            capabilities = _capabilities(access, outputs)
+            capabilities = _capabilities(access)
             verdicts = runner.run_all(
                 access,
                 outputs,
@@ -164,12 +164,12 @@ def _matrix(access: Access, outputs: LabOutputs) -> tuple[AccessMatrix | None, t
         return None, (f"access matrix: {' '.join(str(error).split())}",)
 
 
-def _capabilities(access: Access, outputs: LabOutputs) -> frozenset[Capability]:
+def _capabilities(access: Access) -> frozenset[Capability]:
     """What the target enforces; of an endpoint that is not ours nothing is taken for granted."""
     if access.target.kind is TargetKind.ENDPOINT:
-        from kmslab import probes
+        from kmslab.probe.capabilities import of_target
 
-        return probes.enforced(probes.probe(access, outputs))
+        return of_target(access.target, access.prefix)
     if access.target.kind is TargetKind.LOCAL:
         from kmslab.engine.capabilities import CAPABILITIES
 

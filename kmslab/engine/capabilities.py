@@ -1,4 +1,4 @@
-"""What the local engine enforces; a test holds it to this by probing (`kmslab.probes`)."""
+"""What the local engine enforces; a test holds it to this by probing (`kmslab.probe`)."""
 
 from __future__ import annotations
 

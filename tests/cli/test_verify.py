@@ -226,12 +226,7 @@ def test_a_foreign_endpoint_is_probed_for_what_it_enforces(
     kind: TargetKind,
     capabilities: frozenset[Any],
 ) -> None:
-    verdicts = {
-        Capability.IAM: Verdict(Outcome.PASS, "decides"),
-        Capability.GRANTS: Verdict(Outcome.FAIL, "does not"),
-        Capability.TLS: Verdict(Outcome.ERROR, "who knows"),
-    }
-    monkeypatch.setattr("kmslab.probes.probe", lambda *_: verdicts)
+    monkeypatch.setattr("kmslab.probe.capabilities.of_target", lambda *_: frozenset({Capability.IAM}))
     monkeypatch.setattr(verify, "Access", lambda *_: FakeAccess(whole(), kind=kind))
     run(set(), tmp_path, kind)
     assert fake.capabilities == capabilities
