@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
+from kmslab.engine.kms.policy_documents import written
+
 if TYPE_CHECKING:
     from tests.engine.conftest import Engine
 
@@ -133,8 +135,9 @@ def test_a_window_waits_for_a_disabled_key_and_one_without_material(keys: Keys) 
 def test_deleting_a_managed_key_is_nobodys_right(engine: Engine, kms: Any) -> None:
     """Its key policy, which nobody can change, allows describing only (KMS Developer Guide, "AWS managed keys")."""
     managed = kms.describe_key(KeyId="alias/aws/sqs")["KeyMetadata"]
-    document = json.loads(kms.get_key_policy(KeyId=managed["KeyId"])["Policy"])
-    assert document["Id"] == "auto-sqs-1"
+    text = kms.get_key_policy(KeyId=managed["KeyId"])["Policy"]
+    assert text.startswith('{\n  "Version" : "2012-10-17",\n  "Id" : "auto-sqs-1",\n  "Statement" : [ {\n')
+    assert written(json.loads(text)) == text
     for operation in ("schedule_key_deletion", "disable_key", "enable_key_rotation", "put_key_policy"):
         with pytest.raises(ClientError) as caught:
             getattr(kms, operation)(

@@ -5,11 +5,11 @@ Source: KMS Developer Guide, "AWS managed keys" and "Key policy of an AWS manage
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kmslab.engine.kms import aliases, keys, material, records, specs
+from kmslab.engine.kms.policy_documents import written
 from kmslab.engine.state import changed
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def managed_key(alias: str) -> KeyRecord | None:
         description=f"Default key that protects my {specs.MANAGED_SERVICES[service]} when no other key is defined",
     )
     key["KeyManager"] = "AWS"
-    key["Policy"] = json.dumps(policy(service, key["Arn"]), indent=2)
+    key["Policy"] = written(policy(service, key["Arn"]))
     key["KeyRotationEnabled"] = True
     key["RotationPeriodInDays"] = specs.DEFAULT_ROTATION_DAYS
     key["rotation_start"] = key["CreationDate"]
