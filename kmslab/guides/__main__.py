@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kmslab.guides.includes import refresh
 from kmslab.guides.page import Kind, PageError, read
 from kmslab.guides.runner import run
 from kmslab.model.errors import ExitCode, LabError
@@ -29,8 +30,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--shown-only", action="store_true", help="run nothing: list the commands that no run executes"
     )
+    parser.add_argument(
+        "--include", action="store_true", help="run nothing: copy again what the pages include"
+    )
     options = parser.parse_args(arguments)
-    act = _list_shown_only if options.shown_only else _run
+    act = _list_shown_only if options.shown_only else _include if options.include else _run
     try:
         right = [act(page) for page in map(read, options.pages)]
     except (PageError, OSError) as error:
@@ -44,8 +48,14 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _list_shown_only(page: Page) -> bool:
     for step in page.steps:
-        if step.kind is Kind.SHOWN:
+        if step.kind in {Kind.SHOWN, Kind.AWS}:
             sys.stdout.write(f"{page.path}:{step.line}: {step.why}\n")
+    return True
+
+
+def _include(page: Page) -> bool:
+    if refresh(page.path, Path.cwd()):
+        sys.stdout.write(f"{page.path}: its includes are fresh again\n")
     return True
 
 

@@ -37,6 +37,28 @@ def test_a_page_is_read_as_steps_with_their_outputs(tmp_path: Path) -> None:
     assert (three.kind, three.why, three.expected) == (Kind.SHOWN, "needs a phone", None)
 
 
+def test_a_step_says_how_long_it_may_take_and_where_it_runs(tmp_path: Path) -> None:
+    text = (
+        "# T\n\n```bash\n# Takes up to: 900 s\n# Only on AWS: no local trail\nls\n```\n\n```bash\nls\n```\n"
+    )
+    one, two = read(page(tmp_path, text)).steps
+    assert (one.kind, one.why, one.limit) == (Kind.AWS, "no local trail", 900)
+    assert (two.kind, two.why, two.limit) == (Kind.RUN, "", None)
+
+
+def test_an_include_is_no_output_and_keeps_its_place(tmp_path: Path) -> None:
+    text = (
+        "# T\n\n```bash\nls\n```\n\n<!-- policy: keys App Use -->\n\n```json\n{}\n```\n\n"
+        "```text\na\n```\n\n```mermaid\nflowchart LR\n```\n"
+    )
+    one = read(page(tmp_path, text))
+    (include,) = one.includes
+    assert (include.what, include.place, include.text, include.line) == ("policy", "keys App Use", "{}", 10)
+    assert one.steps[0].expected is not None
+    assert one.steps[0].expected.text == "a"
+    assert one.drawings == ("flowchart LR",)
+
+
 @pytest.mark.parametrize(
     ("text", "line", "what"),
     [
@@ -58,6 +80,13 @@ def test_a_page_is_read_as_steps_with_their_outputs(tmp_path: Path) -> None:
         ("# T\n\n```bash\n# Refused: no\nls\n```\n", 4, "must show the error"),
         ("# T\n\n```bash\nls\n```\n\n```text\n<colour>\n```\n", 8, "<colour> is no hole"),
         ("# T\n\n```bash\nls\n```\n\n```text\n...\n```\n", 8, "must say something"),
+        ("# T\n\n```bash\n# timeout 5\nls\n```\n", 4, "# Takes up to: <seconds> s"),
+        ("# T\n\n```bash\n# Only on AWS\nls\n```\n", 4, "# Only on AWS: <why>"),
+        ("# T\n\n```python\nprint()\n```\n", 4, "not 'python'"),
+        ("# T\n\n<!-- include: a.py f -->\nText.\n", 4, "followed by its fence"),
+        ("# T\n\n<!-- include: a.py f -->\n", 3, "followed by its fence"),
+        ("# T\n\n<!-- include a.py -->\n```python\n```\n", 3, "write <!-- include: FILE SYMBOL -->"),
+        ("# T\n\n<!-- include: a.py f -->\n```bash\nls\n```\n", 5, "an include must be python"),
     ],
 )
 def test_what_breaks_the_markup_is_refused_with_its_place(

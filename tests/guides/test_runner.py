@@ -13,12 +13,13 @@ from kmslab.guides.shell import Shell, ShellError
 from kmslab.model.errors import LabError
 
 
-def result_of(tmp_path: Path, text: str, *, timeout: float = 20.0) -> Result:
+def result_of(tmp_path: Path, text: str, *, timeout: float = 20.0, on_aws: bool = False) -> Result:
+    tmp_path.mkdir(exist_ok=True)
     path = tmp_path / "page.md"
     path.write_text(text, encoding="utf-8")
     work = tmp_path / "work"
     work.mkdir()
-    return run(read(path), work, os.environ, timeout=timeout)
+    return run(read(path), work, os.environ, timeout=timeout, on_aws=on_aws)
 
 
 def step(script: str, output: str | None = None) -> str:
@@ -91,6 +92,28 @@ def test_a_step_that_is_shown_only_is_not_run(tmp_path: Path) -> None:
     result = result_of(tmp_path, "# T\n" + step("# Shown only: not here\ntouch ran"))
     assert (result.ran, result.problems) == (0, ())
     assert not (tmp_path / "work" / "ran").exists()
+
+
+@pytest.mark.parametrize("on_aws", [False, True])
+def test_a_step_for_aws_runs_there_only(tmp_path: Path, *, on_aws: bool) -> None:
+    text = "# T\n" + step("# Only on AWS: no local trail\ntouch ran") + "\n## Clean up\n" + step("true")
+    result = result_of(tmp_path, text, on_aws=on_aws)
+    assert (result.ran, result.problems) == (1 + on_aws, ())
+    assert (tmp_path / "work" / "ran").exists() is on_aws
+
+
+def test_a_step_for_aws_must_succeed_there(tmp_path: Path) -> None:
+    (problem,) = result_of(
+        tmp_path, "# T\n" + step("# Only on AWS: no local trail\nfalse"), on_aws=True
+    ).problems
+    assert "exit code 1" in problem.what
+
+
+def test_a_step_has_the_time_that_it_asks_for(tmp_path: Path) -> None:
+    slow = "# T\n" + step("# Takes up to: 20 s\nsleep 0.5")
+    assert result_of(tmp_path, slow, timeout=0.1).problems == ()
+    (problem,) = result_of(tmp_path / "b", "# T\n" + step("# Takes up to: 1 s\nsleep 20")).problems
+    assert "longer than 1 s" in problem.what
 
 
 def test_after_a_problem_only_the_clean_up_still_runs(tmp_path: Path) -> None:
