@@ -8,6 +8,7 @@ import sys
 from dataclasses import replace
 
 from kmslab.cdk import local_environment
+from kmslab.model.errors import LabError
 from kmslab.model.persona import Persona
 from kmslab.model.target import TargetKind
 from kmslab.project import find_project
@@ -17,11 +18,25 @@ _OVERRIDING = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE")
 """Variables that would win over credentials in the environment, in the CDK CLI at least."""
 
 
-def run(persona: Persona) -> None:
-    """Print ``export`` lines; with them goes an ``unset`` of a profile that would win over them."""
+def run(persona: Persona, *, neighbour: bool = False) -> None:
+    """Print ``export`` lines; with them goes an ``unset`` of a profile that would win over them.
+
+    Args:
+        persona: whose credentials.
+        neighbour: those of the administrator of the account beside the lab's instead.
+
+    Raises:
+        LabError: a persona of the neighbour is asked for, or the engine does not answer.
+    """
     project = find_project()
     target = choose_target(project, TargetKind.LOCAL)
-    if persona is not Persona.OPERATOR:
+    if neighbour:
+        if persona is not Persona.OPERATOR:
+            raise LabError("The neighbour has no personas.", hint="Leave out --persona or --neighbour.")
+        from kmslab.engine import control
+
+        target = control.neighbour(project.home)
+    elif persona is not Persona.OPERATOR:
         from kmslab.commands.settings import load_settings
         from kmslab.lab import Access
 

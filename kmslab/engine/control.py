@@ -156,6 +156,22 @@ def target(home: Path) -> Target:
     )
 
 
+def neighbour(home: Path) -> Target:
+    """Return the lab's engine as a target in the account beside the lab's, for an hour.
+
+    Its number is `kmslab.engine.identity.neighbour_of` the lab's; nothing is in it but a role.
+
+    Raises:
+        LabError: no engine is running, or it refuses.
+    """
+    from kmslab.engine.session import neighbour_credentials
+
+    lab, running = target(home), status(home)
+    if running is None or lab.credentials is None:
+        raise LabError("the local engine has stopped", hint="kmslab engine start", exit_code=ExitCode.ENGINE)
+    return replace(lab, credentials=neighbour_credentials(running, lab.credentials, SESSION_SECONDS))
+
+
 def _info(home: Path, facts: Mapping[str, Any]) -> EngineInfo:
     return EngineInfo(
         endpoint_url=f"https://127.0.0.1:{facts['port']}",

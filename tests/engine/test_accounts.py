@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
+import shlex
+import subprocess
+import sys
 import uuid
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from kmslab.engine.identity import neighbour_of
 from kmslab.engine.session import neighbour_credentials
+from kmslab.model.target import Credentials
 from tests.engine.conftest import Principal, allow, policy, principal_allow, refused
 
 if TYPE_CHECKING:
@@ -59,6 +65,32 @@ def test_the_neighbour_is_an_account_of_its_own(engine: Engine, neighbour: Any) 
     with refused("AccessDeniedException"):
         ours.describe_key(KeyId=key["Arn"])
     assert key["Arn"] not in {one["KeyArn"] for one in ours.list_keys()["Keys"]}
+
+
+def run_env(engine: Engine, *options: str) -> subprocess.CompletedProcess[str]:
+    """``kmslab env`` for the engine's lab."""
+    return subprocess.run(  # noqa: S603  # our own command
+        [str(Path(sys.executable).parent / "kmslab"), "env", *options],
+        env={**os.environ, "KMSLAB_HOME": str(engine.home)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_a_shell_gets_the_neighbours_credentials(engine: Engine) -> None:
+    answer = run_env(engine, "--neighbour")
+    assert answer.returncode == 0, answer.stderr
+    exported = dict(
+        line.removeprefix("export ").split("=", 1) for line in answer.stdout.splitlines() if "=" in line
+    )
+    names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+    credentials = Credentials(*(shlex.split(exported[name])[0] for name in names))
+    account = engine.client("sts", credentials).get_caller_identity()["Account"]
+    assert account == neighbour_of(engine.account)
+    refusal = run_env(engine, "--neighbour", "--persona", "data-owner")
+    assert refusal.returncode != 0
+    assert "no personas" in refusal.stderr
 
 
 def test_only_whom_the_lab_lets_gets_into_the_neighbours_account(engine: Engine) -> None:
@@ -116,6 +148,32 @@ def test_a_grant_lets_another_account_in(engine: Engine, kms: Any, make_role: An
         client.decrypt(CiphertextBlob=blob)
     kms.create_grant(KeyId=key, GranteePrincipal=role.arn, Operations=["Decrypt"])
     assert client.decrypt(CiphertextBlob=blob)["Plaintext"] == b"x"
+
+
+def test_a_grant_is_retired_from_another_account(engine: Engine, kms: Any, make_role: Any) -> None:
+    """API reference, ListRetirableGrants and RetireGrant, "Cross-account use"."""
+    key, role = engine.key(), make_role(allow("kms:ListRetirableGrants"))
+    request = {"KeyId": key, "GranteePrincipal": role.arn, "Operations": ["Decrypt"]}
+    made = kms.create_grant(**request, RetiringPrincipal=role.arn)
+    kms.create_grant(**request, RetiringPrincipal=engine.role().arn)
+    theirs = engine.client("kms", role)
+    (listed,) = theirs.list_retirable_grants(RetiringPrincipal=role.arn)["Grants"]
+    assert (listed["GrantId"], listed["KeyId"]) == (made["GrantId"], key)
+    assert listed["IssuingAccount"] == f"arn:aws:iam::{engine.account}:root"
+    elsewhere = engine.client("kms", role, region="eu-west-1")
+    assert elsewhere.list_retirable_grants(RetiringPrincipal=role.arn)["Grants"] == []
+    theirs.retire_grant(KeyId=key, GrantId=made["GrantId"])
+    assert theirs.list_retirable_grants(RetiringPrincipal=role.arn)["Grants"] == []
+
+
+def test_a_strangers_retirable_grants_are_not_told(engine: Engine, kms: Any, make_role: Any) -> None:
+    key, retiring = engine.key(), engine.role()
+    kms.create_grant(
+        KeyId=key, GranteePrincipal=retiring.arn, RetiringPrincipal=retiring.arn, Operations=["Decrypt"]
+    )
+    assert len(kms.list_retirable_grants(RetiringPrincipal=retiring.arn)["Grants"]) == 1
+    theirs = engine.client("kms", make_role(allow("kms:ListRetirableGrants")))
+    assert theirs.list_retirable_grants(RetiringPrincipal=retiring.arn)["Grants"] == []
 
 
 def test_a_secret_of_another_account_takes_its_policy_and_its_key(
