@@ -307,3 +307,15 @@ def test_the_account_that_made_a_grant_retires_it(
         root.list_grants(KeyId=key)
     root.retire_grant(KeyId=key, GrantId=made["GrantId"])
     assert kms.list_grants(KeyId=key)["Grants"] == []
+
+
+def test_a_grant_ends_whatever_the_keys_state(kms: Any, grantee: Principal, key: str) -> None:
+    """KMS Developer Guide, "Key states of AWS KMS keys": RevokeGrant and RetireGrant succeed in all of them."""
+    request = {"KeyId": key, "GranteePrincipal": grantee.arn, "Operations": ["Encrypt"]}
+    first, second, third = (kms.create_grant(**request) for _ in range(3))
+    kms.disable_key(KeyId=key)
+    kms.revoke_grant(KeyId=key, GrantId=first["GrantId"])
+    kms.schedule_key_deletion(KeyId=key)
+    kms.revoke_grant(KeyId=key, GrantId=second["GrantId"])
+    kms.retire_grant(GrantToken=third["GrantToken"])
+    assert kms.list_grants(KeyId=key)["Grants"] == []
