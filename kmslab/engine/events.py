@@ -45,7 +45,7 @@ class KeyEvent:
         error: why it failed, or None.
         invoked_by: the service that called on the caller's behalf: ``s3.amazonaws.com``, or empty.
         read_only: CloudTrail's ``readOnly``.
-        request_id: the id of the client's request, empty for a service's call.
+        request_id: the id of the request to KMS; made up when empty.
         event_id: the id that its record is to have; made up when empty.
     """
 

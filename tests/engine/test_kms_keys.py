@@ -309,3 +309,25 @@ def test_the_trail_names_the_request_as_the_client_does(
     events = engine.client("cloudtrail").lookup_events(LookupAttributes=wanted)["Events"]
     (record,) = [json.loads(event["CloudTrailEvent"]) for event in events if event["EventName"] == "Encrypt"]
     assert record["requestID"] == sent
+
+
+def test_a_use_through_a_service_is_a_use(engine: Engine, kms: Any, make_key: Callable[..., str]) -> None:
+    """S3 calls KMS for its caller: the trail has that call, and GetKeyLastUsage names its record."""
+    key, s3 = make_key(), engine.client("s3")
+    s3.create_bucket(Bucket="used-through-s3")
+    s3.put_object(
+        Bucket="used-through-s3", Key="o", Body=b"x", ServerSideEncryption="aws:kms", SSEKMSKeyId=key
+    )
+    made = kms.get_key_last_usage(KeyId=key)["KeyLastUsage"]
+    assert made["Operation"] == "GenerateDataKey"
+    s3.get_object(Bucket="used-through-s3", Key="o")
+    read = kms.get_key_last_usage(KeyId=key)["KeyLastUsage"]
+    wanted = [{"AttributeKey": "EventId", "AttributeValue": read["CloudTrailEventId"]}]
+    (event,) = engine.client("cloudtrail").lookup_events(LookupAttributes=wanted)["Events"]
+    record = json.loads(event["CloudTrailEvent"])
+    assert (read["Operation"], record["eventName"], record["userIdentity"]["invokedBy"]) == (
+        "Decrypt",
+        "Decrypt",
+        "s3.amazonaws.com",
+    )
+    assert record["requestID"] == read["KmsRequestId"]

@@ -6,6 +6,7 @@ context (KMS Developer Guide, "Permissions for AWS services in key policies").
 
 from __future__ import annotations
 
+import uuid
 from typing import TYPE_CHECKING, Any
 
 from kmslab.engine import events
@@ -78,6 +79,9 @@ def use_key(
         parameters: dict[str, Any] = {"keyId": key["Arn"], "encryptionAlgorithm": "SYMMETRIC_DEFAULT"}
         if encryption_context:
             parameters["encryptionContext"] = dict(encryption_context)
+        event_id, request_id = str(uuid.uuid4()), str(uuid.uuid4())
+        if not refusal and operation in ENCRYPTING:
+            records.note_use(key, operation, event_id=event_id, request_id=request_id)
         events.publish(
             KeyEvent(
                 operation=operation,
@@ -87,6 +91,8 @@ def use_key(
                 principal_arn=service_principal or callers.ACTING_ROLE.get(),
                 error=refusal,
                 invoked_by=f"{VIA.get(service, service)}.amazonaws.com",
+                request_id=request_id,
+                event_id=event_id,
             )
         )
     return (None, refusal) if refusal else (key, None)

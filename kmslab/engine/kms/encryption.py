@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from typing import TYPE_CHECKING, Any
 
 from kmslab.engine.authorization.caller import REQUEST_ID
@@ -54,13 +53,8 @@ def require_algorithm(key: KeyRecord, algorithm: str) -> None:
 
 
 def note_use(key: KeyRecord, call: Call) -> None:
-    """Remember the key's last cryptographic use, for GetKeyLastUsage."""
-    key["last_usage"] = {
-        "Operation": call.operation,
-        "Timestamp": round(time.time(), 3),
-        "CloudTrailEventId": call.event_id,
-        "KmsRequestId": REQUEST_ID.get(),
-    }
+    """Remember that this call used the key."""
+    records.note_use(key, call.operation, event_id=call.event_id, request_id=REQUEST_ID.get())
 
 
 def _oaep(algorithm: str) -> Any:

@@ -237,6 +237,23 @@ def require_state(key: KeyRecord, *but: str) -> None:
         raise KmsError(refusal.code, refusal.message)
 
 
+def note_use(key: KeyRecord, operation: str, *, event_id: str, request_id: str) -> None:
+    """Remember the key's last cryptographic use, for GetKeyLastUsage.
+
+    Args:
+        key: the key.
+        operation: as KMS performed it, for a caller or for a service that acts for one.
+        event_id: of the trail's record.
+        request_id: of the request to KMS.
+    """
+    key["last_usage"] = {
+        "Operation": operation,
+        "Timestamp": round(time.time(), 3),
+        "CloudTrailEventId": event_id,
+        "KmsRequestId": request_id,
+    }
+
+
 def set_state(key: KeyRecord, state: str) -> None:
     """Change the key's state and what follows from it."""
     key["KeyState"] = state
