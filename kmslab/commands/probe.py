@@ -14,6 +14,7 @@ from rich.text import Text
 
 from kmslab.commands.settings import context_for
 from kmslab.deployment import exclusively
+from kmslab.engine import control
 from kmslab.model.errors import ExitCode
 from kmslab.model.settings import LabSettings
 from kmslab.model.target import Credentials, TargetKind
@@ -66,6 +67,8 @@ def run(
     other = None
     if endpoint_url and static:
         target, other = replace(target, credentials=STATIC), OTHER_STATIC
+    elif not endpoint_url:
+        other = control.neighbour(project.home).credentials
     started, clock = datetime.now(UTC), time.monotonic()
     with aws_errors_in_one_line():
         world = World(target, settings.prefix, other)
