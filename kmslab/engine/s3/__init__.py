@@ -8,6 +8,7 @@ def install() -> None:
     from kmslab.engine.s3 import (
         answers,
         calls,
+        checksums,
         conditions,
         configuration,
         customer_keys,
@@ -22,5 +23,5 @@ def install() -> None:
     # The call is bound around all that works on it: each dispatch wraps those before it.
     for module in (errors, configuration, update, answers, calls, customer_keys, encryption, etag, multipart):
         module.install()
-    for module in (storage, conditions):
+    for module in (checksums, storage, conditions):
         module.install()

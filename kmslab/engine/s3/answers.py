@@ -14,6 +14,8 @@ from ministack.services import s3
 
 from kmslab.engine.hooks import extend
 from kmslab.engine.s3.calls import CALL
+from kmslab.engine.s3.checksums import unknown
+from kmslab.engine.s3.etag import amend
 from kmslab.engine.s3.headers import CONTEXT, CUSTOMER
 
 if TYPE_CHECKING:
@@ -101,8 +103,12 @@ def _attributes(
         return status, answered, body
     asked = {one.strip() for one in headers.get("x-amz-object-attributes", "").split(",")}
     root = fromstring(body)  # noqa: S314  # MiniStack's own answer
-    for node in [one for one in root if one.tag.endswith("}Checksum") and not len(one)]:
-        root.remove(node)
+    for node in [one for one in root if one.tag.endswith("}Checksum")]:
+        for value in [one for one in node if not one.tag.endswith("}ChecksumType")]:
+            # Here S3 tells the checksum of checksums without the number of parts.
+            value.text = (value.text or "").split("-")[0]
+        if not len(node):
+            root.remove(node)
     if "StorageClass" in asked and not any(one.tag.endswith("}StorageClass") for one in root):
         SubElement(root, f"{{{_XML}}}StorageClass").text = "STANDARD"
     register_namespace("", _XML)
@@ -112,9 +118,18 @@ def _attributes(
 def _copied(
     stock: Callable[..., Response], bucket_name: str, dest_key: str, headers: Mapping[str, str]
 ) -> Response:
-    """Tell the checksum that the copy has taken over."""
+    """Tell the checksum that the copy has taken over, or the one that was asked for."""
+    algorithm = headers.get("x-amz-checksum-algorithm", "").upper()
+    if algorithm and (refused := unknown(algorithm)):
+        answer: Response = refused
+        return answer
     status, answered, body = stock(bucket_name, dest_key, headers)
     record = _found(bucket_name, dest_key, "")
+    if algorithm and record and status in _TAKEN:
+        content = s3._read_body(bucket_name, dest_key, record)
+        amend(
+            bucket_name, dest_key, record, checksums={algorithm: s3._compute_s3_checksum(algorithm, content)}
+        )
     if status not in _TAKEN or not record or not record.get("checksums"):
         return status, answered, body
     told = "".join(f"<Checksum{name}>{value}</Checksum{name}>" for name, value in record["checksums"].items())

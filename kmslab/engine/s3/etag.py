@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
@@ -41,12 +42,12 @@ def under_a_key(record: Mapping[str, Any]) -> bool:
     return sse.get(SSE) in KMS_KINDS or CUSTOMER_ALGORITHM in sse
 
 
-def retag(bucket: str, key: str, record: Record, etag: str) -> None:
-    """Give an object that was just made another ETag, in memory and on the disk."""
-    record["etag"] = etag
+def amend(bucket: str, key: str, record: Record, **members: object) -> None:
+    """Change what describes an object that was just made, in memory and on the disk: its ``etag``, ``checksums``."""
+    record.update(members)
     for version in s3._object_versions.get((bucket, key)) or []:
         if version["version_id"] == (record.get("version_id") or "null"):
-            version["etag"] = etag
+            version.update(members)
     s3._persist_object(bucket, key, record)
 
 
@@ -77,7 +78,7 @@ def _copy(
     before = (s3._buckets.get(source[0]) or {}).get("objects", {}).get(source[2])
     was_digest = before is not None and not under_a_key(before) and "-" not in before["etag"]
     status, answered, body = stock(bucket_name, dest_key, headers)
-    if status != 200:  # noqa: PLR2004  # of HTTP
+    if status != HTTPStatus.OK:
         return status, answered, body
     made = s3._buckets[bucket_name]["objects"][dest_key]
     if under_a_key(made):
@@ -88,7 +89,7 @@ def _copy(
         # S324: S3's own ETag.
         etag = f'"{hashlib.md5(s3._read_body(bucket_name, dest_key, made)).hexdigest()}"'  # noqa: S324
     old = made["etag"]
-    retag(bucket_name, dest_key, made, etag)
+    amend(bucket_name, dest_key, made, etag=etag)
     return status, answered, in_place_of(body, old, etag)
 
 

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from ministack.services import s3
 
 from kmslab.engine.hooks import extend
 from kmslab.engine.s3.calls import CALL
-from kmslab.engine.s3.etag import in_place_of, retag, says_nothing, under_a_key
+from kmslab.engine.s3.checksums import missing_in
+from kmslab.engine.s3.etag import amend, in_place_of, says_nothing, under_a_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -34,7 +36,7 @@ def _upload_of(query: Query) -> dict[str, Any] | None:
 def _note_part(query: Query, response: Response) -> Response:
     """Give a part that was taken an ETag that says nothing, and remember the key that it came with."""
     upload, (status, headers, body) = _upload_of(query), response
-    if status != 200 or upload is None or not under_a_key(upload):  # noqa: PLR2004  # of HTTP
+    if status != HTTPStatus.OK or upload is None or not under_a_key(upload):
         return response
     part, call = upload["parts"][int(s3._qp(query, "partNumber"))], CALL.get()
     old, part["etag"] = part["etag"], says_nothing()
@@ -64,8 +66,16 @@ def _upload_part_copy(
     query_params: Query,
     headers: Mapping[str, str],
 ) -> Response:
-    """Take a part from another object."""
-    return _note_part(query_params, stock(bucket_name, dest_key, query_params, headers))
+    """Take a part from another object, with the checksum that the upload wants of each."""
+    status, answered, body = stock(bucket_name, dest_key, query_params, headers)
+    upload = _upload_of(query_params)
+    if status == HTTPStatus.OK and upload and (algorithm := upload.get("checksum_algorithm")):
+        part = upload["parts"][int(s3._qp(query_params, "partNumber"))]
+        checksum = s3._compute_s3_checksum(algorithm, part["body"])
+        part["checksums"] = {algorithm: checksum}
+        told = f"<Checksum{algorithm}>{checksum}</Checksum{algorithm}></CopyPartResult>"
+        body = body.replace(b"</CopyPartResult>", told.encode())
+    return _note_part(query_params, (status, answered, body))
 
 
 def _complete(
@@ -78,19 +88,23 @@ def _complete(
 ) -> Response:
     """Make the object, with an ETag of the parts' ETags."""
     upload, call = _upload_of(query_params), CALL.get()
+    algorithm = (upload or {}).get("checksum_algorithm")
+    if algorithm and (refused := missing_in(body, algorithm)):
+        answer_of_s3: Response = refused
+        return answer_of_s3
     if upload is None or call is None or not under_a_key(upload):
         return stock(bucket_name, key, body, query_params, headers)
     token = CALL.set(replace(call, customer_key=upload.get(_CUSTOMER_KEY) or call.customer_key))
     try:
         status, answered, answer = stock(bucket_name, key, body, query_params, headers)
-        if status != 200:  # noqa: PLR2004  # of HTTP
+        if status != HTTPStatus.OK:
             return status, answered, answer
         made = s3._buckets[bucket_name]["objects"][key]
         etags = [upload["parts"][part["PartNumber"]]["etag"].strip('"') for part in made["parts"]]
         # S324: how S3 makes an ETag of ETags.
         digest = hashlib.md5(bytes.fromhex("".join(etags))).hexdigest()  # noqa: S324
         old, etag = made["etag"], f'"{digest}-{len(etags)}"'
-        retag(bucket_name, key, made, etag)
+        amend(bucket_name, key, made, etag=etag)
     finally:
         CALL.reset(token)
     response = status, answered, in_place_of(answer, old, etag)

@@ -1,0 +1,101 @@
+"""Checksums that a client sends: what S3 says of those that it does not take.
+
+Recorded from S3: one checksum for a request, in base64 and of its algorithm's length; the algorithm alone makes none;
+parts of an upload with an algorithm come with it, and its completion repeats them.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import TYPE_CHECKING, Any
+from xml.etree.ElementTree import ParseError, fromstring
+
+from ministack.services import s3
+
+from kmslab.engine.hooks import extend
+from kmslab.engine.s3.errors import error
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    Headers = Mapping[str, str]
+    Stock = Callable[..., Any]
+
+LENGTHS = {"crc32": 4, "crc32c": 4, "crc64nvme": 8, "sha1": 20, "sha256": 32}
+"""Bytes of a checksum."""
+_ASKED = "x-amz-sdk-checksum-algorithm"
+
+
+def given(headers: Headers) -> dict[str, str]:
+    """The checksums of a request, by algorithm in lower case."""
+    return {
+        name: headers[f"x-amz-checksum-{name}"] for name in LENGTHS if headers.get(f"x-amz-checksum-{name}")
+    }
+
+
+def unknown(algorithm: str) -> Any:
+    """S3's answer to an algorithm that it does not have; None to one that it has."""
+    if algorithm.lower() in LENGTHS:
+        return None
+    message = "Checksum algorithm provided is unsupported. Please try again with any of the valid types: "
+    return error("InvalidRequest", message + f"[{', '.join(name.upper() for name in LENGTHS)}]")
+
+
+def _length(value: str) -> int:
+    try:
+        return len(base64.b64decode(value, validate=True))
+    except binascii.Error:
+        return 0
+
+
+def _of_object(stock: Stock, body: bytes, headers: Headers) -> Any:
+    """Refuse what is no checksum before it is compared."""
+    found = given(headers)
+    if len(found) > 1:
+        message = "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed."
+        return {}, error("InvalidRequest", message)
+    for name, value in found.items():
+        if _length(value) != LENGTHS[name]:
+            return {}, error("InvalidRequest", f"Value for x-amz-checksum-{name} header is invalid.")
+    return stock(body, {name: value for name, value in headers.items() if name != _ASKED})
+
+
+def _of_part(stock: Stock, body: bytes, headers: Headers, upload: Mapping[str, Any]) -> Any:
+    """Hold a part to the upload's algorithm."""
+    expected, found = (upload.get("checksum_algorithm") or "").lower(), given(headers)
+    if expected and expected not in found:
+        message = (
+            f"Checksum Type mismatch occurred, expected checksum Type: {expected}, actual checksum Type: "
+            f"{next(iter(found), 'null')}"
+        )
+        return {}, error("InvalidRequest", message)
+    return stock(body, headers, upload)
+
+
+def missing_in(body: bytes, algorithm: str) -> Any:
+    """S3's answer to a completion that leaves the checksum of a part out; None when it is complete.
+
+    Args:
+        body: of CompleteMultipartUpload.
+        algorithm: of the upload, in upper case.
+    """
+    try:
+        root = fromstring(body)  # noqa: S314  # the parser resolves no external entities
+    except ParseError:
+        return None  # for MiniStack to refuse
+    for part in [node for node in root.iter() if node.tag.rsplit("}", 1)[-1] == "Part"]:
+        members = {child.tag.rsplit("}", 1)[-1]: child.text for child in part}
+        if f"Checksum{algorithm}" not in members:
+            message = (
+                f"The upload was created using a {algorithm.lower()} checksum. The complete request must include the "
+                f"checksum for each part. It was missing for part {members.get('PartNumber')} in the request."
+            )
+            return error("InvalidRequest", message)
+    return None
+
+
+def install() -> None:
+    """Take over where checksums are resolved."""
+    extend(s3, "_resolve_object_checksums", "body", "headers")(_of_object)
+    extend(s3, "_resolve_part_checksums", "body", "headers", "upload")(_of_part)
