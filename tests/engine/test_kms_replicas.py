@@ -154,6 +154,14 @@ def test_both_keys_must_let_the_primary_move(engine: Engine, kms: Any) -> None:
     theirs.update_primary_region(KeyId=key, PrimaryRegion="eu-west-2")
 
 
+@pytest.mark.parametrize("region", ["mars-north-1", "us-gov-west-1", "cn-north-1"])
+def test_a_replica_is_in_a_region_of_the_partition(kms: Any, region: str) -> None:
+    key = kms.create_key(MultiRegion=True)["KeyMetadata"]["KeyId"]
+    with refused("UnsupportedOperationException", region):
+        kms.replicate_key(KeyId=key, ReplicaRegion=region)
+    assert kms.describe_key(KeyId=key)["KeyMetadata"]["MultiRegionConfiguration"]["ReplicaKeys"] == []
+
+
 def test_a_single_region_key_has_no_replica(kms: Any, there: Any, make_key: Callable[..., str]) -> None:
     key = make_key()
     with refused("UnsupportedOperationException", f"{key} is not a multi-region primary key."):

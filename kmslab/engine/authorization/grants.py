@@ -27,7 +27,7 @@ def is_principal(named: str | None, principal_arn: str) -> bool:
 
 def digest_of(token: str) -> str:
     """What the engine keeps of a grant token: nobody can read a token out of the stored grants."""
-    return hashlib.sha256(token.encode(errors="surrogatepass")).hexdigest()
+    return hashlib.sha256(token.encode()).hexdigest()
 
 
 def grant_of_token(token: str) -> dict[str, Any] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from kmslab.engine.kms import imported, policies, records, tags, transitions
@@ -14,6 +15,7 @@ from kmslab.engine.kms.service import Call, operation
 if TYPE_CHECKING:
     from kmslab.engine.kms.records import KeyRecord
 
+_PARTITION = "aws"
 _OWN = ("Tags", "Description", "DeletionDate", "pending_window", "imports", "last_usage", "on_demand_started")
 """What a replica does not take from its primary."""
 _ROTATION = ("KeyRotationEnabled", "RotationPeriodInDays", "rotation_start", "on_demand_started")
@@ -28,6 +30,8 @@ def replicate_key(call: Call) -> dict[str, Any]:
     primary = _primary(call)
     region: str = call.get("ReplicaRegion")
     records.require_state(primary)
+    if region not in _regions():
+        raise unsupported(f"{region} is not a Region of the partition {_PARTITION}.")
     if region in primary["regions"]:
         raise KmsError("AlreadyExistsException", f"{primary['KeyId']} exists already in {region}.")
     tags.check(call.get("Tags", []))
@@ -45,6 +49,15 @@ def replicate_key(call: Call) -> dict[str, Any]:
         member["regions"] = list(regions)
     answer = {"ReplicaKeyMetadata": metadata(replica), "ReplicaPolicy": replica["Policy"]}
     return {**answer, "ReplicaTags": replica["Tags"]} if replica["Tags"] else answer
+
+
+@lru_cache(maxsize=1)
+def _regions() -> frozenset[str]:
+    """The Regions of the engine's partition, as botocore knows them."""
+    from botocore.loaders import create_loader
+
+    partitions = create_loader().load_data("partitions")["partitions"]
+    return frozenset(next(one["regions"] for one in partitions if one["id"] == _PARTITION))
 
 
 def _primary(call: Call) -> KeyRecord:
