@@ -167,6 +167,9 @@ def test_a_value_that_the_recorded_words_leave_out_is_taken_all_the_same(value: 
         ("DescribeKey", {"KeyId": {"k": 1}}),
         ("DescribeKey", {"KeyId": "\ud800"}),
         ("ImportKeyMaterial", {"KeyId": "k", "ImportToken": "eA==", "ValidTo": float("inf")}),
+        ("ImportKeyMaterial", {"KeyId": "k", "ImportToken": "eA==", "ValidTo": float("nan")}),
+        ("ImportKeyMaterial", {"KeyId": "k", "ImportToken": "eA==", "ValidTo": 1e18}),
+        ("ImportKeyMaterial", {"KeyId": "k", "ImportToken": "eA==", "ValidTo": -(10**300)}),
     ],
 )
 def test_a_wrong_type_is_a_serialization_error(operation: str, parameters: Any) -> None:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import math
 import re
 from functools import lru_cache
 from typing import Any
@@ -166,6 +165,8 @@ _TYPES: dict[str, tuple[tuple[type, ...], str]] = {
     "boolean": ((bool,), "a Boolean"),
     "timestamp": ((int, float), "a Date"),
 }
+_DATES = (-62135596800, 253402300799)
+"""The years 1 to 9999, in seconds since 1970: no other date can be written down."""
 _TOKENS: tuple[tuple[type, str], ...] = (
     (bool, ""),
     (str, "STRING_VALUE"),
@@ -188,7 +189,7 @@ def _converted(kind: str, value: Any) -> Any:
     if not isinstance(value, types) or (isinstance(value, bool) and kind != "boolean"):
         token = next(word for found, word in _TOKENS if isinstance(value, found))
         raise _unreadable(f"{token or str(value).upper() + '_VALUE'} can not be converted to {wanted}")
-    if isinstance(value, float) and not math.isfinite(value):
+    if kind == "timestamp" and not _DATES[0] <= value <= _DATES[1]:
         raise _unreadable("NUMBER_VALUE can not be converted to a Date")
     if isinstance(value, str):
         return _decoded(value) if kind == "blob" else _encodable(value)
