@@ -249,6 +249,23 @@ def test_use_from_another_account_is_in_the_history_of_both(
         assert event["resources"] == [{"accountId": engine.account, "type": "AWS::KMS::Key", "ARN": key}]
 
 
+def test_a_refusal_across_accounts_is_the_callers_business(
+    engine: Engine, neighbour: Any, make_role: Any
+) -> None:
+    """KMS Developer Guide, "Logging AWS KMS API calls with AWS CloudTrail"."""
+    key = engine.key()
+    with refused("AccessDeniedException"):
+        engine.client("kms", make_role(allow(*USE))).encrypt(KeyId=key, Plaintext=b"x")
+    names = {}
+    for side, who in (("owner", None), ("caller", neighbour)):
+        found = engine.client("cloudtrail", who).lookup_events(
+            LookupAttributes=[{"AttributeKey": "ResourceName", "AttributeValue": key}]
+        )["Events"]
+        names[side] = {one["EventName"] for one in found}
+    assert "Encrypt" in names["caller"]
+    assert "Encrypt" not in names["owner"]
+
+
 def _record(found: dict[str, Any]) -> dict[str, Any]:
     record: dict[str, Any] = json.loads(found["CloudTrailEvent"])
     return record

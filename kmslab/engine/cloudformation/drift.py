@@ -38,7 +38,7 @@ def _key(physical_id: str, _properties: Properties) -> Properties | None:
     rotates = bool(key.get("KeyRotationEnabled"))
     period = {"RotationPeriodInDays": key["RotationPeriodInDays"]} if rotates else {}
     return {
-        **{name: key[name] for name in ("KeySpec", "KeyUsage", "Origin")},  # type: ignore[literal-required]  # names of its members
+        **{name: key[name] for name in ("KeySpec", "KeyUsage", "Origin")},
         "Description": key.get("Description", ""),
         "MultiRegion": bool(key.get("MultiRegion")),
         "Enabled": key["KeyState"] != "Disabled",
@@ -59,7 +59,7 @@ def _alias(physical_id: str, properties: Properties) -> Properties | None:
 
 
 def _bucket(physical_id: str, properties: Properties) -> Properties | None:
-    found: Properties | None = drift._read_s3_bucket(physical_id, properties)
+    found: dict[str, Any] | None = drift._read_s3_bucket(physical_id, properties)
     if found is None:
         return None
     found["Tags"] = s3._bucket_tags.get(physical_id) or {}

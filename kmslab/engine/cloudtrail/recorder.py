@@ -102,15 +102,23 @@ def append(
     }
     if error:
         event["errorCode"], event["errorMessage"] = error
-    others = {_owner(arn) for _, arn in resources} - {"", account}
+    # A refusal stays in the caller's account (KMS Developer Guide, "Logging AWS KMS API calls").
+    denied = error is not None and error[0] == "AccessDenied"
+    others = set() if denied else {_owner(arn) for _, arn in resources} - {"", account}
     if others:
         event["sharedEventID"] = new_uuid()
     _file(event, now)
     for other in others:
         # The owner of a resource learns which account used it, not which session (CloudTrail User Guide,
         # "userIdentity": a cross-account call).
-        caller = {name: identity[name] for name in ("principalId", "accountId") if name in identity}
-        copy = {**event, "userIdentity": {"type": "AWSAccount", **caller}, "eventID": new_uuid()}
+        caller: dict[str, Any] = {
+            name: identity[name] for name in ("principalId", "accountId") if name in identity
+        }
+        copy: dict[str, Any] = {
+            **event,
+            "userIdentity": {"type": "AWSAccount", **caller},
+            "eventID": new_uuid(),
+        }
         with request_scope(other, get_region()):
             _file({**copy, "recipientAccountId": other}, now)
     if not read_only:
