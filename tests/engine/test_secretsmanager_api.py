@@ -5,9 +5,12 @@ Behaviour as the API reference says and as a public test suite recorded it from 
 
 from __future__ import annotations
 
+import io
 import json
 import string
+import time
 import uuid
+import zipfile
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -287,3 +290,83 @@ def test_rotation_needs_a_function_that_secrets_manager_may_invoke(engine: Engin
     with refused("AccessDeniedException", "Secrets Manager cannot invoke the specified Lambda function."):
         sm.rotate_secret(SecretId=secret, RotationLambdaARN=missing, ClientRequestToken=token())
     assert "RotationEnabled" not in sm.describe_secret(SecretId=secret)
+
+
+FUNCTION = """
+import boto3
+
+def handler(event, context):
+    manager = boto3.client("secretsmanager")
+    secret, token = event["SecretId"], event["ClientRequestToken"]
+    labels = manager.describe_secret(SecretId=secret)["VersionIdsToStages"]
+    assert labels[token] == ["AWSPENDING"], labels
+    if event["Step"] == "createSecret":
+        manager.put_secret_value(
+            SecretId=secret, ClientRequestToken=token, SecretString="rotated", VersionStages=["AWSPENDING"]
+        )
+    if event["Step"] == "finishSecret":
+        current = next(one for one, found in labels.items() if "AWSCURRENT" in found)
+        manager.update_secret_version_stage(
+            SecretId=secret, VersionStage="AWSCURRENT", MoveToVersionId=token, RemoveFromVersionId=current
+        )
+"""
+
+
+@pytest.fixture(scope="module")
+def rotator(engine: Engine) -> str:
+    """A function that rotates secrets, which Secrets Manager may invoke."""
+    trust = {
+        "Effect": "Allow",
+        "Principal": {"Service": "lambda.amazonaws.com"},
+        "Action": "sts:AssumeRole",
+    }
+    iam, functions, its_name = engine.client("iam"), engine.client("lambda"), name()
+    role = iam.create_role(RoleName=its_name, AssumeRolePolicyDocument=policy(trust))["Role"]["Arn"]
+    iam.put_role_policy(
+        RoleName=its_name, PolicyName="identity", PolicyDocument=policy(allow("secretsmanager:*"))
+    )
+    code = io.BytesIO()
+    with zipfile.ZipFile(code, "w") as archive:
+        archive.writestr("index.py", FUNCTION)
+    made = functions.create_function(
+        FunctionName=its_name,
+        Runtime="python3.12",
+        Role=role,
+        Handler="index.handler",
+        Code={"ZipFile": code.getvalue()},
+        Timeout=60,
+    )
+    functions.add_permission(
+        FunctionName=its_name,
+        StatementId="rotation",
+        Action="lambda:InvokeFunction",
+        Principal="secretsmanager.amazonaws.com",
+    )
+    return str(made["FunctionArn"])
+
+
+def test_a_function_rotates_a_secret(sm: Any, rotator: str) -> None:
+    secret = create(sm)
+    started = sm.rotate_secret(
+        SecretId=secret["ARN"],
+        RotationLambdaARN=rotator,
+        RotationRules={"AutomaticallyAfterDays": 1},
+        ClientRequestToken=token(),
+    )
+    deadline = time.monotonic() + 60
+    while (found := sm.get_secret_value(SecretId=secret["ARN"]))["SecretString"] != "rotated":
+        assert time.monotonic() < deadline, sm.describe_secret(SecretId=secret["ARN"])
+    assert (found["VersionId"], found["VersionStages"]) == (
+        started["VersionId"],
+        ["AWSCURRENT", "AWSPENDING"],
+    )
+    told = sm.describe_secret(SecretId=secret["ARN"])
+    assert (told["RotationEnabled"], told["RotationLambdaARN"]) == (True, rotator)
+    assert told["LastRotatedDate"] < told["NextRotationDate"]
+    assert told["VersionIdsToStages"][secret["VersionId"]] == ["AWSPREVIOUS"]
+    sm.cancel_rotate_secret(SecretId=secret["ARN"])
+    assert sm.describe_secret(SecretId=secret["ARN"])["RotationEnabled"] is False
+    with refused("InvalidParameterException", "must be within 1-1000"):
+        sm.rotate_secret(
+            SecretId=secret["ARN"], RotationRules={"AutomaticallyAfterDays": 0}, ClientRequestToken=token()
+        )

@@ -80,6 +80,7 @@ class Secret(TypedDict, total=False):
     LastChangedDate: float
     LastAccessedDate: float
     LastRotatedDate: float
+    NextRotationDate: float
     DeletedDate: float
     RotationEnabled: bool
     RotationLambdaARN: str
@@ -234,6 +235,8 @@ def move_labels(secret: Secret, version_id: str, labels: Iterable[str]) -> None:
             _take(secret, version_with(secret, PREVIOUS), PREVIOUS)
             _give(secret, before, PREVIOUS)
             _take(secret, before, PENDING)  # what is no longer current waits for nothing
+            if secret.get("RotationEnabled") and PENDING in secret["Versions"][version_id]["Stages"]:
+                secret["LastRotatedDate"] = now()
         if label not in (PENDING, PREVIOUS):
             secretsmanager._emit_secret_label_updated(secret, label, version_id)
     _drop_outdated(secret)
