@@ -252,6 +252,8 @@ def test_each_token_of_a_grant_ends_with_it(engine: Engine, kms: Any, grantee: P
         assert theirs.encrypt(KeyId=key, Plaintext=b"x", GrantTokens=[made["GrantToken"]])["KeyId"] == key
     kms.retire_grant(GrantToken=again["GrantToken"])
     for made in (first, again):
+        with refused("AccessDeniedException", "kms:Encrypt"):  # who may not is told that, and no more
+            theirs.encrypt(KeyId=key, Plaintext=b"x", GrantTokens=[made["GrantToken"]])
         with refused("InvalidGrantTokenException"):
             kms.encrypt(KeyId=key, Plaintext=b"x", GrantTokens=[made["GrantToken"]])
 

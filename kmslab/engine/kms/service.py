@@ -97,7 +97,7 @@ class Call:
             aliases_allowed: False where the API takes a key id or key ARN only.
 
         Raises:
-            KmsError: NotFoundException, AccessDeniedException.
+            KmsError: NotFoundException, AccessDeniedException, InvalidGrantTokenException.
         """
         reference: str = self.get(member, "")
         try:
@@ -127,7 +127,7 @@ class Call:
             condition_keys: beside those that follow from the parameters and the key.
 
         Raises:
-            KmsError: AccessDeniedException.
+            KmsError: AccessDeniedException, InvalidGrantTokenException.
         """
         self.keys.append(key)
         self._authorize(permission, key, "", context or self.get("EncryptionContext"), condition_keys or {})
@@ -139,15 +139,6 @@ class Call:
             KmsError: AccessDeniedException.
         """
         self._authorize(permission, None, resource_arn, None, {})
-
-    def check_grant_tokens(self) -> None:
-        """Fail unless every grant token of the request stands for a grant.
-
-        Raises:
-            KmsError: InvalidGrantTokenException.
-        """
-        if any(grant_of_token(token) is None for token in self.get("GrantTokens", ())):
-            raise KmsError("InvalidGrantTokenException", "Invalid grant token")
 
     def end_of_dry_run(self) -> None:
         """Stop here when the request only asks whether it would succeed.
@@ -197,6 +188,9 @@ class Call:
         )
         if refusal:
             raise KmsError(refusal.code, refusal.message)
+        # A grant counts here as soon as it is made, so a token adds nothing; but it must be one.
+        if any(grant_of_token(token) is None for token in self.get("GrantTokens", ())):
+            raise KmsError("InvalidGrantTokenException", "Invalid grant token")
 
 
 def _foreign(arn: str) -> bool:
@@ -243,7 +237,6 @@ def perform(name: str, parameters: Any, *, access_key: str = "", via_service: st
         call.parameters = validation.validated(name, parameters)
         if call.get("Recipient"):
             raise unsupported("Recipient: Nitro enclaves do not exist on the local engine.")
-        call.check_grant_tokens()
         answer = handler(call)
     except KmsError as failure:
         error = failure.refusal
