@@ -42,6 +42,7 @@ STYLES = {
 }
 PATIENCE_SECONDS = 120.0
 """How long to wait for another command on the same lab."""
+SHOWN_PROBLEMS = 5
 STATIC = Credentials("test", "test")
 OTHER_STATIC = Credentials("222222222222", "test")
 """What emulators take from everybody; a key id of 12 digits is the account that is meant."""
@@ -86,10 +87,18 @@ def run(
         results=results,
     )
     _print(fidelity, form)
-    for problem in (*problems, *world.problems):
-        err.print(f"could not clean up: {problem}", style="yellow", markup=False, highlight=False)
+    _tell_left([*problems, *world.problems])
     _keep(fidelity, folder)
     return ExitCode.OK if fidelity.faithful else ExitCode.NOT_PROVEN
+
+
+def _tell_left(problems: Sequence[str]) -> None:
+    """Say what could not be removed: all of it on an emulator that breaks, so the first ones and how many."""
+    for problem in problems[:SHOWN_PROBLEMS]:
+        line = f"could not clean up: {' '.join(problem.split())[:200]}"
+        err.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
+    if len(problems) > SHOWN_PROBLEMS:
+        err.print(f"could not clean up {len(problems) - SHOWN_PROBLEMS} more things", style="yellow")
 
 
 def list_probes(only: Sequence[str], form: str) -> None:

@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from kmslab.model.naming import PREFIX_TAG, TEMPORARY_TAG
+from kmslab.probe.failures import failures, refusals, silences
 from kmslab.probe.model import CouldNotLook, NotAsDocumented
 
 if TYPE_CHECKING:
@@ -101,11 +102,9 @@ class Bench:
         Raises:
             CouldNotLook: the call failed.
         """
-        from botocore.exceptions import BotoCoreError, ClientError
-
         try:
             return self._call(action, who, region, parameters)
-        except (ClientError, BotoCoreError) as error:
+        except failures() as error:
             raise CouldNotLook(f"{_named(action)} failed: {_said(error)}") from error
 
     def works(
@@ -123,14 +122,12 @@ class Bench:
             NotAsDocumented: the target refuses it.
             CouldNotLook: the operation is missing, the target broke or does not answer.
         """
-        from botocore.exceptions import BotoCoreError, ClientError
-
         try:
             answer = self._call(action, who, region, parameters, plain_http=plain_http)
-        except ClientError as error:
+        except refusals() as error:
             _unless_an_answer(action, error)
             raise NotAsDocumented(f"{_named(action)} is refused: {_said(error)}") from error
-        except BotoCoreError as error:
+        except silences() as error:
             raise CouldNotLook(f"{_named(action)} failed: {_said(error)}") from error
         self.positive += 1
         self._saw(f"{_named(action)} works")
@@ -156,13 +153,11 @@ class Bench:
             NotAsDocumented: it succeeds, or the error is another one.
             CouldNotLook: the operation is missing, the target broke or does not answer.
         """
-        from botocore.exceptions import BotoCoreError, ClientError
-
         wanted = {codes} if isinstance(codes, str) else set(codes)
         expected = " or ".join(sorted(wanted))
         try:
             self._call(action, who, region, parameters, plain_http=plain_http)
-        except ClientError as error:
+        except refusals() as error:
             code = str(error.response["Error"].get("Code", ""))
             if code not in wanted:
                 _unless_an_answer(action, error)
@@ -172,7 +167,7 @@ class Bench:
             message = " ".join(str(error.response["Error"].get("Message", "")).split())
             if says and says not in message:
                 raise NotAsDocumented(f"{_named(action)}: {code} says “{message}”, not “{says}”") from error
-        except BotoCoreError as error:
+        except silences() as error:
             raise CouldNotLook(f"{_named(action)} failed: {_said(error)}") from error
         else:
             raise NotAsDocumented(f"{_named(action)} is accepted, not refused with {expected}")
@@ -273,13 +268,11 @@ class Bench:
 
     def close(self) -> list[str]:
         """Remove what the probe made; returns what could not be removed, one line each."""
-        from botocore.exceptions import BotoCoreError, ClientError
-
         problems = []
         while self._undo:
             try:
                 self._undo.pop()()
-            except (ClientError, BotoCoreError) as error:
+            except failures() as error:
                 problems.append(_said(error))
         return problems
 

@@ -13,6 +13,7 @@ from kmslab.checks.temporary import LEAVING, REPLICA_REGIONS, SHORTEST_WINDOW_DA
 from kmslab.model.naming import PREFIX_TAG, TEMPORARY_TAG
 from kmslab.model.target import Credentials
 from kmslab.probe.clients import Clients
+from kmslab.probe.failures import failures
 from kmslab.probe.model import CouldNotLook
 
 if TYPE_CHECKING:
@@ -117,11 +118,9 @@ class World:
         return str(self.once("operator", lambda: self._role_arn(name)))
 
     def _role_arn(self, name: str) -> str:
-        from botocore.exceptions import BotoCoreError, ClientError
-
         try:
             return str(self.client("iam").get_role(RoleName=name)["Role"]["Arn"])
-        except (ClientError, BotoCoreError):  # a role without a path, in all likelihood
+        except failures():  # a role without a path, in all likelihood
             return f"arn:{self.partition}:iam::{self.account}:role/{name}"
 
     # --- policies
@@ -198,8 +197,6 @@ class World:
         boundary: Statement | None = None,
         tags: Mapping[str, str] | None = None,
     ) -> Principal:
-        from botocore.exceptions import BotoCoreError, ClientError
-
         iam, name = self.clients.get("iam", owner.credentials), f"kmslab-probe-{uuid4().hex[:16]}"
         trust = {"Effect": "Allow", "Principal": {"AWS": account}, "Action": "sts:AssumeRole"}
         labels = {TEMPORARY_TAG: self.run_id, PREFIX_TAG: self.prefix, **(tags or {})}
@@ -223,7 +220,7 @@ class World:
                     RoleName=name, PolicyName="probe", PolicyDocument=self.policy(*statements)
                 )
             return self.assume(str(role["Arn"]), owner=owner)
-        except (ClientError, BotoCoreError) as error:
+        except failures() as error:
             raise CouldNotLook(f"no role could be made: {type(error).__name__}") from error
 
     def assume(
@@ -284,7 +281,6 @@ class World:
 
     def shared_key(self, spec: str, usage: str) -> str:
         """The run's key of a kind."""
-        from botocore.exceptions import BotoCoreError, ClientError
 
         def make() -> str:
             tags = [
@@ -293,7 +289,7 @@ class World:
             ]
             try:
                 made = self.client("kms").create_key(KeySpec=spec, KeyUsage=usage, Tags=tags)["KeyMetadata"]
-            except (ClientError, BotoCoreError) as error:
+            except failures() as error:
                 raise CouldNotLook(f"no key of {spec} for {usage}: {error}") from error
             self._shared_keys.append(made["Arn"])
             return str(made["Arn"])
@@ -315,17 +311,15 @@ class World:
 
     def close(self) -> None:
         """Remove what the probes shared."""
-        from botocore.exceptions import BotoCoreError, ClientError
-
         for arn in self._shared_keys:
             try:
                 self.discard(arn)
-            except (ClientError, BotoCoreError) as error:
+            except failures() as error:
                 self.problems.append(f"key {arn}: {error}")
         for owner, name in self._roles:
             try:
                 remove_role(self.clients.get("iam", owner.credentials), name)
-            except (ClientError, BotoCoreError) as error:
+            except failures() as error:
                 self.problems.append(f"role {name}: {error}")
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from kmslab.probe.areas.s3 import bucket, under
+from kmslab.probe.failures import failures
 from kmslab.probe.model import probe
 from kmslab.probe.samples import PLAINTEXT
 from kmslab.probe.sources import cloudtrail, guide
@@ -41,13 +42,11 @@ def _recorded(bench: Bench, key: str, name: str) -> dict[str, Any]:
 
 
 def _looked_up(bench: Bench, key: str) -> dict[str, dict[str, Any]]:
-    from botocore.exceptions import BotoCoreError, ClientError
-
     from kmslab.probe.model import CouldNotLook
 
     try:
         return _events(bench, key)
-    except (ClientError, BotoCoreError) as error:
+    except failures() as error:
         raise CouldNotLook(f"LookupEvents failed: {type(error).__name__}") from error
 
 
