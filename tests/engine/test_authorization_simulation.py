@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.engine.conftest import allow, policy
+
 if TYPE_CHECKING:
     from tests.engine.conftest import Engine
 
@@ -100,3 +102,26 @@ def test_a_custom_boundary_and_a_resource_policy_count(engine: Engine) -> None:
     assert simulated("", limit="ec2:*") == "implicitDeny"
     # The resource policy names the user, whom a boundary does not limit there.
     assert simulated("Allow", limit="ec2:*") == "allowed"
+
+
+def test_a_principals_policies_are_called_by_their_names(engine: Engine) -> None:
+    """AWS CLI, example of ``simulate-principal-policy``."""
+    iam, user = engine.client("iam"), engine.user(allow("kms:ListKeys"))
+    name = f"group-{user.name}"
+    iam.create_group(GroupName=name)
+    iam.put_group_policy(
+        GroupName=name, PolicyName="of-the-group", PolicyDocument=policy(allow("kms:ListAliases"))
+    )
+    iam.add_user_to_group(GroupName=name, UserName=user.name)
+    iam.attach_user_policy(UserName=user.name, PolicyArn="arn:aws:iam::aws:policy/ReadOnlyAccess")
+    answer = iam.simulate_principal_policy(
+        PolicySourceArn=user.arn, ActionNames=["kms:ListKeys", "kms:ListAliases", "kms:Decrypt"]
+    )
+    assert [sorted(found) for found in matched(answer)] == [
+        ["ReadOnlyAccess", "identity"],
+        ["ReadOnlyAccess", "of-the-group"],
+        [],
+    ]
+    role = engine.role(allow("kms:ListKeys"))
+    answer = iam.simulate_principal_policy(PolicySourceArn=role.arn, ActionNames=["kms:ListKeys"])
+    assert matched(answer) == [["identity"]]

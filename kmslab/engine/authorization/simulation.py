@@ -17,7 +17,7 @@ from kmslab.authorization.model import ALLOW, Policy, Principal, PrincipalKind, 
 from kmslab.engine.authorization.evaluation import NOTHING, policy_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 _parameters: ContextVar[Any] = ContextVar("kmslab_simulation", default=None)
 
@@ -96,14 +96,46 @@ def _principal(arn: str, account: str, policies: list[Any]) -> Principal:
         arn=arn if simulated else _value("CallerArn"),
         account=account,
         kind=kind,
-        # Only policies of the request have a name in the answer that the API reference gives.
         policies=tuple(
-            Policy("" if simulated else f"PolicyInputList.{number}", parsed.policy.statements)
-            for number, parsed in enumerate(policies, 1)
+            Policy(called, parsed.policy.statements)
+            for called, parsed in zip(_names(kind, name, account, len(policies)), policies, strict=True)
         ),
         boundary=policy_of(given[0]) if given else _boundary(name, account, kind) if simulated else None,
         condition_keys={"aws:username": name} if simulated and kind is PrincipalKind.USER else {},
     )
+
+
+def _names(kind: PrincipalKind, name: str, account: str, count: int) -> list[str]:
+    """What the answer calls the policies: by their names, or by their place in the request.
+
+    Source: AWS CLI, examples of ``simulate-principal-policy`` and ``simulate-custom-policy``.
+    """
+    if not _value("PolicySourceArn"):
+        return [f"PolicyInputList.{number}" for number in range(1, count + 1)]
+    found = [called for called, document in _policies(kind, name, account) if policy_of(document).statements]
+    # A policy that cannot be read is not weighed; then no place is certain.
+    return found if len(found) == count else [""] * count
+
+
+def _policies(kind: PrincipalKind, name: str, account: str) -> Iterator[tuple[str, Any]]:
+    """Name and document of a principal's policies, in the order in which MiniStack gathers them."""
+    from ministack.core import iam_evaluator
+    from ministack.services import iam
+
+    def of(inline: Mapping[str, Any] | None, attached: Iterable[str]) -> Iterator[tuple[str, Any]]:
+        yield from (inline or {}).items()
+        for arn in attached:
+            yield arn.rsplit("/", 1)[-1], iam_evaluator._resolve_managed_policy_document(arn, account)
+
+    if kind is PrincipalKind.ROLE:
+        role = iam._roles.get_scoped(account, None, name) or {}
+        yield from of(role.get("InlinePolicies"), role.get("AttachedPolicies", ()))
+        return
+    user = iam._users.get_scoped(account, None, name) or {}
+    yield from of(iam._user_inline_policies.get(name), user.get("AttachedPolicies", ()))
+    for group_name, group in iam._groups.items():
+        if name in group.get("Users", ()):
+            yield from of(iam._group_inline_policies.get(group_name), group.get("AttachedPolicies", ()))
 
 
 def _boundary(name: str, account_id: str, kind: PrincipalKind) -> Policy | None:
