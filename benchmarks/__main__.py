@@ -12,7 +12,17 @@ from pathlib import Path
 from benchmarks.timing import machine
 
 PROJECT = Path(__file__).resolve().parent.parent
-PARTS = ("command_line", "engine", "verification", "throttling", "synthesis", "whole_lab")
+PARTS = (
+    "command_line",
+    "engine",
+    "engine_calls",
+    "engine_data",
+    "engine_load",
+    "verification",
+    "throttling",
+    "synthesis",
+    "whole_lab",
+)
 
 
 def main() -> int:
@@ -32,20 +42,21 @@ def main() -> int:
         figures += importlib.import_module(f"benchmarks.{part}").measure(PROJECT, arguments.repeat, note)
     about = machine()
     print(
-        f"Measured {about['date']} on {about['cores']} cores, {about['memory']}, Python {about['python']}.\n"
+        f"Measured {about['date']} on {about['cores']} cores, {about['memory']}, Python {about['python']}, "
+        f"load average {about['load']}.\n"
     )
-    print("| figure | median | at most | reached |\n|---|---|---|---|")
+    print("| figure | median | limit | reached |\n|---|---|---|---|")
     for figure in figures:
         reached = "yes" if figure.reached else "NO"
-        print(
-            f"| {figure.name} | {figure.value:.2f} {figure.unit} | {figure.limit:g} {figure.unit} | {reached} |"
-        )
+        limit = f"{'at least' if figure.least else 'at most'} {figure.limit:g} {figure.unit}"
+        print(f"| {figure.name} | {figure.value:.2f} {figure.unit} | {limit} | {reached} |")
     kept = PROJECT / "benchmarks" / "results" / f"{about['date']}.json"
     kept.parent.mkdir(exist_ok=True)
-    kept.write_text(
-        json.dumps({"machine": about, "figures": [asdict(f) for f in figures]}, indent=1) + "\n",
-        encoding="utf-8",
-    )
+    # What else was measured on the day stays: the parts may be measured one by one.
+    before = json.loads(kept.read_text(encoding="utf-8"))["figures"] if kept.exists() else []
+    names = {figure.name for figure in figures}
+    all_figures = [one for one in before if one["name"] not in names] + [asdict(figure) for figure in figures]
+    kept.write_text(json.dumps({"machine": about, "figures": all_figures}, indent=1) + "\n", encoding="utf-8")
     return 0 if all(figure.reached for figure in figures) else 1
 
 

@@ -12,8 +12,8 @@ from benchmarks.timing import Figure, median_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-READY_SECONDS = 1.5
-IDLE_MIB = 120.0
+READY_SECONDS = 1.2
+IDLE_MIB = 100.0
 
 
 def resident_mib(pid: int) -> float:

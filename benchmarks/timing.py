@@ -26,6 +26,7 @@ class Figure:
         unit: ``s``, ``MiB`` or ``x`` (a ratio).
         limit: at most this much is what the project promises.
         samples: every single measurement, in order.
+        least: the promise is at least this much.
     """
 
     name: str
@@ -33,22 +34,30 @@ class Figure:
     unit: str
     limit: float
     samples: tuple[float, ...]
+    least: bool = False
 
     @property
     def reached(self) -> bool:
         """Whether the promise holds."""
-        return self.value <= self.limit
+        return self.value >= self.limit if self.least else self.value <= self.limit
 
 
 def median_of(
-    name: str, unit: str, limit: float, repeat: int, measure: Callable[[], float], note: Callable[[str], None]
+    name: str,
+    unit: str,
+    limit: float,
+    repeat: int,
+    measure: Callable[[], float],
+    note: Callable[[str], None],
+    *,
+    least: bool = False,
 ) -> Figure:
     """Measure ``repeat`` times and keep the median; ``note`` hears of each sample."""
     samples = []
     for round_number in range(1, repeat + 1):
         samples.append(measure())
         note(f"{name}: {samples[-1]:.2f} {unit} ({round_number} of {repeat})")
-    return Figure(name, statistics.median(samples), unit, limit, tuple(samples))
+    return Figure(name, statistics.median(samples), unit, limit, tuple(samples), least)
 
 
 def wall_seconds(command: Sequence[str], *, cwd: Path, env: Mapping[str, str] | None = None) -> float:
@@ -77,4 +86,5 @@ def machine() -> dict[str, str]:
         "python": platform.python_version(),
         "cores": str(os.cpu_count()),
         "memory": f"{memory:.0f} GiB",
+        "load": f"{os.getloadavg()[0]:.1f}",
     }
