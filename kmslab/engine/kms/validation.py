@@ -189,11 +189,17 @@ def _converted(kind: str, value: Any) -> Any:
     if not isinstance(value, types) or (isinstance(value, bool) and kind != "boolean"):
         token = next(word for found, word in _TOKENS if isinstance(value, found))
         raise _unreadable(f"{token or str(value).upper() + '_VALUE'} can not be converted to {wanted}")
-    if kind == "timestamp" and not _DATES[0] <= value <= _DATES[1]:
-        raise _unreadable("NUMBER_VALUE can not be converted to a Date")
+    if kind == "timestamp":
+        return _dated(value)
     if isinstance(value, str):
         return _decoded(value) if kind == "blob" else _encodable(value)
     return value
+
+
+def _dated(value: Any) -> float:
+    if not _DATES[0] <= value <= _DATES[1]:
+        raise _unreadable("NUMBER_VALUE can not be converted to a Date")
+    return float(value)
 
 
 def _encodable(value: str) -> str:
