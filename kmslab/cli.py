@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kmslab import cli_faults, cli_probe, cli_questions, cli_reports
+from kmslab import cli_faults, cli_guides, cli_probe, cli_questions, cli_reports
 from kmslab.model.errors import ExitCode, LabError
 from kmslab.model.persona import Persona
 from kmslab.model.target import TargetKind
@@ -243,6 +243,7 @@ def env(
 cli_questions.register(app)
 cli_faults.register(app)
 cli_reports.register(app)
+cli_guides.register(app)
 cli_probe.register(app)
 
 

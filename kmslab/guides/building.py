@@ -1,0 +1,102 @@
+"""Builds the pages into a site: MkDocs Material, strict and offline, from an environment of its own."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import venv
+from pathlib import Path
+
+from kmslab.model.errors import ExitCode, LabError
+
+PROJECT = Path(__file__).resolve().parent.parent.parent
+LOCK = PROJECT / "requirements-site.txt"
+PARTS = Path(__file__).resolve().parent / "site"
+"""The site's settings, style and script."""
+ENVIRONMENT = PROJECT / ".kmslab" / "site-tools"
+
+_STAMP = ".made-of"
+
+
+def build(pages: Path, site: Path) -> bool:
+    """Build the site, unless it is already what the pages are now.
+
+    Args:
+        pages: the folder of the pages.
+        site: where the site goes; what is there is replaced when the new one is complete.
+
+    Returns: whether it had to be built.
+
+    Raises:
+        LabError: MkDocs cannot be installed, or refuses a page: a broken link, a drawing that cannot be read.
+    """
+    made_of = _digest(pages)
+    stamp = site / _STAMP
+    if stamp.is_file() and stamp.read_text(encoding="utf-8") == made_of:
+        return False
+    python = install(ENVIRONMENT)
+    site.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    made = site.with_name(f"{site.name}.new")
+    settings = made.with_suffix(".yml")
+    settings.write_text(
+        f"INHERIT: {PARTS / 'mkdocs.yml'}\nhooks: [{PARTS / 'hooks.py'}]\ndocs_dir: {pages}\nsite_dir: {made}\n",
+        encoding="utf-8",
+    )
+    done = subprocess.run(  # noqa: S603  # the environment's own MkDocs and our settings
+        [python, "-m", "mkdocs", "build", "--strict", "--clean", "-f", str(settings)],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "NO_MKDOCS_2_WARNING": "true", "DISABLE_MKDOCS_2_WARNING": "true"},
+        check=False,
+    )
+    settings.unlink()
+    if done.returncode:
+        shutil.rmtree(made, ignore_errors=True)
+        said = (line for line in done.stderr.splitlines() if not line.startswith("INFO"))
+        raise LabError("The site cannot be built:\n" + "\n".join(said).strip())
+    (made / _STAMP).write_text(made_of, encoding="utf-8")
+    shutil.rmtree(site, ignore_errors=True)
+    made.rename(site)
+    return True
+
+
+def install(home: Path) -> Path:
+    """Return the Python of MkDocs's environment; it is made if it is missing or made from another list.
+
+    Raises:
+        LabError: it cannot be installed.
+    """
+    python = home / "bin" / "python"
+    made_from = home / "requirements.txt"
+    wanted = LOCK.read_text(encoding="utf-8")
+    if made_from.is_file() and made_from.read_text(encoding="utf-8") == wanted:
+        return python
+    venv.create(home, clear=True, with_pip=True)
+    done = subprocess.run(  # noqa: S603  # the environment's own pip and our list
+        [python, "-m", "pip", "install", "--quiet", "--no-input", "--require-hashes", "-r", str(LOCK)],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        why = (done.stderr.strip().splitlines() or ["pip said nothing"])[-1]
+        raise LabError(
+            f"MkDocs could not be installed: {why}",
+            hint="It comes from PyPI. Without it, read the pages in lab_guides: they are plain Markdown.",
+            exit_code=ExitCode.TOOLCHAIN,
+        )
+    made_from.write_text(wanted, encoding="utf-8")
+    return python
+
+
+def _digest(pages: Path) -> str:
+    digest = hashlib.sha256()
+    for file in sorted([*pages.rglob("*"), *PARTS.glob("*.*"), LOCK]):
+        if file.is_file():
+            digest.update(f"{file}\n".encode())
+            digest.update(file.read_bytes())
+    return digest.hexdigest()

@@ -1,0 +1,135 @@
+"""What MkDocs does besides when it builds the course: drawings become SVG, and GitHub's Markdown becomes its own.
+
+MkDocs loads this file in the site's own environment, where nothing of the lab is installed.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import MutableMapping
+
+HERE = Path(__file__).resolve().parent
+ASSETS = ("site.css", "checkpoints.js")
+COLOURS = {
+    "#eef1fb": "--drawing-fill",
+    "#5c6bc1": "--drawing-line",
+    "#20243b": "--drawing-text",
+    "#f6f7fd": "--drawing-group",
+    "#fefdff": "--drawing-page",
+}
+"""Colours that a drawing is made with, each replaced by a variable, so that it is light or dark with its page."""
+
+_THEME = {
+    "primaryColor": "#eef1fb",
+    "mainBkg": "#eef1fb",
+    "actorBkg": "#eef1fb",
+    "primaryTextColor": "#20243b",
+    "nodeTextColor": "#20243b",
+    "textColor": "#20243b",
+    "titleColor": "#20243b",
+    "actorTextColor": "#20243b",
+    "signalTextColor": "#20243b",
+    "labelTextColor": "#20243b",
+    "loopTextColor": "#20243b",
+    "noteTextColor": "#20243b",
+    "primaryBorderColor": "#5c6bc1",
+    "nodeBorder": "#5c6bc1",
+    "clusterBorder": "#5c6bc1",
+    "actorBorder": "#5c6bc1",
+    "actorLineColor": "#5c6bc1",
+    "lineColor": "#5c6bc1",
+    "signalColor": "#5c6bc1",
+    "noteBorderColor": "#5c6bc1",
+    "defaultLinkColor": "#5c6bc1",
+    "clusterBkg": "#f6f7fd",
+    "noteBkgColor": "#f6f7fd",
+    "labelBoxBkgColor": "#f6f7fd",
+    "edgeLabelBackground": "#fefdff",
+    "fontFamily": "system-ui, sans-serif",
+}
+_DRAWING = re.compile(r"^```mermaid\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_PLACE = re.compile(r"<p>@@drawing-(\d+)@@</p>")
+_OUTSIDE = re.compile(r"\[([^\]]+)\]\(\.\./[^)]+\)")
+_PLANNED = re.compile(r"\[([^\]]+)\]\(((?:\d\d|[A-C])-[a-z-]+\.md)\)")
+_COMMENT = re.compile(r"^<!-- .* -->\n", re.MULTILINE)
+_BOX = re.compile(r"<blockquote>\n<p><strong>(In the console|In the lab's CDK code)\.</strong>")
+_REMOTE = re.compile(r"https://(?:unpkg\.com|api\.github\.com)/[\w@./${}]*")
+_SPOKEN = re.compile(r"^\s*(accTitle|accDescr)\s*:\s*(.+)$", re.MULTILINE)
+_LABEL = re.compile(r"<(?:text|tspan|p|span)\b[^>]*>([^<]+)<")
+
+_drawings: dict[str, list[str]] = {}
+
+
+def on_files(files: Any, *, config: MutableMapping[str, Any], **_: Any) -> Any:
+    """Add the style sheet and the script of the course, which lie beside this file."""
+    from mkdocs.structure.files import File
+
+    for name in ASSETS:
+        content = (HERE / name).read_text(encoding="utf-8")
+        files.append(File.generated(config, f"site/{name}", content=content))
+    return files
+
+
+def on_page_markdown(markdown: str, *, page: Any, config: MutableMapping[str, Any], **_: Any) -> str:
+    """Take the drawings out, let Markdown into folded answers, and unlink what is not (yet) part of the site."""
+    docs = config["docs_dir"]
+    drawings = _drawings[page.file.src_uri] = []
+
+    def place(match: re.Match[str]) -> str:
+        drawings.append(match[1])
+        return f"@@drawing-{len(drawings) - 1}@@"
+
+    text = _DRAWING.sub(place, markdown)
+    text = _COMMENT.sub("", text)
+    text = text.replace("<details>", '<details markdown="1">')
+    text = text.replace("<summary>", '<summary markdown="span">')
+    text = _PLANNED.sub(lambda link: link[0] if Path(docs, link[2]).exists() else link[1], text)
+    return _OUTSIDE.sub(r"\1", text)
+
+
+def on_page_content(content: str, *, page: Any, **_: Any) -> str:
+    """Put the drawings back, as SVG, and name the boxes."""
+    drawings = _drawings.pop(page.file.src_uri)
+    stem = Path(page.file.src_uri).stem.lower()
+    content = _PLACE.sub(
+        lambda found: _figure(drawings[int(found[1])], f"drawing-{stem}-{found[1]}"), content
+    )
+    return _BOX.sub(r'<blockquote class="box">' + "\n" + r"<p><strong>\1.</strong>", content)
+
+
+def on_post_build(*, config: MutableMapping[str, Any], **_: Any) -> None:
+    """Leave out what no page needs, and every address from which the theme's script could fetch something."""
+    site = Path(config["site_dir"])
+    for unused in [
+        *site.rglob("*.map"),
+        *site.glob("assets/javascripts/lunr/**/*.js"),
+        site / "sitemap.xml.gz",
+    ]:
+        unused.unlink(missing_ok=True)
+    for script in site.rglob("*.js"):
+        text = script.read_text(encoding="utf-8")
+        script.write_text(_REMOTE.sub("about:blank", text), encoding="utf-8")
+
+
+def _figure(source: str, name: str) -> str:
+    """Draw one drawing; Mermaid itself refuses what it cannot read, and the build with it."""
+    import mermaidx
+
+    svg = str(mermaidx.render(source, theme="base", config={"themeVariables": _THEME}).svg())
+    svg = svg.replace("my-svg", name)
+    for colour, variable in COLOURS.items():
+        svg = re.sub(colour, f"var({variable})", svg, flags=re.IGNORECASE)
+    said = " ".join(text for _, text in _SPOKEN.findall(source)) or _labels(svg)
+    svg = re.sub(r'role="[^"]*"', f'role="img" aria-label="{html.escape(said)}"', svg, count=1)
+    return f'<figure class="drawing">{svg}</figure>'
+
+
+def _labels(svg: str) -> str:
+    """What the drawing says, for who cannot see it: its labels in the order in which they are drawn."""
+    labels = dict.fromkeys(html.unescape(text).strip() for text in _LABEL.findall(svg))
+    return f"Drawing: {'; '.join(label for label in labels if label)}."
