@@ -19,9 +19,15 @@ COMPILE = (
 # requirements-dev.in holds requirements.txt as a constraint: lock the latter first.
 NAMES = (
     *("requirements-uv", "requirements-node", "requirements-aws-cli", "requirements", "requirements-dev"),
-    *("requirements-site", "requirements-tink"),
-    *("benchmarks/requirements-prowler", "benchmarks/requirements-scanners"),
+    *("requirements-tink", "benchmarks/requirements-prowler", "benchmarks/requirements-scanners"),
+    *(
+        "benchmarks/requirements-ministack",
+        "benchmarks/requirements-moto",
+        "benchmarks/requirements-localemu",
+    ),
 )
+ONE_PYTHON = frozenset({"benchmarks/requirements-localemu"})
+"""What does not resolve for every later Python: LocalEmu and its moto disagree about 3.14."""
 
 
 def main() -> None:
@@ -31,7 +37,8 @@ def main() -> None:
     uv = str(Path(sys.executable).parent / "uv")
     for name in NAMES:
         print(f"  {name}.txt ...", flush=True)
-        _run([uv, *COMPILE, "--output-file", f"{name}.txt", f"{name}.in"])
+        options = [option for option in COMPILE if option != "--universal" or name not in ONE_PYTHON]
+        _run([uv, *options, "--output-file", f"{name}.txt", f"{name}.in"])
     print("  package-lock.json ...", flush=True)
     node = require_node()
     os.environ["PATH"] = os.pathsep.join((str(node.executable.parent), os.environ.get("PATH", "")))
