@@ -19,7 +19,8 @@ COMPILE = (
 # requirements-dev.in holds requirements.txt as a constraint: lock the latter first.
 NAMES = (
     *("requirements-uv", "requirements-node", "requirements-aws-cli", "requirements", "requirements-dev"),
-    *("requirements-tink", "benchmarks/requirements-prowler", "benchmarks/requirements-scanners"),
+    *("requirements-site", "requirements-tink"),
+    *("benchmarks/requirements-prowler", "benchmarks/requirements-scanners"),
     *(
         "benchmarks/requirements-ministack",
         "benchmarks/requirements-moto",

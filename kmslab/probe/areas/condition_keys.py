@@ -10,6 +10,7 @@ from uuid import uuid4
 
 from kmslab.probe.areas.condition_keys_tables import page
 from kmslab.probe.areas.imported_material import parameters as import_parameters
+from kmslab.probe.areas.multi_region import replicated
 from kmslab.probe.areas.s3 import bucket
 from kmslab.probe.model import kebab, probe, register
 from kmslab.probe.samples import PLAINTEXT
@@ -187,13 +188,7 @@ def primary_region(bench: Bench) -> None:
             stranger, "UpdatePrimaryRegion", condition={"StringEquals": {"kms:PrimaryRegion": region}}
         )
         key = bench.key(allow, MultiRegion=True)
-        bench.make(
-            "ReplicateKey",
-            KeyId=key,
-            ReplicaRegion=bench.other_region,
-            Policy=world.policy(world.delegation, allow),
-        )
-        bench.discard_later(key.replace(bench.region, bench.other_region))
+        replicated(bench, key, Policy=world.policy(world.delegation, allow))
         call("UpdatePrimaryRegion", stranger, KeyId=key, PrimaryRegion=bench.other_region)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kmslab.probe.codes import DISABLED, NOT_FOUND, UNREADABLE, UNSUPPORTED, VALIDATION
 from kmslab.probe.model import probe
@@ -20,9 +20,11 @@ def _primary(bench: Bench, **parameters: object) -> str:
     return bench.key(MultiRegion=True, **parameters)
 
 
-def _replica(bench: Bench, primary: str) -> str:
+def replicated(bench: Bench, primary: str, **parameters: Any) -> str:
     """Replicate a key into the other Region and wait until it can be used; returns the replica's ARN."""
-    bench.works("ReplicateKey", KeyId=primary, ReplicaRegion=bench.other_region, Tags=bench.key_tags)
+    bench.works(
+        "ReplicateKey", KeyId=primary, ReplicaRegion=bench.other_region, Tags=bench.key_tags, **parameters
+    )
     arn = primary.replace(bench.region, bench.other_region)
     bench.discard_later(arn)
 
@@ -56,7 +58,7 @@ def a_replica_opens_what_the_primary_sealed(bench: Bench) -> None:
     It decrypts the primary's ciphertext in its Region; a single-Region key's ciphertext is refused there.
     """
     primary = _primary(bench)
-    replica = _replica(bench, primary)
+    replica = replicated(bench, primary)
     bench.equal("the id", replica.rpartition("/")[2] == primary.rpartition("/")[2], expected=True)
     blob = bench.make("Encrypt", KeyId=primary, Plaintext=PLAINTEXT)["CiphertextBlob"]
     opened = bench.works("Decrypt", CiphertextBlob=blob, region=bench.other_region)
@@ -72,7 +74,7 @@ def a_single_region_key_has_no_replicas(bench: Bench) -> None:
 
     A primary is replicated; a single-Region key is UnsupportedOperationException.
     """
-    _replica(bench, _primary(bench))
+    replicated(bench, _primary(bench))
     bench.refuses(
         UNSUPPORTED,
         "ReplicateKey",
@@ -88,7 +90,7 @@ def one_replica_in_a_region(bench: Bench) -> None:
     The first ReplicateKey works; the second into the same Region is AlreadyExistsException.
     """
     primary = _primary(bench)
-    _replica(bench, primary)
+    replicated(bench, primary)
     bench.refuses("AlreadyExistsException", "ReplicateKey", KeyId=primary, ReplicaRegion=bench.other_region)
 
 
@@ -98,7 +100,7 @@ def a_replica_is_not_replicated(bench: Bench) -> None:
 
     The primary is replicated; ReplicateKey of the replica is UnsupportedOperationException.
     """
-    replica = _replica(bench, _primary(bench))
+    replica = replicated(bench, _primary(bench))
     bench.refuses(
         UNSUPPORTED,
         "ReplicateKey",
@@ -117,7 +119,7 @@ def both_know_each_other(bench: Bench) -> None:
     primary = _primary(bench)
     family = bench.works("DescribeKey", KeyId=primary)["KeyMetadata"]["MultiRegionConfiguration"]
     bench.contrasts("at first there are no replicas", family["ReplicaKeys"] == [])
-    replica = _replica(bench, primary)
+    replica = replicated(bench, primary)
     family = bench.make("DescribeKey", KeyId=primary)["KeyMetadata"]["MultiRegionConfiguration"]
     bench.equal("the replicas", [one["Arn"] == replica for one in family["ReplicaKeys"]], [True])
     about = bench.make("DescribeKey", KeyId=replica, region=bench.other_region)["KeyMetadata"]
@@ -133,7 +135,7 @@ def policies_are_not_shared(bench: Bench) -> None:
     A changed description is seen in its Region only.
     """
     primary = _primary(bench, Description="old")
-    replica = _replica(bench, primary)
+    replica = replicated(bench, primary)
     bench.works("UpdateKeyDescription", KeyId=primary, Description="new")
     here = bench.make("DescribeKey", KeyId=primary)["KeyMetadata"]["Description"]
     bench.equal("the primary's description", here, "new")
@@ -148,7 +150,7 @@ def states_are_not_shared(bench: Bench) -> None:
     With the primary disabled, Encrypt is DisabledException there and works with the replica.
     """
     primary = _primary(bench)
-    replica = _replica(bench, primary)
+    replica = replicated(bench, primary)
     bench.make("DisableKey", KeyId=primary)
     bench.refuses(DISABLED, "Encrypt", KeyId=primary, Plaintext=PLAINTEXT)
     bench.works("Encrypt", KeyId=replica, Plaintext=PLAINTEXT, region=bench.other_region)
@@ -161,7 +163,7 @@ def rotation_is_set_on_the_primary(bench: Bench) -> None:
     EnableKeyRotation works there and is seen in the replica; on the replica it is UnsupportedOperationException.
     """
     primary = _primary(bench)
-    replica = _replica(bench, primary)
+    replica = replicated(bench, primary)
     bench.works("EnableKeyRotation", KeyId=primary)
     status = bench.make("GetKeyRotationStatus", KeyId=replica, region=bench.other_region)
     bench.equal("the replica's rotation", status["KeyRotationEnabled"], expected=True)
@@ -175,7 +177,7 @@ def replicas_go_first(bench: Bench) -> None:
     Scheduled, it is PendingReplicaDeletion while one is left; one without replicas is PendingDeletion.
     """
     primary, alone = _primary(bench), _primary(bench)
-    _replica(bench, primary)
+    replicated(bench, primary)
     said = bench.works("ScheduleKeyDeletion", KeyId=primary, PendingWindowInDays=7)
     bench.equal("KeyState", said["KeyState"], "PendingReplicaDeletion")
     said = bench.works("ScheduleKeyDeletion", KeyId=alone, PendingWindowInDays=7)
@@ -189,7 +191,7 @@ def another_key_can_become_the_primary(bench: Bench) -> None:
     It needs a replica there: for a Region without one it is refused.
     """
     primary = _primary(bench)
-    replica = _replica(bench, primary)
+    replica = replicated(bench, primary)
     codes = (NOT_FOUND, VALIDATION, UNSUPPORTED)
     bench.refuses(codes, "UpdatePrimaryRegion", KeyId=primary, PrimaryRegion=THIRD_REGION)
     bench.works("UpdatePrimaryRegion", KeyId=primary, PrimaryRegion=bench.other_region)
@@ -205,13 +207,13 @@ def another_key_can_become_the_primary(bench: Bench) -> None:
 
 
 @probe(guide("rotate-keys#multi-region-rotate"))
-def a_rotation_reaches_the_replica(bench: Bench) -> None:
+def a_rotation_reaches_thereplicated(bench: Bench) -> None:
     """Material that the primary rotates to is in its replicas as well.
 
     What the primary encrypts after a rotation opens in the other Region, and not with a changed byte.
     """
     primary = _primary(bench)
-    _replica(bench, primary)
+    replicated(bench, primary)
     bench.works("RotateKeyOnDemand", KeyId=primary)
 
     def rotated() -> bool:
