@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import uuid4
@@ -26,6 +27,11 @@ Statement = dict[str, Any]
 
 ROLE_PATH = "/kmslab-probe/"
 """The path of every role that probes make: what a crashed run left is found by it."""
+SETTLING = frozenset({"Creating", "Updating"})
+"""States that a key leaves by itself."""
+SETTLING_SECONDS = 15.0
+"""How long it may take to leave them."""
+SETTLING_PAUSE_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +68,7 @@ class World:
         self.run_id = new_run_id()
         self.stopping = threading.Event()
         self.problems: list[str] = []
+        self._pause = threading.Event()  # never set
         self._lock = threading.Lock()
         self._locks: dict[Hashable, threading.Lock] = {}
         self._made: dict[Hashable, Any] = {}
@@ -297,15 +304,27 @@ class World:
         return self.once(("key", spec, usage), make)
 
     def discard(self, arn: str) -> None:
-        """Schedule the deletion of a key unless that has been done."""
+        """Schedule the deletion of a key unless that has been done.
+
+        A replica that is still made, and a key whose primary moves, cannot be deleted yet (KMS Developer Guide,
+        "Key states"): it waits for them, even when the run has been stopped.
+        """
         from botocore.exceptions import ClientError
 
         kms = self.client("kms", region=arn.split(":")[3])
-        try:
-            kms.schedule_key_deletion(KeyId=arn, PendingWindowInDays=SHORTEST_WINDOW_DAYS)
-        except ClientError:
-            if kms.describe_key(KeyId=arn)["KeyMetadata"]["KeyState"] not in LEAVING:
-                raise
+        deadline = time.monotonic() + SETTLING_SECONDS
+        while True:
+            try:
+                kms.schedule_key_deletion(KeyId=arn, PendingWindowInDays=SHORTEST_WINDOW_DAYS)
+            except ClientError:
+                state = kms.describe_key(KeyId=arn)["KeyMetadata"]["KeyState"]
+                if state in LEAVING:
+                    return
+                if state not in SETTLING or time.monotonic() > deadline:
+                    raise
+                self._pause.wait(SETTLING_PAUSE_SECONDS)
+            else:
+                return
 
     # --- the end
 
