@@ -51,7 +51,7 @@ def refresh(path: Path, root: Path) -> bool:
     lines = path.read_text(encoding="utf-8").split("\n")
     for include in reversed(read(path).includes):
         first = include.line - 1
-        lines[first : first + include.text.count("\n") + 1] = current(path, include, root).split("\n")
+        lines[first : first + include.length] = current(path, include, root).split("\n")
     text = "\n".join(lines)
     if text == path.read_text(encoding="utf-8"):
         return False

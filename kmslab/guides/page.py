@@ -92,12 +92,14 @@ class Include:
 
     Attributes:
         line: line of the page where its text starts, counted from 1.
+        length: how many lines it has; an empty fence has none.
         what: ``include`` (of a file) or ``policy`` (of a template).
         place: what is copied, as the comment above it names it.
         text: what the fence holds.
     """
 
     line: int
+    length: int
     what: str
     place: str
     text: str
@@ -133,6 +135,7 @@ class _Fence:
     section: str
     info: str
     text: str
+    length: int
     include: re.Match[str] | None
 
 
@@ -151,7 +154,8 @@ def read(path: Path) -> Page:
         if fence.include:
             if fence.info not in _INCLUDED_LANGUAGES:
                 raise _error(path, fence.line, f"an include must be {', '.join(_INCLUDED_LANGUAGES)}")
-            includes.append(Include(fence.line, fence.include["what"], fence.include["place"], fence.text))
+            what, place = fence.include["what"], fence.include["place"]
+            includes.append(Include(fence.line, fence.length, what, place, fence.text))
         elif fence.info == "bash":
             steps.append(_step(path, fence))
             step_before = fence
@@ -205,7 +209,7 @@ def _fence(
     body: list[str] = []
     for _, line in lines:
         if line.strip() == "```":
-            return _Fence(opened + 1, section, opening["info"].strip(), "\n".join(body), include)
+            return _Fence(opened + 1, section, opening["info"].strip(), "\n".join(body), len(body), include)
         body.append(line)
     raise _error(path, opened, "this fence is not closed")
 

@@ -9,16 +9,30 @@ import pytest
 
 from kmslab.checks import REGISTRY
 from kmslab.faults import REGISTRY as FAULTS
-from kmslab.guides.course import PAGES
+from kmslab.guides.course import APPENDICES, PAGES
+from kmslab.guides.includes import stale
 from kmslab.guides.page import CLEAN_UP, Kind, Page, read
 
 GUIDES = Path(__file__).resolve().parent.parent.parent / "lab_guides"
 PATHS = sorted(GUIDES.glob("[0-9][0-9]-*.md"))
 NAMES = [path.stem for path in PATHS]
-MOST_SHOWN_ONLY = 0.05
-SECTIONS = ("The idea", "Steps", "Checkpoint", CLEAN_UP, "Sources")
+MOST_NOT_RUN = 0.05
+SECTIONS = [
+    "The idea",
+    "Before you start",
+    "Steps",
+    "Checkpoint",
+    "Break and fix",
+    "Questions",
+    CLEAN_UP,
+    "What is dated in older courses",
+    "Sources",
+]
+QUESTION = re.compile(r"<details>\n<summary>.+\?</summary>\n\n(?:.+\n+)+?</details>\n")
 LINK = re.compile(r"\]\((?!https?://)([^)#]+)")
 WEB_LINK = re.compile(r"\]\((https?://[^)]+)\)")
+BREAK = re.compile(r"kmslab break ([a-z0-9.-]+)")
+REPAIR = re.compile(r"kmslab repair ([a-z0-9.-]+)")
 ONLY = re.compile(r"--only ([a-z0-9.-]+)")
 
 
@@ -37,24 +51,68 @@ def test_every_page_is_one_of_the_planned_course() -> None:
 def test_a_page_says_what_it_gives_and_takes(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     assert text.startswith(f"# {int(path.stem[:2])}. ")
-    for promise in ("**You will be able to** ", "**Time** ", "**Cost** "):
-        assert promise in text
-    headings = re.findall(r"^## (.+)$", text, re.MULTILINE)
-    assert [section for section in SECTIONS if section in headings] == list(SECTIONS)
-    sources = WEB_LINK.findall(text.partition("## Sources")[2])
+    for promise in (r"\*\*You will be able to\*\* ", r"\*\*Time\*\* \d+ minutes\b.* \*\*Cost\*\* "):
+        assert re.search(f"^{promise}", text, re.MULTILINE), promise
+    sources = WEB_LINK.findall(text.partition("\n## Sources\n")[2])
     assert any("docs.aws.amazon.com" in source for source in sources)
+
+
+@pytest.mark.parametrize("path", PATHS, ids=NAMES)
+def test_a_page_has_the_sections_of_a_page_in_their_order(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert re.findall(r"^## (.+)$", text, re.MULTILINE) == SECTIONS
+    steps = text.partition("\n## Steps\n")[2].partition("\n## Checkpoint\n")[0]
+    numbers = [int(number) for number in re.findall(r"^### (\d+)\. ", steps, re.MULTILINE)]
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert numbers
+    idea = text.partition("\n## The idea\n")[2].partition("\n## Before")[0]
+    assert idea.count("\n```mermaid\n") == text.count("\n```mermaid\n") == 1
+
+
+@pytest.mark.parametrize("path", PATHS, ids=NAMES)
+def test_a_page_shows_the_console_and_the_code_that_provisions(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    steps = text.partition("\n## Steps\n")[2].partition("\n## Checkpoint\n")[0]
+    assert "\n> **In the console.** " in steps
+    assert "\n> **In the lab's CDK code.** " in steps or "\n<!-- include: stacks/" in steps
+
+
+@pytest.mark.parametrize("path", PATHS, ids=NAMES)
+def test_a_page_asks_and_answers(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    section = text.partition("\n## Questions\n\n")[2].partition("\n## ")[0]
+    assert section.count("<details>") == len(QUESTION.findall(section))
+    assert 3 <= section.count("<details>") <= 5
+
+
+@pytest.mark.parametrize("path", PATHS, ids=NAMES)
+def test_a_page_leads_to_its_neighbours(path: Path) -> None:
+    *_, last = path.read_text(encoding="utf-8").splitlines()
+    place = PAGES.index(path.stem)
+    before, after = PAGES[:place][-1:], PAGES[place + 1 :][:1]
+    assert LINK.findall(last) == [f"{stem}.md" for stem in (*before, *after)]
+    assert ("Before: [" in last, "Next: [" in last) == (bool(before), bool(after))
+
+
+@pytest.mark.parametrize("path", PATHS, ids=NAMES)
+def test_what_a_page_includes_is_fresh(path: Path) -> None:
+    """If not: `python -m kmslab.guides --include lab_guides/*.md`."""
+    assert stale(path, GUIDES.parent) == []
 
 
 @pytest.mark.parametrize("path", [*PATHS, GUIDES / "README.md"], ids=lambda path: path.stem)
 def test_links_within_the_project_lead_somewhere(path: Path) -> None:
     targets = LINK.findall(path.read_text(encoding="utf-8"))
     assert targets
-    assert [target for target in targets if not (path.parent / target).exists()] == []
+    planned = {f"{stem}.md" for stem in (*PAGES, *APPENDICES)}
+    assert [one for one in targets if one not in planned and not (path.parent / one).exists()] == []
 
 
 def test_the_index_names_every_page_once() -> None:
     index = (GUIDES / "README.md").read_text(encoding="utf-8")
-    assert LINK.findall(index.partition("## How to read")[0]) == [path.name for path in PATHS]
+    appendices = [f"{stem}.md" for stem in APPENDICES if (GUIDES / f"{stem}.md").exists()]
+    named = LINK.findall(index.partition("## How to read")[0])
+    assert named == [*(path.name for path in PATHS), *appendices]
 
 
 def test_every_page_ends_with_its_clean_up_and_a_checkpoint_that_runs(pages: list[Page]) -> None:
@@ -64,10 +122,10 @@ def test_every_page_ends_with_its_clean_up_and_a_checkpoint_that_runs(pages: lis
         assert page.steps[-1].section == CLEAN_UP
 
 
-def test_hardly_any_command_is_shown_only(pages: list[Page]) -> None:
+def test_hardly_any_command_is_not_run(pages: list[Page]) -> None:
     steps = [(page.name, step) for page in pages for step in page.steps]
-    shown = [(name, step.line, step.why) for name, step in steps if step.kind is Kind.SHOWN]
-    assert len(shown) <= MOST_SHOWN_ONLY * len(steps), shown
+    not_run = [(name, step.line, step.why) for name, step in steps if step.kind in {Kind.SHOWN, Kind.AWS}]
+    assert len(not_run) <= MOST_NOT_RUN * len(steps), not_run
 
 
 def test_every_page_past_the_first_shows_a_refusal(pages: list[Page]) -> None:
@@ -90,9 +148,30 @@ def test_every_check_and_fault_belongs_to_a_page_of_the_course() -> None:
 
 
 def test_checkpoints_name_checks_that_exist(pages: list[Page]) -> None:
-    known = {*REGISTRY, *(check_id.partition(".")[0] for check_id in REGISTRY)}
+    known = {*REGISTRY, *(check_id.partition(".")[0] for check_id in REGISTRY), *PAGES}
     for page in pages:
         scripts = " ".join(step.script for step in page.steps if step.section == "Checkpoint")
         named = ONLY.findall(scripts)
         assert named, page.name
         assert set(named) <= known, page.name
+
+
+@pytest.mark.parametrize("path", PATHS, ids=NAMES)
+def test_a_page_breaks_something_notices_it_and_repairs_it(path: Path) -> None:
+    steps = [step for step in read(path).steps if step.section == "Break and fix"]
+    scripts = "\n".join(step.script for step in steps)
+    broken, repaired = BREAK.findall(scripts), REPAIR.findall(scripts)
+    assert broken
+    assert set(broken) <= set(FAULTS)
+    assert set(broken) <= set(repaired) or "kmslab repair --all" in scripts
+    verifies = [step.kind for step in steps if "kmslab verify --only" in step.script]
+    assert (Kind.REFUSED in verifies, verifies[-1]) == (True, Kind.RUN)
+
+
+@pytest.mark.parametrize("path", PATHS, ids=NAMES)
+def test_a_clean_up_begins_as_the_operator(path: Path) -> None:
+    """It runs after a step that went wrong too, and then nobody knows which persona the shell is."""
+    page = read(path)
+    first = next(step for step in page.steps if step.section == CLEAN_UP)
+    if any("--persona" in step.script for step in page.steps):
+        assert first.script.startswith('eval "$(kmslab env)"\n')

@@ -102,6 +102,13 @@ def test_a_statement_is_included_as_a_reader_would_write_it(root: Path) -> None:
     assert '\n  "Sid": "Use",\n' in text
 
 
+def test_an_empty_fence_is_filled(root: Path) -> None:
+    path = root / "07-page.md"
+    path.write_text("# P\n\n<!-- include: stacks/one.py KINDS -->\n```python\n```\n\nAfter.\n")
+    assert refresh(path, root)
+    assert path.read_text().endswith('\n```python\nKINDS = ("a",)\n```\n\nAfter.\n')
+
+
 def test_statements_and_whole_policies_are_included(root: Path) -> None:
     some = json.loads(included(root, "policy: net App Look Keep", "json"))
     assert some == [{"Sid": "Look", "Resource": "${S3.Arn}"}, {"Sid": "Keep", "Resource": "${Logs.Arn}"}]
