@@ -181,6 +181,7 @@ def test_every_hook_of_the_core_is_listed_with_its_purpose(inside: Identity) -> 
         "core.iam_evaluator.evaluate_trust_policy",
         "core.iam_evaluator.parse_policy_document",
         "core.lambda_runtime.execution_credentials",
+        "services.iam._IAM_HANDLERS[SetDefaultPolicyVersion]",
         "services.iam._build_simulate_results_real",
         "services.iam._get_account_authorization_details",
         "services.iam._simulate_custom_policy",
