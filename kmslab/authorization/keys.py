@@ -253,6 +253,9 @@ def reaches_other_accounts(action: str) -> bool:
 def of_key(metadata: Mapping[str, Any], aliases: Iterable[str], tags: Mapping[str, str]) -> dict[str, Any]:
     """Condition keys that describe the key."""
     keys = {
+        # Deprecated names of KeySpec and KeyUsage, evaluated all the same (KMS Developer Guide, "AWS KMS condition keys").
+        "kms:CustomerMasterKeySpec": metadata.get("KeySpec"),
+        "kms:CustomerMasterKeyUsage": metadata.get("KeyUsage"),
         "kms:KeyOrigin": metadata.get("Origin"),
         "kms:KeySpec": metadata.get("KeySpec"),
         "kms:KeyUsage": metadata.get("KeyUsage"),

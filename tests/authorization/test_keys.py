@@ -16,6 +16,8 @@ METADATA = {
     "MultiRegion": False,
 }
 OF_KEY = {
+    "kms:CustomerMasterKeySpec": "SYMMETRIC_DEFAULT",
+    "kms:CustomerMasterKeyUsage": "ENCRYPT_DECRYPT",
     "kms:KeyOrigin": "AWS_KMS",
     "kms:KeySpec": "SYMMETRIC_DEFAULT",
     "kms:KeyUsage": "ENCRYPT_DECRYPT",

@@ -16,6 +16,7 @@ from kmslab.probe.world import World
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 ELSEWHERE = Target(
     TargetKind.ENDPOINT,
@@ -143,11 +144,21 @@ def is_away(operation: str, model: Any, parameters: dict[str, Any]) -> Any:
 
 
 @pytest.fixture(scope="session")
-def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
-    """An engine of the session's own, on which nothing is deployed."""
-    home = tmp_path_factory.mktemp("probed") / ".kmslab"
-    control.start(home)
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The home of an engine of the session's own, on which nothing is deployed."""
+    found = tmp_path_factory.mktemp("probed") / ".kmslab"
+    control.start(found)
     try:
-        yield control.target(home)
+        yield found
     finally:
-        control.stop(home)
+        control.stop(found)
+
+
+@pytest.fixture
+def target(home: Path) -> Target:
+    return control.target(home)
+
+
+@pytest.fixture
+def neighbour(home: Path) -> Credentials | None:
+    return control.neighbour(home).credentials

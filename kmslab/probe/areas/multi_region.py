@@ -207,7 +207,7 @@ def another_key_can_become_the_primary(bench: Bench) -> None:
 
 
 @probe(guide("rotate-keys#multi-region-rotate"))
-def a_rotation_reaches_thereplicated(bench: Bench) -> None:
+def a_rotation_reaches_the_replica(bench: Bench) -> None:
     """Material that the primary rotates to is in its replicas as well.
 
     What the primary encrypts after a rotation opens in the other Region, and not with a changed byte.
