@@ -1,12 +1,12 @@
 # What people type and CI calls. tools/setup.py installs, kmslab does the rest; nothing is decided here.
 .DEFAULT_GOAL := help
-.PHONY: help lab setup setup-dev test nightly fmt lock bench score clean
+.PHONY: help lab setup setup-dev test nightly fmt lock bench score site guide-aws clean
 
 PYTHON ?= $(shell command -v .venv/bin/python || command -v python3 || command -v python)
 BIN := .venv/bin
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 lab: setup ## everything: install, start the engine, deploy, prove, report
 	@$(BIN)/kmslab up
@@ -37,6 +37,12 @@ bench: setup ## measure the lab's figures
 
 score: setup ## what the verifier notices of every fault, and what scanners do
 	$(BIN)/python -m benchmarks.score --greens 50
+
+site: setup ## build the course into .kmslab/site, offline; `kmslab guide` builds and serves it
+	@$(BIN)/kmslab guide --build
+
+guide-aws: setup-dev ## run every page of the course in a sandbox account: make guide-aws SANDBOX=111122223333
+	@$(BIN)/python -m kmslab.commands.guide_aws $(if $(SANDBOX),-c kmslab.sandbox_accounts=$(SANDBOX)) $(GUIDES)
 
 lock: setup-dev ## lock the dependencies again: requirements*.txt and package-lock.json
 	@$(BIN)/python tools/lock.py

@@ -6,7 +6,7 @@ import shlex
 import shutil
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -22,6 +22,7 @@ from kmslab.lab import Access
 from kmslab.model.errors import ExitCode, LabError
 from kmslab.model.settings import LabSettings
 from kmslab.model.target import TargetKind
+from kmslab.model.verdict import Outcome
 from kmslab.project import find_project, unwritable
 from kmslab.reports.report import Report, Result
 from kmslab.reports.table import STYLES
@@ -111,11 +112,24 @@ def run(
             unread=unread,
         )
     _write(report, formats, folder)
+    if target.kind is TargetKind.LOCAL:
+        _keep_progress(project.home, only, verdicts, quick=quick)
     if target.kind is not TargetKind.ENDPOINT:
         _tell_faults(access)
     if formats >= {"table", "html"} and not report.failed and kind is TargetKind.LOCAL:
         out.print(_next_steps(folder / FILES["html"], project.root / "lab_guides"), highlight=False)
     return ExitCode.NOT_PROVEN if report.failed else ExitCode.OK
+
+
+def _keep_progress(
+    home: Path, only: Sequence[str], verdicts: Sequence[tuple[Check, Verdict]], *, quick: bool
+) -> None:
+    """Keep what passed, for the checkpoints that `kmslab guide` shows; a disk that is full stops no verdict."""
+    from kmslab.guides import progress
+
+    seen = [(check.id, check.guide, verdict.outcome is Outcome.PASS) for check, verdict in verdicts]
+    with suppress(OSError):
+        progress.save(home, progress.load(home).with_run(only, seen, quick=quick))
 
 
 def _tell_faults(access: Access) -> None:

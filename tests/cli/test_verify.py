@@ -13,6 +13,8 @@ from kmslab.checks.sweep import Swept
 from kmslab.commands import verify
 from kmslab.engine.capabilities import CAPABILITIES
 from kmslab.faults.ledger import Ledger
+from kmslab.guides import progress
+from kmslab.guides.progress import State
 from kmslab.model.capability import ALL, Capability
 from kmslab.model.errors import ExitCode, LabError
 from kmslab.model.inventory import Inventory
@@ -230,6 +232,28 @@ def test_a_foreign_endpoint_is_probed_for_what_it_enforces(
     monkeypatch.setattr(verify, "Access", lambda *_: FakeAccess(whole(), kind=kind))
     run(set(), tmp_path, kind)
     assert fake.capabilities == capabilities
+
+
+@pytest.mark.parametrize(
+    ("outcome", "state"), [(Outcome.PASS, State.PASSED), (Outcome.UNPROVABLE, State.FAILED)]
+)
+def test_what_passed_is_kept_for_the_guides(
+    fake: Runner, project: Project, tmp_path: Path, outcome: Outcome, state: State
+) -> None:
+    fake.outcome = outcome
+    run(set(), tmp_path)
+    assert progress.load(project.home).checkpoint(ONLY)[0] is state
+    assert progress.load(project.home).checkpoint(["s3"])[0] is State.OPEN
+
+
+@pytest.mark.usefixtures("fake")
+def test_what_passed_elsewhere_is_not_the_local_labs(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(verify, "_capabilities", lambda *_: CAPABILITIES)
+    monkeypatch.setattr(verify, "Access", lambda *_: FakeAccess(whole(), kind=TargetKind.ENDPOINT))
+    run(set(), tmp_path, TargetKind.ENDPOINT)
+    assert progress.load(project.home) == progress.Progress()
 
 
 def test_what_could_not_be_cleaned_up_is_said(

@@ -1,0 +1,115 @@
+"""The site as it is built: complete, light, and with nothing that a browser would fetch from elsewhere."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from kmslab.guides import building
+from kmslab.model.errors import LabError
+
+PAGES = Path(__file__).resolve().parent.parent.parent / "lab_guides"
+LOADED = re.compile(
+    r"<(?:script|img|iframe|source|video|audio|embed)\b[^>]*\bsrc=[\"']?([^\"'> ]+)"
+    r"|<link\b[^>]*\bhref=[\"']?([^\"'> ]+)|url\(([^)]+)\)"
+)
+HEAVIEST = 1_500_000
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The site of the project, built with MkDocs in its own environment (installed if it is not there yet)."""
+    site = tmp_path_factory.mktemp("site") / "site"
+    assert building.build(PAGES, site)
+    return site
+
+
+def html(site: Path) -> dict[str, str]:
+    return {path.name: path.read_text(encoding="utf-8") for path in sorted(site.glob("*.html"))}
+
+
+def test_every_page_is_there(site: Path) -> None:
+    assert {*html(site), "README.html"} - {"404.html", "index.html"} == {
+        f"{path.stem}.html" for path in PAGES.glob("*.md")
+    }
+
+
+def test_what_is_built_already_is_not_built_again(site: Path) -> None:
+    assert not building.build(PAGES, site)
+
+
+def test_nothing_is_loaded_from_elsewhere(site: Path) -> None:
+    loaded = {(name, "".join(groups)) for name, text in html(site).items() for groups in LOADED.findall(text)}
+    assert any(address.endswith(".js") for _, address in loaded)
+    assert [one for one in loaded if re.match(r"[\"']?(?:https?:)?//", one[1])] == []
+    for style in site.rglob("*.css"):
+        assert not re.search(
+            r"(?:@import|url\()\s*[\"']?(?:https?:)?//", style.read_text(encoding="utf-8")
+        ), style
+    for script in site.rglob("*.js"):
+        assert not re.search(r"unpkg\.com|api\.github\.com|googleapis", script.read_text(encoding="utf-8")), (
+            script
+        )
+
+
+def test_a_page_is_light(site: Path) -> None:
+    """With all its scripts and styles, and the index that the first search loads."""
+    shared = sum(path.stat().st_size for path in site.rglob("*") if path.suffix in {".css", ".js", ".json"})
+    for name, text in html(site).items():
+        assert shared + len(text.encode()) < HEAVIEST, name
+
+
+def test_drawings_are_svg_with_a_text_alternative(site: Path) -> None:
+    for path in PAGES.glob("[0-9]*.md"):
+        text = html(site)[f"{path.stem}.html"]
+        assert text.count('<figure class="drawing"><svg ') == 1, path
+        (label,) = re.findall(r'<svg [^>]*role="img" aria-label="([^"]+)"', text)
+        assert len(label) > 20
+        assert 'class="mermaid"' not in text
+        assert "var(--drawing-text)" in text
+
+
+def test_answers_fold_and_are_markdown(site: Path) -> None:
+    text = html(site)["05-s3.html"]
+    assert text.count("<details>") == text.count("</details>") >= 3
+    assert re.search(r"<summary>[^<]+\?</summary>\n<p>", text)
+    assert '<blockquote class="box">\n<p><strong>In the console.</strong>' in text
+
+
+def test_a_checkpoint_can_be_marked(site: Path) -> None:
+    for path in PAGES.glob("[0-9]*.md"):
+        text = html(site)[f"{path.stem}.html"]
+        assert '<h2 id="checkpoint">' in text
+        assert 'src="site/checkpoints.js"' in text
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("[Nothing](nothing.md)", "nothing.md"),
+        ("[Nowhere](README.md#nowhere)", "nowhere"),
+        ("```mermaid\nflowchart LR\n  A[one --> B\n```", "Mermaid"),
+    ],
+)
+def test_what_is_wrong_with_a_page_stops_the_build(tmp_path: Path, text: str, why: str) -> None:
+    pages = tmp_path / "pages"
+    pages.mkdir()
+    (pages / "README.md").write_text("# All\n\n[One](one.md)\n")
+    (pages / "one.md").write_text(f"# One\n\n{text}\n")
+    site = tmp_path / "site"
+    with pytest.raises(LabError, match="cannot be built") as told:
+        building.build(pages, site)
+    assert why in told.value.message
+    assert [path.name for path in tmp_path.iterdir()] == ["pages"]
+
+
+def test_a_machine_without_a_registry_is_told_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lock = tmp_path / "requirements.txt"
+    lock.write_text("no-such-package-anywhere==1.0 --hash=sha256:" + "0" * 64 + "\n")
+    monkeypatch.setattr(building, "LOCK", lock)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    with pytest.raises(LabError, match="MkDocs could not be installed") as told:
+        building.install(tmp_path / "tools")
+    assert "plain Markdown" in told.value.hint
