@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,22 +25,22 @@ PATHS = sorted((ROOT / "lab_guides").glob("[0-9][0-9]-*.md"))
 
 
 @pytest.fixture(scope="module")
-def environment(deployed_lab: DeployedLab) -> dict[str, str]:
+def environment(pages_lab: DeployedLab) -> dict[str, str]:
     """What a learner's new terminal has: kmslab and aws on the PATH, and no credentials yet."""
-    variables = {
-        name: value for name, value in deployed_lab.environment.items() if not name.startswith("AWS_")
-    }
-    variables["PATH"] = os.pathsep.join((str(AWS_CLI), variables["PATH"]))
+    variables = {name: value for name, value in pages_lab.environment.items() if not name.startswith("AWS_")}
+    # The lab's own environment comes first, as for who activated it: a page's `python` is the one that has kmslab.
+    scripts = Path(sys.executable).parent
+    variables["PATH"] = os.pathsep.join((str(scripts), str(AWS_CLI), variables["PATH"]))
     assert shutil.which("aws", path=variables["PATH"]), "no AWS CLI: run `make test` once, it brings one"
     return {**variables, "AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
 
 
 @pytest.fixture
-def nothing_is_left(deployed_lab: DeployedLab) -> Iterator[None]:
+def nothing_is_left(pages_lab: DeployedLab) -> Iterator[None]:
     """Compare what stands in the account before and after a page."""
-    before = inventory(deployed_lab.environment)
+    before = inventory(pages_lab.environment)
     yield
-    assert inventory(deployed_lab.environment) == before
+    assert inventory(pages_lab.environment) == before
 
 
 def inventory(variables: dict[str, str]) -> dict[str, list[str]]:
