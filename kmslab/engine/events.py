@@ -41,6 +41,7 @@ class KeyEvent:
         parameters: the request in CloudTrail's spelling (``keyId``, ``encryptionContext``), without
             plaintext, ciphertext, key material, messages, signatures or tokens.
         response: response elements of a call that changes something, else None.
+        additional: CloudTrail's ``additionalEventData``: the key material that was used, the grant that was retired.
         resources: ARNs of the keys.
         error: why it failed, or None.
         invoked_by: the service that called on the caller's behalf: ``s3.amazonaws.com``, or empty.
@@ -55,6 +56,7 @@ class KeyEvent:
     resources: tuple[str, ...]
     principal_arn: str = ""
     response: Mapping[str, Any] | None = None
+    additional: Mapping[str, str] | None = None
     error: Refusal | None = None
     invoked_by: str = ""
     read_only: bool = True

@@ -197,11 +197,38 @@ def test_a_time_range_selects(trail: Any, key: str, kms: Any) -> None:
         ({"NextToken": "!"}, "InvalidNextTokenException"),
         ({"NextToken": "bm8="}, "InvalidNextTokenException"),
         ({"StartTime": 2, "EndTime": 1}, "InvalidTimeRangeException"),
+        ({"MaxResults": 0}, "InvalidMaxResultsException"),
+        ({"MaxResults": 51}, "InvalidMaxResultsException"),
+        ({"EventCategory": "management"}, "InvalidEventCategoryException"),
+        *(
+            (
+                {"LookupAttributes": [{"AttributeKey": name, "AttributeValue": value}]},
+                "InvalidLookupAttributesException",
+            )
+            for name, value in (("Color", "blue"), ("EventName", ""), ("EventName", "a" * 2001))
+        ),
     ],
 )
 def test_wrong_lookups_are_refused(trail: Any, parameters: dict[str, Any], code: str) -> None:
     with refused(code):
         trail.lookup_events(**parameters)
+
+
+def test_a_token_belongs_to_the_request_that_it_came_from(trail: Any, key: str, kms: Any) -> None:
+    for _ in range(3):
+        kms.describe_key(KeyId=key)
+    wanted = [{"AttributeKey": "ResourceName", "AttributeValue": key}]
+    token = trail.lookup_events(LookupAttributes=wanted, MaxResults=1)["NextToken"]
+    assert trail.lookup_events(LookupAttributes=wanted, MaxResults=2, NextToken=token)["Events"]
+    for other in ({}, {"LookupAttributes": [{"AttributeKey": "EventName", "AttributeValue": "DescribeKey"}]}):
+        with refused("InvalidNextTokenException"):
+            trail.lookup_events(NextToken=token, **other)
+
+
+def test_there_are_no_insights(trail: Any, key: str) -> None:
+    wanted = [{"AttributeKey": "EventName", "AttributeValue": "CreateKey"}]
+    assert trail.lookup_events(LookupAttributes=wanted)["Events"]
+    assert trail.lookup_events(LookupAttributes=wanted, EventCategory="insight")["Events"] == []
 
 
 def test_a_role_is_needed_to_look(engine: Engine) -> None:

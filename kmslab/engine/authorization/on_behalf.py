@@ -89,6 +89,7 @@ def use_key(
                 parameters=parameters,
                 resources=(key["Arn"],),
                 principal_arn=service_principal or callers.ACTING_ROLE.get(),
+                additional=None if refusal else _material(key, operation),
                 error=refusal,
                 invoked_by=f"{VIA.get(service, service)}.amazonaws.com",
                 request_id=request_id,
@@ -96,6 +97,18 @@ def use_key(
             )
         )
     return (None, refusal) if refusal else (key, None)
+
+
+def _material(key: KeyRecord, operation: str) -> dict[str, str] | None:
+    """Which key material a service's call used, as the trail tells it.
+
+    What was encrypted before a rotation is decrypted with the material of that time, which is not known here:
+    then nothing is told rather than something wrong.
+    """
+    used = [one for one in key.get("materials", ()) if one["state"] in ("CURRENT", "NON_CURRENT")]
+    if operation not in ENCRYPTING or (operation == "Decrypt" and len(used) > 1):
+        return None
+    return {"keyMaterialId": next(one["id"] for one in reversed(used) if one["state"] == "CURRENT")}
 
 
 def _wrong_usage(key: KeyRecord, operation: str) -> Refusal | None:

@@ -57,6 +57,7 @@ def append(
     resources: Sequence[tuple[str, str]],
     read_only: bool,
     response: Mapping[str, Any] | None = None,
+    additional: Mapping[str, str] | None = None,
     error: tuple[str, str] | None = None,
     request_id: str = "",
     event_id: str = "",
@@ -71,6 +72,7 @@ def append(
         resources: type and ARN or name of each.
         read_only: whether the call changes nothing.
         response: of a call that changes something.
+        additional: ``additionalEventData``; left out when there is none.
         error: code and message of a call that failed.
         request_id: the client's; made up for a service's call.
         event_id: of the record; made up when empty.
@@ -89,6 +91,7 @@ def append(
         "userAgent": identity.get("invokedBy") or "AWS Internal",
         "requestParameters": parameters,
         "responseElements": response,
+        **({"additionalEventData": dict(additional)} if additional else {}),
         "requestID": request_id or new_uuid(),
         "eventID": event_id or new_uuid(),
         "readOnly": read_only,
@@ -167,6 +170,7 @@ def record_key_event(event: KeyEvent) -> None:
             event.resources[0] if event.resources else "",
             changed=not (event.read_only or event.error),
         ),
+        additional=event.additional,
         error=(code, error.message) if error else None,
         request_id=event.request_id,
         event_id=event.event_id,

@@ -59,7 +59,8 @@ def take(volume_id: str) -> None:
                     parameters=None,
                     resources=(grant["KeyId"],),
                     principal_arn=SERVICE,
-                    response={"grantId": grant_id, "keyId": grant["KeyId"]},
+                    response={"keyId": grant["KeyId"]},
+                    additional={"grantId": grant_id},
                     invoked_by=SERVICE,
                     read_only=False,
                 )

@@ -155,6 +155,8 @@ def encrypt(call: Call) -> dict[str, Any]:
     blob = _encrypted(key, call.get("Plaintext"), call.get("EncryptionContext"), algorithm)
     call.end_of_dry_run()
     note_use(key, call)
+    if records.is_symmetric(key):  # the answer does not tell the material, the trail does
+        call.additional["keyMaterialId"] = envelope.current_material(key)["id"]
     return {"CiphertextBlob": blob, "KeyId": key["Arn"], "EncryptionAlgorithm": algorithm}
 
 

@@ -185,6 +185,7 @@ def revoke_grant(call: Call) -> dict[str, Any]:
 def retire_grant(call: Call) -> dict[str, Any]:
     """End a grant: as its retiring principal, a grantee with RetireGrant, its account, or with the permission."""
     grant, key = _retired(call)
+    call.additional["grantId"] = grant["GrantId"]
     who = caller_arn(call.access_key)
     may = (
         who == grant["IssuingAccount"]

@@ -45,6 +45,13 @@ _SECRET = frozenset(
 )
 """Parameters that CloudTrail leaves out of KMS events."""
 
+_UNTOLD = frozenset({"RetireGrant"})
+"""Operations whose records have no parameters at all: the grant is in ``additionalEventData``."""
+
+_MATERIAL = frozenset({"KeyMaterialId", "SourceKeyMaterialId", "DestinationKeyMaterialId"})
+"""Members of the answer to a cryptographic operation that its record has in ``additionalEventData`` (KMS Developer
+Guide, examples of log entries: Encrypt, Decrypt, ReEncrypt, GenerateDataKey)."""
+
 _SLOW = frozenset(
     {"CreateKey", "GenerateDataKeyPair", "GenerateDataKeyPairWithoutPlaintext", "GetParametersForImport"}
 )
@@ -74,6 +81,7 @@ class Call:
         access_key: who signed the request.
         via_service: the service that calls for its caller; empty for a direct call.
         keys: the keys that the call is about, for the trail.
+        additional: what the trail's record tells beside request and answer.
         event_id: of the trail's record of this call.
     """
 
@@ -82,6 +90,7 @@ class Call:
     access_key: str
     via_service: str = ""
     keys: list[KeyRecord] = field(default_factory=list)
+    additional: dict[str, str] = field(default_factory=dict)
     event_id: str = field(default_factory=lambda: str(uuid.uuid4()))
 
     def get(self, name: str, default: Any = None) -> Any:
@@ -253,15 +262,18 @@ def _publish(call: Call, answer: Mapping[str, Any], error: Refusal | None) -> No
         if read_only or error
         else {_lower(name): value for name, value in answer.items() if name not in _SECRET}
     )
+    if read_only:
+        call.additional |= {_lower(name): answer[name] for name in _MATERIAL & answer.keys()}
+    told = {} if call.operation in _UNTOLD else call.parameters
     events.publish(
         KeyEvent(
             operation=call.operation,
             access_key=call.access_key,
-            parameters={_lower(name): value for name, value in call.parameters.items() if name not in _SECRET}
-            or None,
+            parameters={_lower(name): value for name, value in told.items() if name not in _SECRET} or None,
             resources=tuple(dict.fromkeys(key["Arn"] for key in call.keys)),
             principal_arn=callers.ACTING_ROLE.get(),
             response=changes or None,
+            additional=None if error else call.additional or None,
             error=error,
             invoked_by=f"{call.via_service}.amazonaws.com" if call.via_service else "",
             read_only=read_only,
