@@ -7,6 +7,7 @@ import re
 import shlex
 import subprocess
 import sys
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 KMSLAB = Path(sys.executable).with_name("kmslab")
+LABS = {"deployed_lab": "deployed-lab", "pages_lab": "pages-lab"}
+"""Fixtures that deploy a lab, and the group of tests that shares it."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,19 @@ def deployed_lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeployedL
 
     Tests must leave it as they found it. Every test that uses it runs in the same worker (see below).
     """
-    home = tmp_path_factory.mktemp("lab") / "home"
+    with _deployed(tmp_path_factory.mktemp("lab") / "home") as lab:
+        yield lab
+
+
+@pytest.fixture(scope="session")
+def pages_lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeployedLab]:
+    """A lab like `deployed_lab` for the pages of the course alone, which take minutes: the other worker's."""
+    with _deployed(tmp_path_factory.mktemp("pages-lab") / "home") as lab:
+        yield lab
+
+
+@contextmanager
+def _deployed(home: Path) -> Iterator[DeployedLab]:
     up = run_kmslab(home, "up")
     try:
         assert up.returncode == 0, up.stdout + up.stderr
@@ -90,7 +105,8 @@ def deployed_lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeployedL
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of the deployed lab in one worker of `pytest -n 2 --dist loadgroup`: one deployment."""
+    """Keep the tests of a deployed lab in one worker of `pytest -n 2 --dist loadgroup`: one deployment each."""
     for item in items:
-        if "deployed_lab" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group("deployed-lab"))
+        for lab, group in LABS.items():
+            if lab in getattr(item, "fixturenames", ()):
+                item.add_marker(pytest.mark.xdist_group(group))

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import time
 import urllib.request
+import webbrowser
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -54,7 +55,7 @@ def browser(project: Project, monkeypatch: pytest.MonkeyPatch) -> Browser:
     (project.root / "lab_guides").mkdir()
     monkeypatch.setattr(guide, "find_project", lambda: project)
     monkeypatch.setattr(building, "build", lambda *_: True)
-    monkeypatch.setattr(guide.webbrowser, "open", seen.opened.append)
+    monkeypatch.setattr(webbrowser, "open", seen.opened.append)
 
     @contextmanager
     def interrupted(_site: Path, port: int, _checkpoints: Any) -> Iterator[Any]:
