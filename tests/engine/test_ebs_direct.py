@@ -186,6 +186,26 @@ def test_changed_blocks_are_those_that_differ(ebs: Any, key: str, block: bytes) 
     assert [(c["BlockIndex"], "FirstBlockToken" in c) for c in changed] == [(2, True), (3, False)]
 
 
+def test_changed_blocks_are_told_within_one_lineage_only(engine: Engine, ebs: Any, block: bytes) -> None:
+    """EBS API Reference, "ListChangedBlocks": two snapshots of the same volume or snapshot lineage."""
+    ec2, first, other = engine.client("ec2"), write(ebs, {1: block}), write(ebs, {1: block})
+    with pytest.raises(ClientError) as caught:
+        ebs.list_changed_blocks(FirstSnapshotId=first, SecondSnapshotId=other)
+    answer: Any = caught.value.response
+    assert (answer["Error"]["Code"], answer["Reason"]) == ("ValidationException", "UNRELATED_SNAPSHOTS")
+    zone = ec2.describe_availability_zones()["AvailabilityZones"][0]["ZoneName"]
+    volume = ec2.create_volume(AvailabilityZone=zone, SnapshotId=first)["VolumeId"]
+    snapshots = [ec2.create_snapshot(VolumeId=volume)["SnapshotId"] for _ in range(2)]
+    snapshots.append(ec2.copy_snapshot(SourceRegion=engine.region, SourceSnapshotId=first)["SnapshotId"])
+    for relative in snapshots:
+        answer = ebs.list_changed_blocks(FirstSnapshotId=first, SecondSnapshotId=relative)
+        assert answer["ChangedBlocks"] == []
+    empty = ec2.create_volume(AvailabilityZone=zone, Size=1)["VolumeId"]
+    unrelated = ec2.create_snapshot(VolumeId=empty)["SnapshotId"]
+    with refused("ValidationException", "lineage"):
+        ebs.list_changed_blocks(FirstSnapshotId=unrelated, SecondSnapshotId=snapshots[0])
+
+
 def test_a_child_takes_the_key_of_its_parent(ebs: Any, key: str, block: bytes) -> None:
     parent = write(ebs, {1: block}, Encrypted=True, KmsKeyArn=key)
     assert ebs.start_snapshot(VolumeSize=1, ParentSnapshotId=parent)["KmsKeyArn"] == key

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import uuid
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,9 +12,9 @@ import pytest
 from tests.engine.conftest import allow, refused
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-    from tests.engine.conftest import Engine
+    from tests.engine.conftest import Engine, Principal
 
 EC2_ALL = allow("ec2:*")
 NEW = ("kms:DescribeKey", "kms:GenerateDataKeyWithoutPlaintext")
@@ -131,23 +133,36 @@ def test_a_disabled_or_unknown_key_makes_no_volume(engine: Engine, ec2: Any, kms
     gives_up(ec2, volume(ec2, Encrypted=True, KmsKeyId=signer))
 
 
-def test_eventbridge_is_told_why_a_volume_was_not_made(engine: Engine, ec2: Any, kms: Any, key: str) -> None:
-    """EBS User Guide, "EBS volume events": the cause of a failed createVolume."""
-    events, sqs, name = engine.client("events"), engine.client("sqs"), f"ebs-{key[-12:]}"
+@contextmanager
+def heard(engine: Engine, kind: str) -> Iterator[Callable[[], list[dict[str, Any]]]]:
+    """Listen to EC2's events of a kind; yields how to get what has come."""
+    events, sqs, name = engine.client("events"), engine.client("sqs"), f"ebs-{uuid.uuid4().hex}"
     queue = sqs.create_queue(QueueName=name)["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    pattern = {"source": ["aws.ec2"], "detail-type": ["EBS Volume Notification"]}
-    events.put_rule(Name=name, EventPattern=json.dumps(pattern))
+    events.put_rule(Name=name, EventPattern=json.dumps({"source": ["aws.ec2"], "detail-type": [kind]}))
     events.put_targets(Rule=name, Targets=[{"Id": "queue", "Arn": arn}])
+
+    def received() -> list[dict[str, Any]]:
+        messages = sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=5)["Messages"]
+        return [json.loads(message["Body"]) for message in messages]
+
+    try:
+        yield received
+    finally:
+        events.remove_targets(Rule=name, Ids=["queue"])
+        events.delete_rule(Name=name)
+        sqs.delete_queue(QueueUrl=queue)
+
+
+def test_eventbridge_is_told_why_a_volume_was_not_made(engine: Engine, ec2: Any, kms: Any, key: str) -> None:
+    """EBS User Guide, "EBS volume events": the cause of a failed createVolume."""
     kms.disable_key(KeyId=key)
-    made = volume(ec2, Encrypted=True, KmsKeyId=key)["VolumeId"]
-    [message] = sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=5)["Messages"]
-    event = json.loads(message["Body"])
+    with heard(engine, "EBS Volume Notification") as events:
+        made = volume(ec2, Encrypted=True, KmsKeyId=key)["VolumeId"]
+        [event] = events()
     assert event["resources"] == [f"arn:aws:ec2:{engine.region}:{engine.account}:volume/{made}"]
     assert event["detail"]["result"] == "failed"
     assert event["detail"]["cause"] == f"{key} is disabled."
-    events.remove_targets(Rule=name, Ids=["queue"])
-    events.delete_rule(Name=name)
 
 
 def grants(kms: Any, key: str) -> list[dict[str, Any]]:
@@ -236,24 +251,74 @@ def test_a_copy_of_an_unencrypted_snapshot_can_be_encrypted(ec2: Any, engine: En
     assert (shown["Encrypted"], shown["KmsKeyId"]) == (True, key)
 
 
+def fails_later(ec2: Any, made: dict[str, Any]) -> None:
+    """A copy is begun and ends in an error: the EBS User Guide has the words."""
+    [shown] = ec2.describe_snapshots(SnapshotIds=[made["SnapshotId"]])["Snapshots"]
+    assert (shown["State"], shown["StateMessage"]) == ("error", "Given key ID is not accessible")
+    with refused("IncorrectState"):
+        volume(ec2, SnapshotId=made["SnapshotId"])
+    ec2.delete_snapshot(SnapshotId=made["SnapshotId"])
+
+
 def test_copying_takes_the_key_of_the_source(engine: Engine, ec2: Any, key: str) -> None:
     other = engine.key(engine.account_statement())
     source = ec2.create_snapshot(VolumeId=volume(ec2, Encrypted=True, KmsKeyId=key)["VolumeId"])["SnapshotId"]
     only_new = engine.role(EC2_ALL, GRANT, allow(*NEW, "kms:Decrypt", Resource=other))
-    with refused("UnauthorizedOperation", "kms:Decrypt", key):
-        engine.client("ec2", only_new).copy_snapshot(
-            SourceRegion=engine.region, SourceSnapshotId=source, Encrypted=True, KmsKeyId=other
-        )
+    request = {
+        "SourceRegion": engine.region,
+        "SourceSnapshotId": source,
+        "Encrypted": True,
+        "KmsKeyId": other,
+    }
+    fails_later(ec2, engine.client("ec2", only_new).copy_snapshot(**request))
+    history = engine.client("cloudtrail").lookup_events(
+        LookupAttributes=[{"AttributeKey": "ResourceName", "AttributeValue": key}]
+    )["Events"]
+    told = [json.loads(event["CloudTrailEvent"]) for event in history]
+    assert any("kms:Decrypt" in event.get("errorMessage", "") for event in told)
+    both = engine.role(
+        EC2_ALL, GRANT, allow(*NEW, Resource=other), allow("kms:Decrypt", Resource=[key, other])
+    )
+    made = engine.client("ec2", both).copy_snapshot(**request)["SnapshotId"]
+    assert ec2.describe_snapshots(SnapshotIds=[made])["Snapshots"][0]["State"] == "completed"
+
+
+def test_copying_under_an_unusable_key_fails_later_too(ec2: Any, kms: Any, engine: Engine, key: str) -> None:
+    source = ec2.create_snapshot(VolumeId=volume(ec2)["VolumeId"])["SnapshotId"]
+    request = {"SourceRegion": engine.region, "SourceSnapshotId": source, "Encrypted": True}
+    kms.disable_key(KeyId=key)
+    tags = [{"ResourceType": "snapshot", "Tags": [{"Key": "a", "Value": "b"}]}]
+    made = ec2.copy_snapshot(KmsKeyId=key, TagSpecifications=tags, **request)
+    [shown] = ec2.describe_snapshots(SnapshotIds=[made["SnapshotId"]])["Snapshots"]
+    assert (shown["KmsKeyId"], shown["Tags"]) == (key, tags[0]["Tags"])
+    fails_later(ec2, made)
+    fails_later(ec2, ec2.copy_snapshot(KmsKeyId="00000000-0000-0000-0000-000000000000", **request))
+
+
+def test_eventbridge_is_told_of_a_failed_copy(engine: Engine, ec2: Any, kms: Any, key: str) -> None:
+    """EBS User Guide, "EBS snapshot events": copySnapshot."""
+    source = ec2.create_snapshot(VolumeId=volume(ec2, Encrypted=True, KmsKeyId=key)["VolumeId"])["SnapshotId"]
+    kms.disable_key(KeyId=key)
+    with heard(engine, "EBS Snapshot Notification") as events:
+        copy = ec2.copy_snapshot(SourceRegion=engine.region, SourceSnapshotId=source)["SnapshotId"]
+        [event] = events()
+    snapshot, original = (f"arn:aws:ec2::{engine.region}:snapshot/{one}" for one in (copy, source))
+    assert event["resources"] == [snapshot]
+    detail = event["detail"]
+    assert (detail["event"], detail["result"]) == ("copySnapshot", "failed")
+    assert (detail["snapshot_id"], detail["source"]) == (snapshot, original)
+    assert detail["cause"] == "Given key ID is not accessible"
 
 
 def test_attaching_takes_a_usable_key_and_permission(engine: Engine, ec2: Any, kms: Any, key: str) -> None:
     made = volume(ec2, Encrypted=True, KmsKeyId=key)["VolumeId"]
     instance = ec2.run_instances(ImageId="ami-12345678", InstanceType="t3.micro", MinCount=1, MaxCount=1)
     where = {"VolumeId": made, "InstanceId": instance["Instances"][0]["InstanceId"], "Device": "/dev/sdf"}
-    with refused("UnauthorizedOperation", "kms:Decrypt"):
+    inaccessible = f"Volume {made} cannot be attached. The encrypted volume was unable to access the KMS key."
+    with refused("CustomerKeyHasBeenRevoked", inaccessible):
         engine.client("ec2", engine.role(EC2_ALL, GRANT)).attach_volume(**where)
     kms.disable_key(KeyId=key)
-    with refused("InvalidKMSKey.InvalidState"):
+    with refused("CustomerKeyHasBeenRevoked", inaccessible):
         ec2.attach_volume(**where)
     kms.enable_key(KeyId=key)
     assert ec2.attach_volume(**where)["State"] == "attached"
@@ -271,18 +336,40 @@ def test_the_root_volume_of_an_instance_is_under_the_key_of_its_mapping(ec2: Any
     assert (root["KmsKeyId"], root["Size"]) == (key, 9)
 
 
-def test_an_instance_whose_root_key_is_refused_is_not_launched(engine: Engine, ec2: Any, key: str) -> None:
+def test_an_instance_whose_root_key_cannot_be_used_terminates(
+    engine: Engine, ec2: Any, kms: Any, key: str
+) -> None:
+    """EC2 User Guide, "Instance terminates immediately"."""
     mapping = {"DeviceName": "/dev/xvda", "Ebs": {"Encrypted": True, "KmsKeyId": key}}
-    before = len(ec2.describe_instances()["Reservations"])
-    with refused("UnauthorizedOperation", "kms:"):
-        engine.client("ec2", engine.role(EC2_ALL)).run_instances(
+
+    def launched(who: Principal | None = None) -> dict[str, Any]:
+        made = engine.client("ec2", who).run_instances(
             ImageId="ami-12345678",
             InstanceType="t3.micro",
             MinCount=1,
             MaxCount=1,
             BlockDeviceMappings=[mapping],
-        )
-    assert len(ec2.describe_instances()["Reservations"]) == before
+        )["Instances"][0]["InstanceId"]
+        shown: dict[str, Any] = ec2.describe_instances(InstanceIds=[made])["Reservations"][0]["Instances"][0]
+        return shown
+
+    assert "StateReason" not in launched()
+    volumes = len(ec2.describe_volumes()["Volumes"])
+    denied = launched(engine.role(EC2_ALL))
+    assert denied["State"]["Name"] == "terminated"
+    assert denied["StateReason"] == {
+        "Code": "Client.InternalError",
+        "Message": "Client.InternalError: Client error on launch",
+    }
+    kms.disable_key(KeyId=key)
+    unusable = launched()
+    assert unusable["State"]["Name"] == "terminated"
+    assert unusable["StateReason"] == {
+        "Code": "Client.InvalidKMSKey.InvalidState",
+        "Message": "Client.InvalidKMSKey.InvalidState: The KMS key provided is in an incorrect state",
+    }
+    assert len(ec2.describe_volumes()["Volumes"]) == volumes
+    assert not [one for one in grants(kms, key) if denied["InstanceId"] in one["GranteePrincipal"]]
 
 
 def test_a_snapshot_under_the_aws_managed_key_cannot_be_shared(ec2: Any, key: str) -> None:

@@ -229,7 +229,7 @@ def request(ctx: Any) -> Request:
     if ctx.resource_arn.startswith("arn:aws:s3:"):
         keys["s3:resourceaccount"] = ctx.principal_account
     if ctx.resource_arn.startswith("arn:aws:ec2:"):
-        keys = {**_ec2_tags(ctx.resource_arn), **keys}
+        keys = {**_ec2_tags(ctx.resource_arn), **_without_new_tags(ctx, keys)}
     return Request(
         ctx.action,
         ctx.resource_arn,
@@ -246,6 +246,19 @@ def _ec2_tags(resource_arn: str) -> dict[str, str]:
         f"{service}:resourcetag/{tag['Key']}".lower(): tag["Value"]
         for tag in tags
         for service in ("aws", "ec2")
+    }
+
+
+def _without_new_tags(ctx: Any, keys: dict[str, Any]) -> dict[str, Any]:
+    """Leave out the tags that a request gives to what it makes, where what is there already is asked for.
+
+    CreateVolume of a snapshot asks for both: the snapshot gets none of the new volume's tags (Service Authorization
+    Reference, Amazon EC2: aws:RequestTag belongs to the resource type that is made).
+    """
+    if ctx.resource_arn.endswith("/*") or ctx.action in ("ec2:CreateTags", "ec2:DeleteTags"):
+        return keys
+    return {
+        name: value for name, value in keys.items() if not name.startswith(("aws:requesttag/", "aws:tagkeys"))
     }
 
 

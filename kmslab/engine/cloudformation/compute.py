@@ -84,6 +84,8 @@ class Instance:
             wanted["IamInstanceProfile"] = {"Name": profile}
         instance_id = element(_ec2("RunInstances", wanted), "instanceId")
         instance = ec2._instances[instance_id]
+        if reason := instance.get("StateReason"):
+            raise ValueError(f"Instance {instance_id} did not stabilize: {reason['Message']}")
         if zone := properties.get("AvailabilityZone"):
             instance["Placement"]["AvailabilityZone"] = zone
         provisioners._ec2_apply_tags(instance_id, properties)

@@ -19,7 +19,7 @@ from ministack.services import ec2
 
 from kmslab.engine.ebs import blocks, snapshots
 from kmslab.engine.ebs.keys import NEW, use
-from kmslab.engine.ebs.volumes import wanted
+from kmslab.engine.ebs.volumes import LINEAGE, lineage, wanted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -132,6 +132,7 @@ def start_snapshot(members: Mapping[str, Any]) -> Response:
         ec2._tags[snapshot_id] = tags
     blocks.start(snapshot_id, key)
     if parent:
+        record[LINEAGE] = lineage(parent)
         blocks.share(parent["SnapshotId"], snapshot_id)
     answer = {
         "SnapshotId": snapshot_id,
@@ -228,7 +229,8 @@ def list_changed_blocks(second_id: str, query: Mapping[str, str]) -> Response:
     second = _readable(second_id)
     if not (first_id := query.get("firstSnapshotId", "")):
         raise _invalid("FirstSnapshotId is required.", "INVALID_SNAPSHOT_ID")
-    _readable(first_id)
+    if lineage(_readable(first_id)) != lineage(second):
+        raise _invalid("The snapshots are not of one volume or lineage.", "UNRELATED_SNAPSHOTS")
     everywhere = sorted({*blocks.indexes(first_id), *blocks.indexes(second_id)})
     differing = [i for i in everywhere if blocks.read(first_id, i) != blocks.read(second_id, i)]
     page, token = _page(differing, query)

@@ -1,4 +1,8 @@
-"""Instances: the root volume obeys encryption too, and the instance tells its metadata and EBS options."""
+"""Instances: the root volume obeys encryption too, and the instance tells its metadata and EBS options.
+
+EC2 looks at the root volume's key after it has answered: an instance whose key cannot be used terminates at once and
+its state reason says why (EC2 User Guide, "Instance terminates immediately"; EC2 API Reference, "StateReason").
+"""
 
 from __future__ import annotations
 
@@ -7,17 +11,22 @@ from typing import TYPE_CHECKING, Any
 from ministack.services import ec2
 
 from kmslab.engine.ebs import defaults, grants
-from kmslab.engine.ebs.keys import ATTACH, NEW, ec2_error, use
+from kmslab.engine.ebs.keys import ATTACH, NEW, use
 from kmslab.engine.hooks import extend
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from kmslab.engine.ebs.keys import Response
+    from kmslab.engine.events import Refusal
 
     Request = Mapping[str, Any]
 
 
+NO_PERMISSION = ("Client.InternalError", "Client error on launch")
+"""Code and message of an instance that terminated because the caller may not use the key."""
+NOT_USABLE = ("Client.InvalidKMSKey.InvalidState", "The KMS key provided is in an incorrect state")
+"""The same where nobody can use it: as users report it, the API Reference does not list it."""
 METADATA_OPTIONS = {
     "HttpTokens": "optional",
     "HttpPutResponseHopLimit": "1",
@@ -28,16 +37,14 @@ METADATA_OPTIONS = {
 
 
 def _run_instances(stock: Callable[[Request], Response], p: Request) -> Response:
-    """Encrypt the root volumes of new instances, as the caller; a refusal launches nothing."""
+    """Encrypt the root volumes of new instances, as the caller; without the key they terminate."""
     known = set(ec2._instances)
     response = stock(p)
     for instance_id in set(ec2._instances) - known:
         _keep_options(ec2._instances[instance_id], p)
         for volume in _volumes_of(instance_id):
-            refused = _encrypt(volume, _root_mapping(p))
-            if refused:
-                _withdraw(set(ec2._instances) - known)
-                return refused
+            if refusal := _encrypt(volume, _root_mapping(p)):
+                _give_up(ec2._instances[instance_id], volume["VolumeId"], refusal)
     return response
 
 
@@ -50,7 +57,7 @@ def _root_mapping(p: Request) -> dict[str, str]:
     return {name: ec2._p(p, f"BlockDeviceMapping.1.Ebs.{name}") for name in wanted}
 
 
-def _encrypt(volume: dict[str, Any], mapping: dict[str, str]) -> Response | None:
+def _encrypt(volume: dict[str, Any], mapping: dict[str, str]) -> Refusal | None:
     if mapping["VolumeSize"]:
         volume["Size"] = int(mapping["VolumeSize"])
     if mapping["VolumeType"]:
@@ -63,7 +70,7 @@ def _encrypt(volume: dict[str, Any], mapping: dict[str, str]) -> Response | None
     key_ref = mapping["KmsKeyId"] or defaults.default_key()
     volume["KmsKeyId"], refusal = use((*NEW, *ATTACH), key_ref, volume["VolumeId"])
     if refusal:
-        return ec2_error(refusal)
+        return refusal
     grants.give(volume["KmsKeyId"], volume["VolumeId"], volume["Attachments"][0]["InstanceId"])
     return None
 
@@ -85,7 +92,7 @@ def _keep_options(instance: dict[str, Any], p: Request) -> None:
 
 
 def _instance_xml(stock: Callable[[dict[str, Any]], str], inst: dict[str, Any]) -> str:
-    """Tell the instance metadata options and whether the instance is optimised for EBS."""
+    """Tell the instance metadata options, whether it is optimised for EBS, and why it terminated."""
     head, end, tail = stock(inst).rpartition("</item>")
     options = inst.get("MetadataOptions") or METADATA_OPTIONS
     told = "".join(
@@ -93,15 +100,19 @@ def _instance_xml(stock: Callable[[dict[str, Any]], str], inst: dict[str, Any]) 
         for name, value in options.items()
     )
     optimised = str(inst.get("EbsOptimized", False)).lower()
+    if reason := inst.get("StateReason"):
+        head += (
+            f"<stateReason><code>{reason['Code']}</code><message>{reason['Message']}</message></stateReason>"
+        )
     return f"{head}<ebsOptimized>{optimised}</ebsOptimized><metadataOptions><state>applied</state>{told}</metadataOptions>{end}{tail}"
 
 
-def _withdraw(instance_ids: set[str]) -> None:
-    for instance_id in instance_ids:
-        for volume in _volumes_of(instance_id):
-            grants.take(volume["VolumeId"])
-            ec2._volumes.pop(volume["VolumeId"])
-        ec2._instances.pop(instance_id)
+def _give_up(instance: dict[str, Any], volume_id: str, refusal: Refusal) -> None:
+    """Terminate an instance whose root volume cannot be made or attached."""
+    ec2._volumes.pop(volume_id)
+    ec2._terminate_instances({"InstanceId.1": [instance["InstanceId"]]})
+    code, what = NO_PERMISSION if refusal.denied else NOT_USABLE
+    instance["StateReason"] = {"Code": code, "Message": f"{code}: {what}"}
 
 
 def install() -> None:

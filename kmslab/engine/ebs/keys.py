@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ministack.services import ec2
-
 from kmslab.engine.authorization.on_behalf import use_key
 
 if TYPE_CHECKING:
@@ -42,20 +40,3 @@ def use(operations: Sequence[str], key_ref: str, resource_id: str) -> tuple[str,
             return "", refusal
         arn = key["Arn"]
     return arn, None
-
-
-def ec2_error(refusal: Refusal) -> Response:
-    """What EC2 answers when KMS refuses an attachment, a launch or the copy of a snapshot.
-
-    AWS copies encrypted snapshots in the background, and a copy that fails ends in the state ``error``; the
-    engine answers at once.
-    """
-    if refusal.denied:
-        return _error("UnauthorizedOperation", refusal.message, 403)
-    code = "InvalidKMSKey.NotFound" if refusal.code == "NotFoundException" else "InvalidKMSKey.InvalidState"
-    return _error(code, refusal.message or f"The KMS key is not usable: {refusal.code}", 400)
-
-
-def _error(code: str, message: str, status: int) -> Response:
-    response: Response = ec2._error(code, ec2._esc(message), status)
-    return response

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from xml.sax.saxutils import escape
 
-from ministack.core.responses import get_account_id
+from ministack.core.responses import get_account_id, get_region
 from ministack.services import ec2
 
 from kmslab.engine.ebs import blocks, defaults
-from kmslab.engine.ebs.keys import NEW, ec2_error, use
-from kmslab.engine.ebs.volumes import wanted
+from kmslab.engine.ebs.keys import NEW, use
+from kmslab.engine.ebs.volumes import LINEAGE, lineage, notify, wanted
 from kmslab.engine.hooks import extend
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     Request = Mapping[str, Any]
     Stock = Callable[[Request], Response]
 
+NOT_ACCESSIBLE = "Given key ID is not accessible"
+"""The state message of a copy whose keys cannot be used (EBS User Guide, "Copy an Amazon EBS snapshot")."""
 GROUPS = "kmslab:groups"
 """Where a snapshot of MiniStack keeps the groups that it is shared with."""
 
@@ -33,6 +36,7 @@ def _create_snapshot(stock: Stock, p: Request) -> Response:
         return response
     snapshot = ec2._snapshots[made.pop()]
     volume = ec2._volumes[snapshot["VolumeId"]]
+    snapshot[LINEAGE] = lineage(volume)
     if volume.get("KmsKeyId"):
         snapshot["KmsKeyId"] = volume["KmsKeyId"]
     if origin := ec2._snapshots.get(volume.get("SnapshotId")):
@@ -44,7 +48,11 @@ def _create_snapshot(stock: Stock, p: Request) -> Response:
 
 
 def _copy_snapshot(stock: Stock, p: Request) -> Response:
-    """A copy is encrypted if its source is, or if it asks to be; it may have another key."""
+    """A copy is encrypted if its source is, or if it asks to be; it may have another key.
+
+    EC2 looks at the keys after it has answered (EC2 API Reference, "CopySnapshot", KmsKeyId): a copy whose keys
+    cannot be used ends in the state ``error``.
+    """
     known = set(ec2._snapshots)
     response = stock(p)
     made = set(ec2._snapshots) - known
@@ -61,14 +69,30 @@ def _copy_snapshot(stock: Stock, p: Request) -> Response:
         _, refusal = use(("Decrypt",), source["KmsKeyId"], ec2._p(p, "SourceSnapshotId"))
     if copy["Encrypted"] and refusal is None:
         copy["KmsKeyId"], refusal = use(NEW, key_ref, copy["SnapshotId"])
-    if refusal:
-        ec2._snapshots.pop(copy["SnapshotId"])
-        return ec2_error(refusal)
+    copy.setdefault(LINEAGE, ec2._p(p, "SourceSnapshotId"))
     ec2._parse_tag_specs(p, "snapshot", copy["SnapshotId"])
+    if refusal:
+        _given_up(copy, ec2._p(p, "SourceSnapshotId"), key_ref)
+        return response
     new_key = copy.get("KmsKeyId", "")
     same = new_key == source.get("KmsKeyId", "")
     blocks.share(ec2._p(p, "SourceSnapshotId"), copy["SnapshotId"], key_arn=new_key, same_key=same)
     return response
+
+
+def _given_up(copy: dict[str, Any], source_id: str, key_ref: str) -> None:
+    """Leave a copy in the state ``error``, without a block."""
+    from kmslab.engine.kms import records
+
+    key = records.resolve(key_ref)
+    copy.update(State="error", StateMessage=NOT_ACCESSIBLE, Progress="0%")
+    copy["KmsKeyId"] = key["Arn"] if key else key_ref
+    snapshot, source = (
+        f"arn:aws:ec2::{get_region()}:snapshot/{one}" for one in (copy["SnapshotId"], source_id)
+    )
+    times = {"startTime": copy["StartTime"], "endTime": ec2._now_ts()}
+    told = {"event": "copySnapshot", "snapshot_id": snapshot, "source": source, **times}
+    notify("Snapshot", snapshot, cause=NOT_ACCESSIBLE, **told)
 
 
 def _delete_snapshot(stock: Stock, p: Request) -> Response:
@@ -131,8 +155,10 @@ def _is_aws_managed(key_ref: str) -> bool:
 
 
 def _snapshot_xml(stock: Callable[[Mapping[str, Any]], str], snap: Mapping[str, Any]) -> str:
-    """Tell the key too."""
-    return stock(snap) + (f"<kmsKeyId>{snap['KmsKeyId']}</kmsKeyId>" if snap.get("KmsKeyId") else "")
+    """Tell the key too, and why there is no snapshot."""
+    key = f"<kmsKeyId>{escape(snap['KmsKeyId'])}</kmsKeyId>" if snap.get("KmsKeyId") else ""
+    why = f"<statusMessage>{snap['StateMessage']}</statusMessage>" if snap.get("StateMessage") else ""
+    return stock(snap) + key + why
 
 
 def _refused(code: str, message: str, status: int = 400) -> Response:

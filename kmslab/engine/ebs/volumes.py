@@ -2,7 +2,8 @@
 
 EC2 looks at a volume's key after it has answered (EC2 API Reference, "CreateVolume", KmsKeyId): the answer says
 ``creating``, and a volume whose key cannot be used is gone when somebody looks. EventBridge is told why
-(EBS User Guide, "EBS volume events").
+(EBS User Guide, "EBS volume events"). AttachVolume answers that the key cannot be accessed, whether the caller may
+not use it or nobody can (EC2 API Reference, "Error codes"; users' reports have the message).
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from ministack.core.responses import get_account_id, get_region
 from ministack.services import ec2
 
 from kmslab.engine.ebs import defaults, grants
-from kmslab.engine.ebs.keys import ATTACH, NEW, ec2_error, use
+from kmslab.engine.ebs.keys import ATTACH, NEW, use
 from kmslab.engine.hooks import extend
 from kmslab.engine.kms import records
 
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
     Stock = Callable[[Request], Response]
 
 
+LINEAGE = "kmslab:lineage"
+"""Where a volume or snapshot of MiniStack keeps what it and its relatives come from: the id of a first volume or
+snapshot."""
 LAST_FAILURE: ContextVar[str] = ContextVar("kmslab_volume_failure", default="")
 """Why the last volume of this context was not made, for CloudFormation, which waits until it is."""
 
@@ -65,6 +69,7 @@ def _create_volume(stock: Stock, p: Request) -> Response:
     stock(request)
     volume = ec2._volumes[next(iter(set(ec2._volumes) - known))]
     _add_performance(volume, p)
+    volume[LINEAGE] = lineage(snapshot) if snapshot else volume["VolumeId"]
     if encrypted:
         volume["KmsKeyId"], refusal = use(NEW, key_ref, volume["VolumeId"])
         if refusal is None and snapshot and snapshot.get("KmsKeyId"):
@@ -73,6 +78,11 @@ def _create_volume(stock: Stock, p: Request) -> Response:
             return _given_up(volume, key_ref, refusal)
     response: Response = ec2._xml(200, "CreateVolumeResponse", _creating(volume))
     return response
+
+
+def lineage(one: Mapping[str, Any]) -> str:
+    """What a volume or snapshot and its relatives come from."""
+    return str(one.get(LINEAGE) or one.get("SnapshotId") or one["VolumeId"])
 
 
 def _creating(volume: dict[str, Any]) -> str:
@@ -88,20 +98,20 @@ def _given_up(volume: dict[str, Any], key_ref: str, refusal: Refusal) -> Respons
     ec2._tags.pop(volume["VolumeId"], None)
     cause = refusal.message or f"{volume['KmsKeyId']} is not usable."
     LAST_FAILURE.set(cause)
-    _notify(volume["VolumeId"], cause)
+    arn = f"arn:aws:ec2:{get_region()}:{get_account_id()}:volume/{volume['VolumeId']}"
+    notify("Volume", arn, event="createVolume", cause=cause)
     return response
 
 
-def _notify(volume_id: str, cause: str) -> None:
-    """Tell EventBridge that a volume was not made."""
+def notify(kind: str, arn: str, *, cause: str, **detail: str) -> None:
+    """Tell EventBridge that a volume or snapshot was not made."""
     from ministack.services import eventbridge
 
-    arn = f"arn:aws:ec2:{get_region()}:{get_account_id()}:volume/{volume_id}"
     entry = {
         "Source": "aws.ec2",
-        "DetailType": "EBS Volume Notification",
+        "DetailType": f"EBS {kind} Notification",
         "Resources": [arn],
-        "Detail": json.dumps({"event": "createVolume", "result": "failed", "cause": cause, "request-id": ""}),
+        "Detail": json.dumps({"result": "failed", "cause": cause, "request-id": "", **detail}),
     }
     eventbridge._put_events({"Entries": [entry]}, allow_aws_source=True)
 
@@ -129,7 +139,8 @@ def _attach_volume(stock: Stock, p: Request) -> Response:
     if volume and volume.get("KmsKeyId"):
         _, refusal = use(ATTACH, volume["KmsKeyId"], volume["VolumeId"])
         if refusal:
-            return ec2_error(refusal)
+            words = "cannot be attached. The encrypted volume was unable to access the KMS key."
+            return _refused("CustomerKeyHasBeenRevoked", f"Volume {volume['VolumeId']} {words}")
     response = stock(p)
     if volume and volume.get("KmsKeyId") and volume["Attachments"]:
         grants.give(volume["KmsKeyId"], volume["VolumeId"], volume["Attachments"][0]["InstanceId"])
