@@ -34,6 +34,19 @@ _METHODS = ("GET", "HEAD")
 _KMS = "TrentService."
 _READING = re.compile(r"Assume|BatchGet|Decode|Describe|Get|List|Lookup|Query|Scan|Simulate|Validate")
 """Operations that change nothing which is kept: sessions of roles are not."""
+_SCOPE = re.compile(rb"Credential=[^/]+/\d+/[^/]+/([a-z0-9-]+)/aws4_request")
+_STORES = {
+    "ebs": ("ec2",),
+    "ec2": ("ec2",),
+    "iam": ("iam",),
+    "s3": ("s3",),
+    "secretsmanager": ("secretsmanager",),
+    "ssm": ("ssm",),
+}
+"""Which stores a request to a service changes, besides those of `_ANYBODYS`; looking at all of them takes longer
+than most requests. What a service does elsewhere (a notification) is saved soon after, as a whole."""
+_ANYBODYS = ("kms", "kmslab", "cloudtrail")
+"""Stores that requests to other services change as well: keys are used, grants made, events recorded."""
 _FORM = b"application/x-www-form-urlencoded"
 _ACTION = re.compile(rb"(?:^|&)Action=([A-Za-z]+)")
 _STACKS = re.compile(r"Stack|ChangeSet")
@@ -176,7 +189,8 @@ class _Request:
         # Only there does a body name its action; an object's content may say anything.
         self._is_form = self._method == "POST" and headers.get(b"content-type", b"").startswith(_FORM)
         self._changes = state.changes()
-        self.services = ("kms",) if self._target.startswith(_KMS) else ()
+        self._is_kms = self._target.startswith(_KMS)
+        self.services = ("kms",) if self._is_kms else _touched(headers.get(b"authorization", b""))
 
     async def receive(self) -> MutableMapping[str, Any]:
         """The next part of the request; the first names the action in the query protocol."""
@@ -191,13 +205,20 @@ class _Request:
 
         if self._method in _METHODS:
             return False
-        if self.services:
+        if self._is_kms:
             return self._action in CHANGING
         return not _READING.match(self._action) or bool(_STACKS.search(self._action))
 
     def moved(self) -> bool:
         """Whether a room said meanwhile that it changed something, in whichever request."""
         return state.changes() != self._changes
+
+
+def _touched(authorization: bytes) -> tuple[str, ...]:
+    """The services whose stores a request may change, by what it is signed for; none for any."""
+    scope = _SCOPE.search(authorization)
+    own = _STORES.get(scope[1].decode()) if scope else None
+    return (*own, *_ANYBODYS) if own else ()
 
 
 def _frozen() -> bytes | None:
