@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from kmslab.model.capability import Capability
     from kmslab.model.verdict import Verdict
 
+TRIAL_SECONDS = 12 * 3600
+"""Life of the credentials for all faults together: as long as IAM lets a session be."""
 GOOD = frozenset({Outcome.PASS, Outcome.UNPROVABLE})
 """What checks answer on a lab in good order; UNPROVABLE is said of the target, not of the lab."""
 
@@ -197,13 +199,15 @@ def open_workshop() -> Workshop:
     """
     from kmslab.commands.settings import load_settings
     from kmslab.deployed import read_outputs
+    from kmslab.engine import control
     from kmslab.faults.workshop import Workshop
     from kmslab.model.target import TargetKind
     from kmslab.project import find_project
     from kmslab.targets import choose_target, owner_access
 
     project = find_project()
-    access = Access(choose_target(project, TargetKind.LOCAL), load_settings(project).prefix)
+    choose_target(project, TargetKind.LOCAL)  # it is up, and no variable leads the clients elsewhere
+    access = Access(control.target(project.home, TRIAL_SECONDS), load_settings(project).prefix)
     return Workshop(access, read_outputs(access), owner_access(project, access))
 
 
@@ -226,13 +230,14 @@ def main(words: Sequence[str]) -> ExitCode:
     from kmslab.deployment import exclusively
     from kmslab.engine.capabilities import CAPABILITIES
     from kmslab.project import find_project
+    from kmslab.targets import aws_errors_in_one_line
     from kmslab.terminal import out, show_error
 
     chosen = [
         fault for name, fault in REGISTRY.items() if not words or any(name.startswith(word) for word in words)
     ]
     try:
-        with exclusively(find_project()):
+        with exclusively(find_project()), aws_errors_in_one_line():
             result = score(chosen, open_workshop(), CAPABILITIES, tell)
     except LabError as error:
         show_error(error)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 START_SECONDS = 30.0
 STOP_SECONDS = 20.0
 SESSION_SECONDS = 3600
-"""Life of the credentials that `target` returns."""
+"""Life of the credentials that `target` returns unless told otherwise."""
 _POLL_SECONDS = 0.02
 _PASSED_ON = ("HOME", "LANG", "LC_ALL", "PATH", "TMPDIR", "TZ")
 """What the engine inherits; in particular nobody's AWS credentials."""
@@ -132,8 +132,12 @@ def stop(home: Path) -> bool:
     return True
 
 
-def target(home: Path) -> Target:
-    """Return the lab's engine as a target, with fresh credentials of its administrator role for an hour.
+def target(home: Path, seconds: int = SESSION_SECONDS) -> Target:
+    """Return the lab's engine as a target, with fresh credentials of its administrator role.
+
+    Args:
+        home: the lab's folder.
+        seconds: life of the credentials, at most twelve hours.
 
     Raises:
         LabError: no engine is running, or it refuses.
@@ -152,7 +156,7 @@ def target(home: Path) -> Target:
         endpoint_url=running.endpoint_url,
         plain_http_url=running.plain_http_url,
         ca_bundle=running.ca_bundle,
-        credentials=administrator_credentials(home, running, SESSION_SECONDS),
+        credentials=administrator_credentials(home, running, seconds),
     )
 
 
