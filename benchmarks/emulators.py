@@ -11,6 +11,7 @@ import argparse
 import json
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -34,6 +35,8 @@ KEPT = PROJECT / "benchmarks" / "fidelity.json"
 ENGINE = "kmslab engine"
 SEEN_CHARACTERS = 160
 """What is kept of what was seen otherwise."""
+NEWEST_PYTHON = 14
+"""The minor version up to which an interpreter is looked for."""
 START_SECONDS = 90.0
 STOP_SECONDS = 10.0
 MARKS = {"as documented": "yes", "not as documented": "no", "could not look": "?"}
@@ -49,12 +52,14 @@ class Emulator:
         command: its executable and arguments; ``{port}`` is filled in.
         settings: environment variables beside the inherited ones; ``{port}`` is filled in.
         remark: what is not its default, for the reader.
+        python: the oldest Python that it runs on, where that is newer than ours.
     """
 
     name: str
     command: tuple[str, ...]
     settings: Mapping[str, str]
     remark: str = ""
+    python: tuple[int, int] = (3, 11)
 
 
 EMULATORS = (
@@ -64,7 +69,14 @@ EMULATORS = (
         {"BIND_HOST": "127.0.0.1", "GATEWAY_PORT": "{port}", "AUTH": "true"},
         "with `AUTH=true`, its enforcement of IAM",
     ),
-    Emulator("localemu", ("localemu", "start", "--host", "127.0.0.1", "--port", "{port}"), {}),
+    Emulator(
+        "localemu",
+        ("localemu", "start", "--host", "127.0.0.1", "--port", "{port}"),
+        # Under enforcement it takes only callers that it knows; these are the two that the probes sign as.
+        {"IAM_ENFORCEMENT": "1", "ROOT_ACCESS_KEYS": "test,222222222222"},
+        "with `IAM_ENFORCEMENT=1`, its enforcement of IAM, on Python 3.12 or newer",
+        python=(3, 12),
+    ),
     Emulator("moto", ("moto_server", "-H", "127.0.0.1", "-p", "{port}"), {}),
 )
 
@@ -114,7 +126,8 @@ def _engine() -> dict[str, Any]:
 
 
 def _emulator(one: Emulator) -> dict[str, Any]:
-    tools = install(PROJECT, one.name, f"{one.name} for the probes", _note)
+    interpreter = python_for(one)
+    tools = install(PROJECT, one.name, f"{one.name} for the probes", _note, interpreter=interpreter)
     version = subprocess.run(  # noqa: S603  # the interpreter that we installed
         [tools / "python", "-c", f"import importlib.metadata as m; print(m.version({one.name!r}))"],
         check=True, capture_output=True, text=True,
@@ -123,6 +136,24 @@ def _emulator(one: Emulator) -> dict[str, Any]:
         url = ("--endpoint-url", f"http://127.0.0.1:{port}", "--test-credentials")
         found = _probe(Path(folder) / "home", Path(folder), *url)
     return {"name": one.name, "version": version, "remark": one.remark, **_told(found)}
+
+
+def python_for(one: Emulator) -> str:
+    """The oldest Python on the path that an emulator runs on; empty: the checkout's own will do.
+
+    LocalEmu 1.3.2 says that it runs on Python 3.10 and is written in the syntax of 3.12: on an older one it
+    starts, and answers `InternalError` to every call of KMS.
+
+    Raises:
+        RuntimeError: there is none.
+    """
+    if sys.version_info >= one.python:
+        return ""
+    names = [f"python3.{minor}" for minor in range(one.python[1], NEWEST_PYTHON + 1)]
+    found = next((path for name in names if (path := shutil.which(name))), None)
+    if found is None:
+        raise RuntimeError(f"{one.name} needs one of {', '.join(names)} on the path")
+    return found
 
 
 def _told(found: Mapping[str, Any]) -> dict[str, Any]:

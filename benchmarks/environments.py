@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def install(project: Path, name: str, what: str, note: Callable[[str], None]) -> Path:
+def install(
+    project: Path, name: str, what: str, note: Callable[[str], None], *, interpreter: str = ""
+) -> Path:
     """Return the ``bin`` folder of an environment, installing it on first use.
 
     Args:
@@ -19,12 +21,13 @@ def install(project: Path, name: str, what: str, note: Callable[[str], None]) ->
         name: of the environment, ``.kmslab/<name>``, and of its list, ``benchmarks/requirements-<name>.txt``.
         what: told before it takes minutes.
         note: who is told.
+        interpreter: another Python than the checkout's.
     """
     home = project / ".kmslab" / name
     done = home / "installed"
     if not done.exists():
         note(f"installing {what}, once")
-        python = str(project / ".venv" / "bin" / "python")
+        python = interpreter or str(project / ".venv" / "bin" / "python")
         wall_seconds([python, "-m", "venv", "--clear", str(home)], cwd=project)
         lock = str(project / "benchmarks" / f"requirements-{name}.txt")
         pip = [str(home / "bin" / "pip"), "install", "--quiet", "--require-hashes", "-r", lock]

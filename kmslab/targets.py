@@ -50,6 +50,10 @@ def choose_target(project: Project, kind: TargetKind, endpoint_url: str = "") ->
         LabError: the engine does not run, there is no Region, or the endpoint is not what the options say.
     """
     if endpoint_url:
+        if not _is_endpoint(endpoint_url):
+            raise LabError(
+                f"{endpoint_url} is no endpoint.", hint="It looks like http://127.0.0.1:4566, without a path."
+            )
         if (urlsplit(endpoint_url).hostname or "").endswith(_AWS_HOSTS):
             raise LabError(
                 f"{endpoint_url} is AWS itself, not another endpoint.",
@@ -68,6 +72,15 @@ def choose_target(project: Project, kind: TargetKind, endpoint_url: str = "") ->
         return control.target(project.home)
     _refuse_diversion()
     return Target(TargetKind.AWS, _region())
+
+
+def _is_endpoint(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        # Reading the port raises when it is no number, or one that no port has.
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def _refuse_diversion() -> None:

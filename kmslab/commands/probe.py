@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -15,15 +15,16 @@ from rich.text import Text
 from kmslab.commands.settings import context_for
 from kmslab.deployment import exclusively
 from kmslab.engine import control
-from kmslab.model.errors import ExitCode
+from kmslab.model.errors import ExitCode, LabError
 from kmslab.model.settings import LabSettings
 from kmslab.model.target import Credentials, TargetKind
 from kmslab.probe import runner
+from kmslab.probe.failures import refusals
 from kmslab.probe.leftovers import sweep
 from kmslab.probe.model import AREAS, Outcome
 from kmslab.probe.table import Fidelity, as_json, as_markdown, by_area, entry
 from kmslab.probe.world import World
-from kmslab.project import find_project, unwritable
+from kmslab.project import find_project
 from kmslab.targets import aws_errors_in_one_line, choose_target
 from kmslab.terminal import err, out
 
@@ -62,6 +63,7 @@ def run(
         static: sign with ``test`` and ``test``, as most emulators take it.
     """
     probes = runner.catalogue(only)
+    _make(folder)
     project = find_project()
     settings = LabSettings.from_project(project.root, context_for(project, values))
     target = choose_target(project, TargetKind.LOCAL, endpoint_url)
@@ -73,6 +75,7 @@ def run(
     started, clock = datetime.now(UTC), time.monotonic()
     with aws_errors_in_one_line():
         world = World(target, settings.prefix, other)
+        _greet(world)
         # What a run makes for itself, the next one sweeps: two at a time would sweep each other's.
         with exclusively(project, patience=PATIENCE_SECONDS), _shown(len(probes)) as on_result:
             problems = [] if endpoint_url else sweep(world)
@@ -90,6 +93,17 @@ def run(
     _tell_left([*problems, *world.problems])
     _keep(fidelity, folder)
     return ExitCode.OK if fidelity.faithful else ExitCode.NOT_PROVEN
+
+
+def _greet(world: World) -> None:
+    """Ask once whether anybody is there: nobody is one line, and not as many as there are probes.
+
+    Any answer will do, since an emulator of KMS alone has no STS.
+    """
+    from botocore.parsers import ResponseParserError
+
+    with suppress(*refusals(), ResponseParserError):
+        world.client("sts").get_caller_identity()
 
 
 def _tell_left(problems: Sequence[str]) -> None:
@@ -146,14 +160,27 @@ def _raw(text: str) -> None:
     out.print(text, markup=False, highlight=False, soft_wrap=True, emoji=False)
 
 
+def _make(folder: Path) -> None:
+    """Make the folder of the files before the probes run: what cannot be kept is not worth minutes."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+
+
 def _keep(fidelity: Fidelity, folder: Path) -> None:
     for name, render in FILES.items():
         file = folder / name
         try:
             file.write_text(render(fidelity), encoding="utf-8")
         except OSError as error:
-            raise unwritable(file, error) from error
+            raise _unwritable(file, error) from error
         err.print(f"wrote {file}", style="dim", highlight=False)
+
+
+def _unwritable(path: Path, error: OSError) -> LabError:
+    why = (error.strerror or str(error)).lower()
+    return LabError(f"Cannot write {path}: {why}.", hint="Name another folder in --output.")
 
 
 @contextmanager

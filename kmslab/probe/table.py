@@ -80,7 +80,7 @@ def as_json(fidelity: Fidelity) -> str:
             for one in fidelity.results
         ],
     }
-    return json.dumps(whole, indent=1, ensure_ascii=False)
+    return json.dumps(whole, indent=1, ensure_ascii=False) + "\n"
 
 
 def entry(probe: Probe) -> dict[str, Any]:

@@ -107,6 +107,25 @@ def test_aws_is_no_other_endpoint(project: Project, url: str) -> None:
     assert caught.value.exit_code is ExitCode.BAD_INPUT
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "4566",
+        "localhost:4566",
+        "http://",
+        "ftp://127.0.0.1",
+        "http://127.0.0.1:99999",
+        "http://127.0.0.1:0",
+        "http://[::1",
+    ],
+)
+def test_what_is_no_url_is_no_endpoint(project: Project, url: str) -> None:
+    with pytest.raises(LabError) as caught:
+        choose_target(project, TargetKind.LOCAL, url)
+    assert caught.value.message == f"{url} is no endpoint."
+    assert caught.value.exit_code is ExitCode.BAD_INPUT
+
+
 def test_another_endpoint_is_taken_as_it_is(project: Project) -> None:
     assert choose_target(project, TargetKind.LOCAL, "https://emulator:4566") == Target(
         TargetKind.ENDPOINT, "us-east-1", endpoint_url="https://emulator:4566"
