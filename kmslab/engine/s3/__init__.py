@@ -15,6 +15,7 @@ def install() -> None:
         encryption,
         errors,
         etag,
+        forms,
         multipart,
         storage,
         update,
@@ -23,5 +24,5 @@ def install() -> None:
     # The call is bound around all that works on it: each dispatch wraps those before it.
     for module in (errors, configuration, update, answers, calls, customer_keys, encryption, etag, multipart):
         module.install()
-    for module in (checksums, storage, conditions):
+    for module in (checksums, storage, conditions, forms):
         module.install()
