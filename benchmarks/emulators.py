@@ -104,11 +104,12 @@ def main() -> int:
 
 
 def _measure(names: Sequence[str]) -> dict[str, Any]:
+    chosen = [one for one in EMULATORS if one.name in names]
+    tools = [_tools(one) for one in chosen]  # what cannot be installed fails before minutes of probing
     targets = [_engine()]
-    for one in EMULATORS:
-        if one.name in names:
-            _note(f"probing {one.name}")
-            targets.append(_emulator(one))
+    for one, folder in zip(chosen, tools, strict=True):
+        _note(f"probing {one.name}")
+        targets.append(_emulator(one, folder))
     return {"machine": machine(), "targets": targets}
 
 
@@ -125,9 +126,11 @@ def _engine() -> dict[str, Any]:
     return {"name": ENGINE, "version": found["kmslab"], "remark": "", **_told(found)}
 
 
-def _emulator(one: Emulator) -> dict[str, Any]:
-    interpreter = python_for(one)
-    tools = install(PROJECT, one.name, f"{one.name} for the probes", _note, interpreter=interpreter)
+def _tools(one: Emulator) -> Path:
+    return install(PROJECT, one.name, f"{one.name} for the probes", _note, interpreter=python_for(one))
+
+
+def _emulator(one: Emulator, tools: Path) -> dict[str, Any]:
     version = subprocess.run(  # noqa: S603  # the interpreter that we installed
         [tools / "python", "-c", f"import importlib.metadata as m; print(m.version({one.name!r}))"],
         check=True, capture_output=True, text=True,
@@ -150,10 +153,11 @@ def python_for(one: Emulator) -> str:
     if sys.version_info >= one.python:
         return ""
     names = [f"python3.{minor}" for minor in range(one.python[1], NEWEST_PYTHON + 1)]
-    found = next((path for name in names if (path := shutil.which(name))), None)
-    if found is None:
-        raise RuntimeError(f"{one.name} needs one of {', '.join(names)} on the path")
-    return found
+    for path in filter(None, map(shutil.which, names)):
+        # pyenv's stand-ins are on the path for versions that are not chosen, and fail.
+        if subprocess.run([path, "-c", ""], check=False, capture_output=True).returncode == 0:  # noqa: S603  # as found
+            return path
+    raise RuntimeError(f"{one.name} needs one of {', '.join(names)} on the path")
 
 
 def _told(found: Mapping[str, Any]) -> dict[str, Any]:
