@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from aws_cdk import CfnDeletionPolicy, CfnParameter, CfnTag, Fn, Stack
 from aws_cdk import aws_ec2 as ec2
 
+from kmslab.model.naming import PREFIX_TAG
 from kmslab.model.outputs import LabOutputs, LabStack
 from kmslab.model.persona import Persona
 from stacks.nag import acknowledge, in_packs, wildcards
@@ -42,32 +43,30 @@ ANY_ID = (
     "Resource::arn:<AWS::Partition>:ec2:<AWS::Region>:<AWS::AccountId>:volume/*",
 )
 """How cdk-nag calls the wildcards of the policies below."""
-READ_BLOCKS = ("ebs:GetSnapshotBlock", "ebs:ListChangedBlocks", "ebs:ListSnapshotBlocks")
-WRITE_BLOCKS = ("ebs:CompleteSnapshot", "ebs:PutSnapshotBlock", "ebs:StartSnapshot")
+MAKE = ("ec2:CopySnapshot", "ec2:CreateSnapshot", "ec2:CreateVolume")
+"""What is made and what it is made of are authorized each on its own (Service Authorization Reference, Amazon EC2)."""
 DESCRIBE = allow(
     "Describe",
     ("ec2:DescribeAvailabilityZones", "ec2:DescribeSnapshots", "ec2:DescribeTags", "ec2:DescribeVolumes"),
 )
 
 
-def data_owner() -> list[Json]:
-    """Statements of the data owner: make and remove volumes and snapshots, write and read blocks.
+def the_labs(settings: LabSettings) -> Json:
+    """Condition: the volume or snapshot has the lab's tag."""
+    return {"StringEquals": {f"aws:ResourceTag/{PREFIX_TAG}": settings.prefix}}
 
-    They reach every volume and snapshot of the account, tagged or not: what is under another key stays
-    closed, what is not encrypted at all does not. A sandbox account holds nothing of the second kind.
+
+def made_for_the_lab(settings: LabSettings) -> list[Json]:
+    """Statements that let one make what gets the lab's tag, and tag it while it is made.
+
+    Without the last condition, whoever may tag could give somebody else's volume the lab's tag.
     """
     return [
-        DESCRIBE,
         allow(
-            "MakeAndRemoveVolumesAndSnapshots",
-            (
-                "ec2:CopySnapshot",
-                "ec2:CreateSnapshot",
-                "ec2:CreateVolume",
-                "ec2:DeleteSnapshot",
-                "ec2:DeleteVolume",
-            ),
+            "MakeWhatGetsTheLabsTag",
+            (*MAKE, "ebs:StartSnapshot"),
             resources=[VOLUMES, SNAPSHOTS],
+            when={"StringEquals": {f"aws:RequestTag/{PREFIX_TAG}": settings.prefix}},
         ),
         allow(
             "TagWhatIsBeingMade",
@@ -79,21 +78,45 @@ def data_owner() -> list[Json]:
                 }
             },
         ),
-        allow("WriteAndReadBlocks", (*READ_BLOCKS, *WRITE_BLOCKS), resources=SNAPSHOTS),
     ]
 
 
-def storage_operator() -> list[Json]:
-    """Statements of the storage operator: everything with volumes and snapshots, and no key for any."""
+def data_owner(settings: LabSettings) -> list[Json]:
+    """Statements of the data owner: make and remove the lab's volumes and snapshots, write and read blocks."""
     return [
         DESCRIBE,
+        *made_for_the_lab(settings),
         allow(
-            "DoEverythingWithVolumesAndSnapshots",
+            "UseAndRemoveTheLabsVolumesAndSnapshots",
+            (*MAKE, "ec2:DeleteSnapshot", "ec2:DeleteVolume"),
+            resources=[VOLUMES, SNAPSHOTS],
+            when=the_labs(settings),
+        ),
+        allow(
+            "WriteAndReadTheLabsBlocks",
             (
-                "ec2:CopySnapshot",
-                "ec2:CreateSnapshot",
+                "ebs:CompleteSnapshot",
+                "ebs:GetSnapshotBlock",
+                "ebs:ListChangedBlocks",
+                "ebs:ListSnapshotBlocks",
+                "ebs:PutSnapshotBlock",
+            ),
+            resources=SNAPSHOTS,
+            when=the_labs(settings),
+        ),
+    ]
+
+
+def storage_operator(settings: LabSettings) -> list[Json]:
+    """Statements of the storage operator: everything with the lab's volumes and snapshots, and no key for any."""
+    return [
+        DESCRIBE,
+        *made_for_the_lab(settings),
+        allow(
+            "DoEverythingWithTheLabsVolumesAndSnapshots",
+            (
+                *MAKE,
                 "ec2:CreateTags",
-                "ec2:CreateVolume",
                 "ec2:DeleteSnapshot",
                 "ec2:DeleteTags",
                 "ec2:DeleteVolume",
@@ -102,6 +125,7 @@ def storage_operator() -> list[Json]:
                 "ebs:*",
             ),
             resources=[VOLUMES, SNAPSHOTS],
+            when=the_labs(settings),
         ),
     ]
 
@@ -123,16 +147,18 @@ class VolumesStack(Stack):
             self,
             settings,
             Persona.DATA_OWNER,
-            data_owner(),
+            data_owner(settings),
             wildcards("Ids of volumes and snapshots are made by EC2; Describe has no resources.", *ANY_ID),
         )
         attach(
             self,
             settings,
             Persona.STORAGE_OPERATOR,
-            storage_operator(),
+            storage_operator(settings),
             wildcards(
-                "This persona has all of EBS on purpose: what it lacks is the key.", *ANY_ID, "Action::ebs:*"
+                "This persona has all of the lab's EBS on purpose: what it lacks is the key.",
+                *ANY_ID,
+                "Action::ebs:*",
             ),
         )
 

@@ -142,6 +142,9 @@ def _steps(found: Reading, action: str, thing: Thing, context: Mapping[str, str]
         role = next((one for one in found.identities if one.arn == thing.arn), None)
         return (assuming(found, role),) if role else (on_identity(found, action, thing.arn),)
     keys = {name: as_text(value) for name, value in of_connection(found).items()}
+    for tag, value in thing.tags.items():
+        # What is made like the thing gets the same tags.
+        keys |= {f"aws:{whose}tag/{tag}".lower(): as_text(value) for whose in ("resource", "request")}
     return (Step(Request(action, thing.arn, keys), thing.policy, why=action),)
 
 

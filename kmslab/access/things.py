@@ -47,6 +47,7 @@ class Thing:
         via: the service that uses the key for its caller; empty for a key.
         context: the encryption context that the service brings.
         policy: its resource policy, where its kind has one.
+        tags: that policies speak about; volumes only.
         notes: what was found or assumed, a sentence each.
     """
 
@@ -57,6 +58,7 @@ class Thing:
     via: str = ""
     context: Mapping[str, str] = field(default_factory=dict)
     policy: Policy | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
 
@@ -202,6 +204,7 @@ class Finder:
             key=key,
             via="ec2",
             context={"aws:ebs:id": volume},
+            tags={tag["Key"]: tag["Value"] for tag in described[0].get("Tags", [])},
             notes=(
                 f"Under the key {key.name}; {len(grants)} grants of it allow Decrypt now."
                 if key

@@ -297,16 +297,25 @@ def _describe(ec2: Any, kind: str, **which: Any) -> list[dict[str, Any]]:
 
 
 def _ready(lab: Lab, kind: str, state: str, made: str) -> Any:
-    """Wait until a volume or snapshot is in the state and return its description."""
+    """Wait until a volume or snapshot is in the state and return its description.
+
+    FAIL if it ends in an error, or is gone: EC2 gives up a volume whose key it may not use.
+    """
     ec2 = lab.client(Persona.AUDITOR, "ec2")
     # A filter finds nothing where an id would be an error: EC2 may not yet know what it has just made.
     mine = [{"Name": f"{kind}-id", "Values": [made]}]
+    settled = time.monotonic() + settle_seconds(lab)
+    seen = False
 
     def found() -> Any:
+        nonlocal seen
         for one in _describe(ec2, kind, Filters=mine):
             lab.expect(one["State"] != "error", f"the {kind} ended in the state error")
             if one["State"] == state:
                 return one
+            seen = True
+            return None
+        lab.expect(not seen and time.monotonic() < settled, f"the {kind} was given up after the answer")
         return None
 
     return lab.wait_until(found, f"a {state} {kind}", seconds=READY_SECONDS[lab.access.target.kind])

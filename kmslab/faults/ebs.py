@@ -106,11 +106,27 @@ def a_snapshot_is_shared() -> Change:
     return SharedSnapshot("data1-for-a-partner", ANOTHER_ACCOUNT)
 
 
-@fault(guide=GUIDE, noticed_by=("volumes.every-volume-is-under-the-labs-key",))
+@fault(
+    guide=GUIDE,
+    noticed_by=("volumes.every-volume-is-under-the-labs-key",),
+    also=(
+        "ebs.snapshot-inherits-the-key",
+        "ebs.copy-changes-the-key",
+        "ebs.volume-from-snapshot-needs-the-key",
+        "ebs.copy-needs-the-key",
+        "ebs.disabled-key-stops-new-volumes",
+        "volumes.every-snapshot-is-under-the-labs-key",
+        "volumes.no-snapshot-is-shared",
+        "volumes.an-encrypted-snapshot-cannot-become-public",
+        "volumes.a-snapshot-under-the-managed-key-cannot-be-shared",
+        "volumes.a-copy-cannot-be-unencrypted",
+    ),
+)
 def the_volume_has_lost_its_tag() -> Change:
     """The data volume has lost the tag that says whose it is.
 
-    Whatever goes by tags, the bill, the clean-up, the check for volumes without encryption, passes it over.
+    Whatever goes by tags, the bill, the clean-up, the check for volumes without encryption, passes it over. So do
+    permissions: the data owner, who has the lab's volumes only, cannot take a snapshot of it any more.
     """
     return VolumeTag()
 

@@ -98,6 +98,23 @@ def test_a_volume(world: AccountWorld, finder: Finder) -> None:
     assert thing.arn == f"arn:aws:ec2:{REGION}:{ACCOUNT}:volume/{OUTPUTS.data_volume}"
 
 
+def test_a_volume_has_its_tags_and_so_does_what_is_made_like_it(
+    world: AccountWorld, found: Reading, finder: Finder
+) -> None:
+    described = {
+        "VolumeId": "vol-1",
+        "KmsKeyId": key_arn("ebs"),
+        "Tags": [{"Key": "kmslab:prefix", "Value": "kms-lab"}],
+    }
+    world.answers("ec2:DescribeVolumes", {"Volumes": [described]})
+    attach, write = (
+        asking.question(found, word, finder.find("vol-1")).steps[0] for word in ("attach", "write")
+    )
+    for step in (attach, write):
+        for whose in ("resource", "request"):
+            assert step.request.condition_keys[f"aws:{whose}tag/kmslab:prefix"] == "kms-lab"
+
+
 def test_a_volume_that_is_not_there(world: AccountWorld, finder: Finder) -> None:
     world.refuses("ec2:DescribeVolumes", code="InvalidVolume.NotFound")
     with pytest.raises(UnreadableError, match="no volume vol-1"):

@@ -64,7 +64,7 @@ def send(engine: Engine, bucket: str, fields: dict[str, str], data: bytes = b"te
 
 
 def form(
-    engine: Engine, who: Principal, bucket: str, *, seconds: int = 60, version: str = "s3v4", **sse: str
+    engine: Engine, who: Principal, bucket: str, *, seconds: int = 60, version: str = "s3v4", **sse: Any
 ) -> dict[str, str]:
     """The fields of a form that somebody signed for the object ``a``."""
     fields = {f"x-amz-server-side-encryption{name}": value for name, value in sse.items()}
