@@ -74,8 +74,8 @@ EMULATORS = (
         ("localemu", "start", "--host", "127.0.0.1", "--port", "{port}"),
         # Under enforcement it takes only callers that it knows; these are the two that the probes sign as.
         {"IAM_ENFORCEMENT": "1", "ROOT_ACCESS_KEYS": "test,222222222222"},
-        "with `IAM_ENFORCEMENT=1`, its enforcement of IAM, on Python 3.12 or newer",
-        python=(3, 12),
+        "with `IAM_ENFORCEMENT=1`, its enforcement of IAM, on Python 3.13 or newer",
+        python=(3, 13),
     ),
     Emulator("moto", ("moto_server", "-H", "127.0.0.1", "-p", "{port}"), {}),
 )
@@ -144,7 +144,7 @@ def _emulator(one: Emulator, tools: Path) -> dict[str, Any]:
 def python_for(one: Emulator) -> str:
     """The oldest Python on the path that an emulator runs on; empty: the checkout's own will do.
 
-    LocalEmu 1.3.2 says that it runs on Python 3.10 and is written in the syntax of 3.12: on an older one it
+    LocalEmu 1.3.2 says that it runs on Python 3.10 and imports what 3.13 brought: on an older one it
     starts, and answers `InternalError` to every call of KMS.
 
     Raises:
