@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from kmslab.probe.codes import NOT_FOUND
 
 if TYPE_CHECKING:
     from kmslab.probe.bench import Bench
@@ -82,6 +85,23 @@ def _made(bench: Bench, operation: str, member: str, request: dict[str, Any]) ->
 def prepare(bench: Bench, operation: str) -> dict[str, Any]:
     """Return the parameters of an operation with a new key of the probe's own."""
     return request_for(bench, operation, key_for(bench, operation))
+
+
+def alias_name(bench: Bench) -> str:
+    """The name of an alias that is removed when the probe ends, unless there is none by then."""
+    from botocore.exceptions import ClientError
+
+    name = f"alias/kmslab-probe-{uuid4().hex}"
+
+    def remove() -> None:
+        try:
+            bench.client("kms").delete_alias(AliasName=name)
+        except ClientError as error:
+            if error.response["Error"].get("Code") != NOT_FOUND:
+                raise
+
+    bench.undo(remove)
+    return name
 
 
 def private_key(spec: str) -> Any:

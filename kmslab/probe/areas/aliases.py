@@ -7,32 +7,17 @@ from uuid import uuid4
 
 from kmslab.probe.codes import INVALID_STATE, NOT_FOUND, UNSUPPORTED, VALIDATION
 from kmslab.probe.model import probe
-from kmslab.probe.samples import PLAINTEXT
+from kmslab.probe.samples import PLAINTEXT, alias_name
 from kmslab.probe.sources import api, guide
 
 if TYPE_CHECKING:
     from kmslab.probe.bench import Bench
 
 
-def _name() -> str:
-    return f"alias/kmslab-probe-{uuid4().hex}"
-
-
 def _alias(bench: Bench, key: str) -> str:
-    """Make an alias that is removed, unless that has been done, when the probe ends."""
-    from botocore.exceptions import ClientError
-
-    name = _name()
+    """Make an alias of a key, and return its name."""
+    name = alias_name(bench)
     bench.works("CreateAlias", AliasName=name, TargetKeyId=key)
-
-    def remove() -> None:
-        try:
-            bench.client("kms").delete_alias(AliasName=name)
-        except ClientError as error:
-            if error.response["Error"].get("Code") != NOT_FOUND:
-                raise
-
-    bench.undo(remove)
     return name
 
 
@@ -45,7 +30,7 @@ def an_alias_leads_to_its_key(bench: Bench) -> None:
     key = bench.key()
     found = bench.works("DescribeKey", KeyId=_alias(bench, key))["KeyMetadata"]["Arn"]
     bench.equal("the key", found == key, expected=True)
-    bench.refuses(NOT_FOUND, "DescribeKey", KeyId=_name(), says="is not found")
+    bench.refuses(NOT_FOUND, "DescribeKey", KeyId=alias_name(bench), says="is not found")
 
 
 @probe(api("CreateAlias"))
@@ -108,7 +93,7 @@ def an_alias_needs_a_key(bench: Bench) -> None:
     """
     _alias(bench, bench.key())
     missing = "00000000-0000-4000-8000-000000000000"
-    bench.refuses(NOT_FOUND, "CreateAlias", AliasName=_name(), TargetKeyId=missing)
+    bench.refuses(NOT_FOUND, "CreateAlias", AliasName=alias_name(bench), TargetKeyId=missing)
 
 
 @probe(api("CreateAlias"))
@@ -119,7 +104,7 @@ def an_alias_is_not_made_for_an_alias(bench: Bench) -> None:
     """
     alias = _alias(bench, bench.key())
     codes = (VALIDATION, NOT_FOUND, "InvalidArnException")
-    bench.refuses(codes, "CreateAlias", AliasName=_name(), TargetKeyId=alias)
+    bench.refuses(codes, "CreateAlias", AliasName=alias_name(bench), TargetKeyId=alias)
 
 
 @probe(api("UpdateAlias"))
@@ -158,7 +143,7 @@ def an_alias_must_be_there_to_change(bench: Bench) -> None:
     """
     key = bench.key()
     bench.works("UpdateAlias", AliasName=_alias(bench, bench.key()), TargetKeyId=key)
-    bench.refuses(NOT_FOUND, "UpdateAlias", AliasName=_name(), TargetKeyId=key)
+    bench.refuses(NOT_FOUND, "UpdateAlias", AliasName=alias_name(bench), TargetKeyId=key)
 
 
 @probe(api("DeleteAlias"))
@@ -218,9 +203,8 @@ def an_alias_needs_two_permissions(bench: Bench) -> None:
     A role with both makes one; a role with the permission on the key alone may not.
     """
     world, key = bench.world, bench.key()
-    name = _name()
-    bench.undo(lambda: bench.client("kms").delete_alias(AliasName=name))
+    name = alias_name(bench)
     both = world.role(world.identity("kms:CreateAlias"))
     bench.works("CreateAlias", both, AliasName=name, TargetKeyId=key)
     half = world.role({"Effect": "Allow", "Action": "kms:CreateAlias", "Resource": key})
-    bench.denies("CreateAlias", half, AliasName=_name(), TargetKeyId=key)
+    bench.denies("CreateAlias", half, AliasName=alias_name(bench), TargetKeyId=key)

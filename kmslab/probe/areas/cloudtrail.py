@@ -16,7 +16,7 @@ from kmslab.probe.sources import cloudtrail, guide
 if TYPE_CHECKING:
     from kmslab.probe.bench import Bench
 
-EVENT_SECONDS = 8.0
+EVENT_SECONDS = 20.0
 """How long an emulator may take to record or deliver an event; AWS, which takes minutes, is not probed."""
 DELIVERY_SECONDS = 12.0
 LOGGING = guide("logging-using-cloudtrail")

@@ -6,14 +6,13 @@ import secrets
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 from kmslab.probe.areas.condition_keys_tables import page
 from kmslab.probe.areas.imported_material import parameters as import_parameters
 from kmslab.probe.areas.multi_region import replicated
 from kmslab.probe.areas.s3 import bucket
 from kmslab.probe.model import kebab, probe, register
-from kmslab.probe.samples import PLAINTEXT
+from kmslab.probe.samples import PLAINTEXT, alias_name
 from kmslab.probe.sources import iam
 
 if TYPE_CHECKING:
@@ -39,9 +38,8 @@ def caller_account(bench: Bench) -> None:
 
 
 def _alias(bench: Bench, key: str) -> str:
-    name = f"alias/kmslab-probe-{uuid4().hex}"
+    name = alias_name(bench)
     bench.make("CreateAlias", AliasName=name, TargetKeyId=key)
-    bench.undo(lambda: bench.client("kms").delete_alias(AliasName=name))
     return name
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from kmslab.probe.codes import INVALID_USAGE, NOT_FOUND, UNREADABLE, VALIDATION
 from kmslab.probe.model import kebab, probe, register
-from kmslab.probe.samples import PLAINTEXT, load_public
+from kmslab.probe.samples import PLAINTEXT, alias_name, load_public
 from kmslab.probe.sources import api, guide
 
 if TYPE_CHECKING:
@@ -268,11 +268,8 @@ def an_alias_encrypts_as_its_key(bench: Bench) -> None:
 
     With the alias it works; with one that nobody made it is NotFoundException.
     """
-    from uuid import uuid4
-
-    key, alias = bench.key(), f"alias/kmslab-probe-{uuid4().hex}"
+    key, alias = bench.key(), alias_name(bench)
     bench.make("CreateAlias", AliasName=alias, TargetKeyId=key)
-    bench.undo(lambda: bench.client("kms").delete_alias(AliasName=alias))
     answer = bench.works("Encrypt", KeyId=alias, Plaintext=PLAINTEXT)
     bench.equal("the key is named", answer["KeyId"] == key, expected=True)
     bench.refuses(NOT_FOUND, "Encrypt", KeyId=f"{alias}-other", Plaintext=PLAINTEXT)

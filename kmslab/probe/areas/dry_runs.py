@@ -64,32 +64,24 @@ def create_grant(bench: Bench) -> None:
     bench.equal("the grants", _left(bench, key), 1)
 
 
-@probe(PAGE)
-def revoke_grant(bench: Bench) -> None:
-    """RevokeGrant with DryRun says whether it would work, and leaves the grant.
-
-    It is DryRunOperationException and the grant is there; without DryRun it goes.
-    """
+def _end_of_a_grant(operation: str, bench: Bench) -> None:
     key = bench.key()
     request: dict[str, Any] = {"KeyId": key, "GrantId": _granted(bench, key)["GrantId"]}
-    bench.refuses(DRY_RUN, "RevokeGrant", DryRun=True, **request)
+    bench.refuses(DRY_RUN, operation, DryRun=True, **request)
     bench.equal("the grants", _left(bench, key), 1)
-    bench.works("RevokeGrant", **request)
+    bench.works(operation, **request)
     bench.contrasts("now it is gone", _left(bench, key) == 0)
 
 
-@probe(PAGE)
-def retire_grant(bench: Bench) -> None:
-    """RetireGrant with DryRun says whether it would work, and leaves the grant.
-
-    It is DryRunOperationException and the grant is there; without DryRun it goes.
-    """
-    key = bench.key()
-    request: dict[str, Any] = {"KeyId": key, "GrantId": _granted(bench, key)["GrantId"]}
-    bench.refuses(DRY_RUN, "RetireGrant", DryRun=True, **request)
-    bench.equal("the grants", _left(bench, key), 1)
-    bench.works("RetireGrant", **request)
-    bench.contrasts("now it is gone", _left(bench, key) == 0)
+for _operation in ("RevokeGrant", "RetireGrant"):
+    register(
+        "dry-runs",
+        kebab(_operation),
+        f"{_operation} with DryRun says whether it would work, and leaves the grant.",
+        "It is DryRunOperationException and the grant is there; without DryRun it goes.",
+        PAGE,
+        partial(_end_of_a_grant, _operation),
+    )
 
 
 @probe(PAGE)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from kmslab.probe.codes import NOT_FOUND, VALIDATION
 from kmslab.probe.model import probe
-from kmslab.probe.samples import PLAINTEXT
+from kmslab.probe.samples import PLAINTEXT, alias_name
 from kmslab.probe.sources import api, guide, iam
 
 if TYPE_CHECKING:
@@ -105,11 +105,8 @@ def an_alias_in_a_resource_is_not_its_key(bench: Bench) -> None:
 
     A role allowed for the key's ARN encrypts; one allowed for the ARN of its alias may not.
     """
-    from uuid import uuid4
-
-    key, alias = bench.key(), f"alias/kmslab-probe-{uuid4().hex}"
+    key, alias = bench.key(), alias_name(bench)
     bench.make("CreateAlias", AliasName=alias, TargetKeyId=key)
-    bench.undo(lambda: bench.client("kms").delete_alias(AliasName=alias))
     allow: dict[str, Any] = {"Effect": "Allow", "Action": "kms:Encrypt"}
     right = bench.world.role({**allow, "Resource": key})
     wrong = bench.world.role({**allow, "Resource": f"{key.rpartition(':')[0]}:{alias}"})

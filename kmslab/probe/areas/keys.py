@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from functools import partial
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 from kmslab.probe.areas.s3 import bucket
 from kmslab.probe.codes import DISABLED, INVALID_STATE, NOT_FOUND, UNSUPPORTED, VALIDATION
 from kmslab.probe.model import kebab, probe, register
+from kmslab.probe.samples import alias_name
 from kmslab.probe.sources import api, guide
 
 if TYPE_CHECKING:
@@ -102,9 +102,8 @@ def a_key_has_four_names(bench: Bench) -> None:
 
     The four lead to one key; an alias name that nobody made is NotFoundException.
     """
-    key, alias = bench.key(), f"alias/kmslab-probe-{uuid4().hex}"
+    key, alias = bench.key(), alias_name(bench)
     bench.make("CreateAlias", AliasName=alias, TargetKeyId=key)
-    bench.undo(lambda: bench.make("DeleteAlias", AliasName=alias))
     alias_arn = f"{key.rpartition(':')[0]}:{alias}"
     for name in (key.rpartition("/")[2], key, alias, alias_arn):
         found = bench.works("DescribeKey", KeyId=name)["KeyMetadata"]["Arn"]
@@ -185,9 +184,8 @@ def a_description_is_not_changed_by_alias(bench: Bench) -> None:
 
     With the id it works; with an alias of the same key it is refused.
     """
-    key, alias = bench.key(), f"alias/kmslab-probe-{uuid4().hex}"
+    key, alias = bench.key(), alias_name(bench)
     bench.make("CreateAlias", AliasName=alias, TargetKeyId=key)
-    bench.undo(lambda: bench.make("DeleteAlias", AliasName=alias))
     bench.works("UpdateKeyDescription", KeyId=key.rpartition("/")[2], Description="by id")
     bench.refuses(
         (VALIDATION, "InvalidArnException", NOT_FOUND),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from kmslab.probe.codes import NOT_FOUND, UNSUPPORTED, VALIDATION
 from kmslab.probe.model import kebab, probe, register
-from kmslab.probe.samples import PLAINTEXT
+from kmslab.probe.samples import PLAINTEXT, alias_name
 from kmslab.probe.sources import api, guide
 
 if TYPE_CHECKING:
@@ -226,11 +226,8 @@ def rotation_is_not_set_by_alias(bench: Bench) -> None:
 
     By id it works; by an alias of the same key it is refused.
     """
-    from uuid import uuid4
-
-    key, alias = bench.key(), f"alias/kmslab-probe-{uuid4().hex}"
+    key, alias = bench.key(), alias_name(bench)
     bench.make("CreateAlias", AliasName=alias, TargetKeyId=key)
-    bench.undo(lambda: bench.client("kms").delete_alias(AliasName=alias))
     bench.works("EnableKeyRotation", KeyId=key.rpartition("/")[2])
     codes = ("InvalidArnException", NOT_FOUND, VALIDATION)
     bench.refuses(codes, "EnableKeyRotation", KeyId=alias)

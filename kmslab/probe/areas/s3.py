@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from kmslab.probe.model import probe
+from kmslab.probe.samples import alias_name
 from kmslab.probe.sources import s3, s3_api
 
 if TYPE_CHECKING:
@@ -150,6 +151,17 @@ def a_customers_key_must_be_sent_again(bench: Bench) -> None:
     bench.refuses(codes, "s3:GetObject", Bucket=name, Key="one")
 
 
+def _under_a_key_of_the_callers(name: str) -> dict[str, Any]:
+    """PutObject with SSE-C."""
+    return {
+        "Bucket": name,
+        "Key": "one",
+        "Body": BODY,
+        "SSECustomerAlgorithm": "AES256",
+        "SSECustomerKey": secrets.token_bytes(32),
+    }
+
+
 @probe(s3("default-s3-c-encryption-setting-faq"))
 def sse_c_is_blocked_in_new_buckets(bench: Bench) -> None:
     """New buckets block SSE-C until somebody allows it.
@@ -157,13 +169,7 @@ def sse_c_is_blocked_in_new_buckets(bench: Bench) -> None:
     In a new bucket it is AccessDenied; after PutBucketEncryption with NONE blocked it works.
     """
     name = bucket(bench)
-    request: dict[str, Any] = {
-        "Bucket": name,
-        "Key": "one",
-        "Body": BODY,
-        "SSECustomerAlgorithm": "AES256",
-        "SSECustomerKey": secrets.token_bytes(32),
-    }
+    request = _under_a_key_of_the_callers(name)
     bench.denies("s3:PutObject", **request)
     bench.make("s3:PutBucketEncryption", Bucket=name, **by_default(blocked="NONE"))
     bench.works("s3:PutObject", **request)
@@ -176,13 +182,7 @@ def sse_c_can_be_blocked(bench: Bench) -> None:
     With NONE blocked SSE-C works; with SSE-C blocked it is AccessDenied.
     """
     name = bucket(bench)
-    request: dict[str, Any] = {
-        "Bucket": name,
-        "Key": "one",
-        "Body": BODY,
-        "SSECustomerAlgorithm": "AES256",
-        "SSECustomerKey": secrets.token_bytes(32),
-    }
+    request = _under_a_key_of_the_callers(name)
     bench.make("s3:PutBucketEncryption", Bucket=name, **by_default(blocked="NONE"))
     bench.works("s3:PutObject", **request)
     bench.make("s3:PutBucketEncryption", Bucket=name, **by_default(blocked="SSE-C"))
@@ -289,9 +289,8 @@ def an_alias_becomes_the_keys_arn(bench: Bench) -> None:
 
     The ARN is the key's, and not the alias's.
     """
-    name, key, alias = bucket(bench), bench.key(), f"alias/kmslab-probe-{uuid4().hex}"
+    name, key, alias = bucket(bench), bench.key(), alias_name(bench)
     bench.make("CreateAlias", AliasName=alias, TargetKeyId=key)
-    bench.undo(lambda: bench.client("kms").delete_alias(AliasName=alias))
     put = bench.works("s3:PutObject", Bucket=name, Key="one", Body=BODY, **under(alias))
     bench.equal("the key", put.get("SSEKMSKeyId") == key, expected=True)
     bench.contrasts("it is not the alias", "alias/" not in put["SSEKMSKeyId"])

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from functools import partial
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
-from kmslab.probe.codes import DISABLED, INVALID_STATE, NOT_FOUND
+from kmslab.probe.codes import DISABLED, INVALID_STATE
 from kmslab.probe.model import kebab, probe, register
-from kmslab.probe.samples import prepare
+from kmslab.probe.samples import alias_name, prepare
 from kmslab.probe.sources import KEY_STATES
 
 if TYPE_CHECKING:
@@ -64,7 +63,7 @@ for _state, _refusals in STOPPED.items():
         )
 
 MANAGING: dict[str, Callable[[Bench, str], dict[str, Any]]] = {
-    "CreateAlias": lambda bench, key: {"AliasName": _alias(bench), "TargetKeyId": key},
+    "CreateAlias": lambda bench, key: {"AliasName": alias_name(bench), "TargetKeyId": key},
     "TagResource": lambda _, key: {"KeyId": key, "Tags": [{"TagKey": "probe", "TagValue": "x"}]},
     "UntagResource": lambda _, key: {"KeyId": key, "TagKeys": ["probe"]},
     "UpdateKeyDescription": lambda _, key: {"KeyId": key, "Description": "probe"},
@@ -81,23 +80,6 @@ MANAGING: dict[str, Callable[[Bench, str], dict[str, Any]]] = {
     "ScheduleKeyDeletion": lambda _, key: {"KeyId": key, "PendingWindowInDays": 7},
 }
 """Operations that a key pending deletion refuses, and how each is called."""
-
-
-def _alias(bench: Bench) -> str:
-    """The name of an alias that is removed, where one was made, when the probe ends."""
-    from botocore.exceptions import ClientError
-
-    name = f"alias/kmslab-probe-{uuid4().hex}"
-
-    def remove() -> None:
-        try:
-            bench.client("kms").delete_alias(AliasName=name)
-        except ClientError as error:
-            if error.response["Error"].get("Code") != NOT_FOUND:
-                raise
-
-    bench.undo(remove)
-    return name
 
 
 def _refused_pending_deletion(operation: str, bench: Bench) -> None:

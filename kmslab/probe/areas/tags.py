@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from kmslab.probe.codes import NOT_FOUND, VALIDATION
 from kmslab.probe.model import probe
+from kmslab.probe.samples import alias_name
 from kmslab.probe.sources import api, guide
 
 if TYPE_CHECKING:
@@ -127,11 +128,8 @@ def tags_are_not_set_by_alias(bench: Bench) -> None:
 
     By id it works; by an alias of the same key it is refused.
     """
-    from uuid import uuid4
-
-    key, alias = bench.key(), f"alias/kmslab-probe-{uuid4().hex}"
+    key, alias = bench.key(), alias_name(bench)
     bench.make("CreateAlias", AliasName=alias, TargetKeyId=key)
-    bench.undo(lambda: bench.client("kms").delete_alias(AliasName=alias))
     bench.works("TagResource", KeyId=key.rpartition("/")[2], Tags=_tag("Team"))
     codes = ("InvalidArnException", NOT_FOUND, VALIDATION)
     bench.refuses(codes, "TagResource", KeyId=alias, Tags=_tag("Team"))
