@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 S3_ALL = allow("s3:*")
 KEY_USE = allow("kms:GenerateDataKey", "kms:Decrypt")
+SSE_S3: dict[str, Any] = {"": "AES256"}
 
 
 @pytest.fixture
@@ -85,7 +86,7 @@ def form(
     return signed
 
 
-def under(key: str) -> dict[str, str]:
+def under(key: str) -> dict[str, Any]:
     return {"": "aws:kms", "-aws-kms-key-id": key}
 
 
@@ -138,7 +139,7 @@ def test_the_signers_permissions_on_the_bucket_decide(engine: Engine, s3: Any, b
     s3.put_bucket_policy(Bucket=bucket, Policy=policy(deny))
     assert send(engine, bucket, form(engine, signer, bucket)) == (403, "AccessDenied")
     stored_nothing(s3, bucket)
-    assert send(engine, bucket, form(engine, signer, bucket, **{"": "AES256"})) == (204, "")
+    assert send(engine, bucket, form(engine, signer, bucket, **SSE_S3)) == (204, "")
 
 
 @pytest.mark.parametrize(
