@@ -189,7 +189,7 @@ def hint(where: Where) -> None:
         fault = mysteries[-1].fault
         topic = fault.noticed_by[0].partition(".")[0]
         hints = (
-            f"It belongs to the guide {fault.guide}: `{where.typed('verify', '--only', fault.guide)}`.",
+            f"It belongs to the guide {fault.guide}: read lab_guides/{fault.guide}.md.",
             f"The topic {topic} notices it: `{where.typed('verify', '--only', topic)}`.",
             f"It is this: {fault.title}",
         )

@@ -27,6 +27,7 @@ second port. Its account, keys, objects and stacks are kept under the lab's fold
 """
 LOCK = "engine.lock"
 READY = "ready.json"
+SCRATCH = "tmp"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -76,6 +77,7 @@ def _run(options: argparse.Namespace) -> None:
             raise LabError(
                 "this lab's engine is running already", hint="kmslab engine status", exit_code=ExitCode.ENGINE
             ) from error
+        _keep_scratch_in(folder / SCRATCH)
         who = identity.load_or_create(folder, options.region)
         files = certificates.ensure(folder / "tls")
         sockets = server.open_sockets(options.port)
@@ -130,6 +132,18 @@ def _tell(ready_fd: int, facts: dict[str, object]) -> None:
     if ready_fd >= 0:
         with os.fdopen(ready_fd, "w") as pipe:
             json.dump(facts, pipe)
+
+
+def _keep_scratch_in(folder: Path) -> None:
+    """Have temporary files in the lab's folder, and none that an earlier engine left.
+
+    MiniStack unpacks each Lambda function into a folder of its own and removes few of them.
+    """
+    import shutil
+
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    os.environ["TMPDIR"] = str(folder)
 
 
 def _print_hooks(folder: Path, who: Identity) -> None:

@@ -134,7 +134,7 @@ def test_each_hint_says_more_than_the_one_before(lab: Broken) -> None:
     run("break", "--random", "--guide", "06-ebs")
     hints = [run("faults", "--hint").stdout for _ in range(4)]
     assert hints == [
-        "It belongs to the guide 06-ebs: `kmslab verify --only 06-ebs`.\n",
+        "It belongs to the guide 06-ebs: read lab_guides/06-ebs.md.\n",
         "The topic s3 notices it: `kmslab verify --only s3`.\n",
         "It is this: The volume is wrong.\n",
         "It is this: The volume is wrong.\n",

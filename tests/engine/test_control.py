@@ -165,6 +165,14 @@ def test_the_environment_that_is_given_reaches_the_engine_and_no_other(
     assert control.start(home, environment={"AWS_REGION": "us-west-2"}).region == "eu-central-1"
 
 
+def test_temporary_files_are_the_labs_own_and_go_with_the_next_start(home: Path) -> None:
+    left = home / "engine" / "tmp" / "left"
+    left.mkdir(parents=True)
+    control.start(home)
+    assert not left.exists()
+    assert left.parent.stat().st_mode & 0o777 == 0o700
+
+
 def test_each_target_has_fresh_credentials_of_the_administrator_role(home: Path) -> None:
     info = control.start(home)
     first, second = control.target(home).credentials, control.target(home).credentials

@@ -89,9 +89,13 @@ def pages(client: Any, operation: str, member: str, **parameters: Any) -> Iterat
 
 
 def in_use(kms: Any, key_id: str) -> bool:
-    """Whether the key is neither waiting for its deletion nor closed to the operator, as the lab's own are."""
+    """Whether the key is the customer's and not on its way out; those closed to the operator are the lab's own.
+
+    An AWS managed key is made by its service at the first use, and nobody can delete it.
+    """
     try:
-        return kms.describe_key(KeyId=key_id)["KeyMetadata"]["KeyState"] not in ON_THEIR_WAY_OUT
+        key = kms.describe_key(KeyId=key_id)["KeyMetadata"]
+        return bool(key["KeyManager"] == "CUSTOMER") and key["KeyState"] not in ON_THEIR_WAY_OUT
     except kms.exceptions.ClientError as error:
         if error.response["Error"]["Code"] != "AccessDeniedException":
             raise
