@@ -78,6 +78,18 @@ def test_answers_fold_and_are_markdown(site: Path) -> None:
     assert '<blockquote class="box">\n<p><strong>In the console.</strong>' in text
 
 
+def test_what_axe_found_in_the_theme_is_mended(site: Path) -> None:
+    for name, text in html(site).items():
+        assert 'role="dialog" aria-label="Search"' in text, name
+        assert "<pre><span></span><code>" not in text, name
+        assert "<th></th>" not in text, name
+    (script,) = (path.read_text(encoding="utf-8") for path in site.glob("assets/javascripts/bundle.*.js"))
+    assert '("div",{class:"md-code__nav"})' in script
+    assert '("div",{class:"md-typeset__scrollwrap",tabindex:"0"}' in script
+    assert not re.search(r'\w&&\w\?\w\.setAttribute\("tabindex","0"\)', script)
+    assert re.search(r'\(\{scrollable:(\w)\}\)=>\{\1\?\w\.setAttribute\("tabindex","0"\)', script)
+
+
 def test_a_checkpoint_can_be_marked(site: Path) -> None:
     for path in PAGES.glob("[0-9]*.md"):
         text = html(site)[f"{path.stem}.html"]

@@ -54,6 +54,20 @@ _THEME = {
 }
 _DRAWING = re.compile(r"^```mermaid\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _PLACE = re.compile(r"<p>@@drawing-(\d+)@@</p>")
+_ACCESSIBLE = (
+    ("<pre><span></span><code>", '<pre><span></span><code tabindex="0">'),  # it scrolls: by the keyboard too
+    ("<th></th>", "<td></td>"),  # the corner of a table heads nothing
+)
+_NAMELESS = (
+    'data-md-component="search" role="dialog"',
+    'data-md-component="search" role="dialog" aria-label="Search"',
+)
+_TABLE = ('"div",{class:"md-typeset__scrollwrap"}', '"div",{class:"md-typeset__scrollwrap",tabindex:"0"}')
+"""In the theme's script: a wide table scrolls, by the keyboard too."""
+_LANDMARK = ('"nav",{class:"md-code__nav"}', '"div",{class:"md-code__nav"}')
+"""In the theme's script: the button that copies is no navigation, and there are forty on a page."""
+_SCROLLS = (re.compile(r'(\w)&&\w\?(\w\.setAttribute\("tabindex","0"\))'), r"\1?\2")
+"""In the theme's script: code that scrolls is reached by the keyboard, also where nothing can hover."""
 _OUTSIDE = re.compile(r"\[([^\]]+)\]\(\.\./[^)]+\)")
 _PLANNED = re.compile(r"\[([^\]]+)\]\(((?:\d\d|[A-C])-[a-z-]+\.md)\)")
 _COMMENT = re.compile(r"^<!-- .* -->\n", re.MULTILINE)
@@ -99,7 +113,19 @@ def on_page_content(content: str, *, page: Any, **_: Any) -> str:
     content = _PLACE.sub(
         lambda found: _figure(drawings[int(found[1])], f"drawing-{stem}-{found[1]}"), content
     )
+    for theirs, ours in _ACCESSIBLE:
+        content = content.replace(theirs, ours)
     return _BOX.sub(r'<blockquote class="box">' + "\n" + r"<p><strong>\1.</strong>", content)
+
+
+def on_post_page(output: str, **_: Any) -> str:
+    """Name the dialog in which one searches."""
+    return output.replace(*_NAMELESS)
+
+
+def on_post_template(output_content: str, **_: Any) -> str:
+    """Name it on the page for addresses that lead nowhere too."""
+    return output_content.replace(*_NAMELESS)
 
 
 def on_post_build(*, config: MutableMapping[str, Any], **_: Any) -> None:
@@ -113,7 +139,8 @@ def on_post_build(*, config: MutableMapping[str, Any], **_: Any) -> None:
         unused.unlink(missing_ok=True)
     for script in site.rglob("*.js"):
         text = script.read_text(encoding="utf-8")
-        script.write_text(_REMOTE.sub("about:blank", text), encoding="utf-8")
+        text = _REMOTE.sub("about:blank", text).replace(*_LANDMARK).replace(*_TABLE)
+        script.write_text(_SCROLLS[0].sub(_SCROLLS[1], text), encoding="utf-8")
 
 
 def _figure(source: str, name: str) -> str:
