@@ -1,4 +1,4 @@
-"""The course: the stems of its pages in order, planned as a whole so that a check can name a page yet to be written."""
+"""The course: the stems of its pages in order."""
 
 from __future__ import annotations
 

@@ -69,7 +69,6 @@ _LANDMARK = ('"nav",{class:"md-code__nav"}', '"div",{class:"md-code__nav"}')
 _SCROLLS = (re.compile(r'(\w)&&\w\?(\w\.setAttribute\("tabindex","0"\))'), r"\1?\2")
 """In the theme's script: code that scrolls is reached by the keyboard, also where nothing can hover."""
 _OUTSIDE = re.compile(r"\[([^\]]+)\]\(\.\./[^)]+\)")
-_PLANNED = re.compile(r"\[([^\]]+)\]\(((?:\d\d|[A-C])-[a-z-]+\.md)\)")
 _COMMENT = re.compile(r"^<!-- .* -->\n", re.MULTILINE)
 _BOX = re.compile(r"<blockquote>\n<p><strong>(In the console|In the lab's CDK code)\.</strong>")
 _REMOTE = re.compile(r"https://(?:unpkg\.com|api\.github\.com)/[\w@./${}]*")
@@ -89,9 +88,8 @@ def on_files(files: Any, *, config: MutableMapping[str, Any], **_: Any) -> Any:
     return files
 
 
-def on_page_markdown(markdown: str, *, page: Any, config: MutableMapping[str, Any], **_: Any) -> str:
-    """Take the drawings out, let Markdown into folded answers, and unlink what is not (yet) part of the site."""
-    docs = config["docs_dir"]
+def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
+    """Take the drawings out, let Markdown into folded answers, and unlink what is not part of the site."""
     drawings = _drawings[page.file.src_uri] = []
 
     def place(match: re.Match[str]) -> str:
@@ -102,7 +100,6 @@ def on_page_markdown(markdown: str, *, page: Any, config: MutableMapping[str, An
     text = _COMMENT.sub("", text)
     text = text.replace("<details>", '<details markdown="1">')
     text = text.replace("<summary>", '<summary markdown="span">')
-    text = _PLANNED.sub(lambda link: link[0] if Path(docs, link[2]).exists() else link[1], text)
     return _OUTSIDE.sub(r"\1", text)
 
 
