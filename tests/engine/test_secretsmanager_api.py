@@ -370,3 +370,12 @@ def test_a_function_rotates_a_secret(sm: Any, rotator: str) -> None:
         sm.rotate_secret(
             SecretId=secret["ARN"], RotationRules={"AutomaticallyAfterDays": 0}, ClientRequestToken=token()
         )
+
+
+def test_a_tag_without_a_key_is_refused(sm: Any) -> None:
+    """botocore lets it pass: the model demands no member of a tag."""
+    secret = create(sm)["ARN"]
+    sm.tag_resource(SecretId=secret, Tags=[{"Key": "team"}])
+    with refused("InvalidParameterException", "a key"):
+        sm.tag_resource(SecretId=secret, Tags=[{"Value": "blue"}])
+    assert sm.describe_secret(SecretId=secret)["Tags"] == [{"Key": "team"}]

@@ -120,10 +120,21 @@ def _problems(name: str, parameters: Mapping[str, Any]) -> Iterator[str]:
             continue
         if type(value) is not _TYPES[shape["type"]]:
             raise SecretsError("SerializationException", f"{member} is not of type {shape['type']}.")
+        if member == "Tags" and not all(map(_is_tag, value)):
+            raise SecretsError("InvalidParameterException", "A tag is a key and a value.")
         # A value of a secret is never repeated, whatever is wrong with it.
         told = "Value at " if shape.get("sensitive") else f"Value '{value}' at "
         if problem := _problem(shape, value):
             yield told + where + problem
+
+
+def _is_tag(value: Any) -> bool:
+    """Whether a member of Tags has a key; the model demands none, and nobody could find such a tag again."""
+    return (
+        isinstance(value, dict)
+        and isinstance(value.get("Key"), str)
+        and isinstance(value.get("Value", ""), str)
+    )
 
 
 def _problem(shape: Mapping[str, Any], value: Any) -> str:
