@@ -9,6 +9,7 @@ each holds a third of a megabyte, and a hundred clients that come and go would h
 from __future__ import annotations
 
 import asyncio
+from asyncio import sslproto
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -16,13 +17,17 @@ from hypercorn.asyncio import run
 from hypercorn.asyncio.tcp_server import TCPServer
 from hypercorn.events import RawData, Updated
 
-from kmslab.engine.hooks import replace_value
+from kmslab.engine.hooks import IncompatibleMiniStackError, replace_value
 
 if TYPE_CHECKING:
     from hypercorn.events import Event
 
 _SMALL = 2**16
 """Bytes that may wait for the rest of their answer; more is written at once, at the client's pace."""
+READ_BYTES = 2**15
+"""What asyncio makes room for whenever it reads from TLS, and once more for each connection: two records, of
+which OpenSSL hands out one at a time. Its own 256 KiB are fresh pages from the system each time, half of what
+a call of KMS cost."""
 
 
 class Connection(TCPServer):
@@ -79,5 +84,8 @@ class Connection(TCPServer):
 
 
 def install() -> None:
-    """Serve with connections of ours."""
+    """Serve with connections of ours, and read no more at a time than there can be."""
+    if not isinstance(getattr(sslproto.SSLProtocol, "max_size", None), int):
+        raise IncompatibleMiniStackError("asyncio.sslproto.SSLProtocol.max_size is gone")
+    sslproto.SSLProtocol.max_size = READ_BYTES
     replace_value(run, "TCPServer", Connection, "one write an answer, and an end with the client")
