@@ -120,7 +120,7 @@ def _problems(name: str, parameters: Mapping[str, Any]) -> Iterator[str]:
             continue
         if type(value) is not _TYPES[shape["type"]]:
             raise SecretsError("SerializationException", f"{member} is not of type {shape['type']}.")
-        if member == "Tags" and not all(map(_is_tag, value)):
+        if member == "Tags" and not all(map(_is_tag, parameters[member])):
             raise SecretsError("InvalidParameterException", "A tag is a key and a value.")
         # A value of a secret is never repeated, whatever is wrong with it.
         told = "Value at " if shape.get("sensitive") else f"Value '{value}' at "
