@@ -6,10 +6,10 @@ import hashlib
 import os
 import shutil
 import subprocess
-import venv
 from pathlib import Path
 
-from kmslab.model.errors import ExitCode, LabError
+from kmslab.guides import environments
+from kmslab.model.errors import LabError
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 LOCK = PROJECT / "requirements-site.txt"
@@ -69,28 +69,8 @@ def install(home: Path) -> Path:
     Raises:
         LabError: it cannot be installed.
     """
-    python = home / "bin" / "python"
-    made_from = home / "requirements.txt"
-    wanted = LOCK.read_text(encoding="utf-8")
-    if made_from.is_file() and made_from.read_text(encoding="utf-8") == wanted:
-        return python
-    venv.create(home, clear=True, with_pip=True)
-    done = subprocess.run(  # noqa: S603  # the environment's own pip and our list
-        [python, "-m", "pip", "install", "--quiet", "--no-input", "--require-hashes", "-r", str(LOCK)],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        why = (done.stderr.strip().splitlines() or ["pip said nothing"])[-1]
-        raise LabError(
-            f"MkDocs could not be installed: {why}",
-            hint="It comes from PyPI. Without it, read the pages in lab_guides: they are plain Markdown.",
-            exit_code=ExitCode.TOOLCHAIN,
-        )
-    made_from.write_text(wanted, encoding="utf-8")
-    return python
+    without = "Without it, read the pages in lab_guides: they are plain Markdown."
+    return environments.install(home, LOCK, "MkDocs", without=without)
 
 
 def _digest(pages: Path) -> str:

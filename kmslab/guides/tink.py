@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 import sys
-import venv
 from pathlib import Path
 
+from kmslab.guides import environments
 from kmslab.model.errors import ExitCode, LabError
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
@@ -40,28 +39,8 @@ def install(home: Path) -> Path:
     Raises:
         LabError: it cannot be installed.
     """
-    python = home / "bin" / "python"
-    made_from = home / "requirements.txt"
-    wanted = LOCK.read_text(encoding="utf-8")
-    if made_from.is_file() and made_from.read_text(encoding="utf-8") == wanted:
-        return python
-    venv.create(home, clear=True, with_pip=True)
-    done = subprocess.run(  # noqa: S603  # the environment's own pip and our list
-        [python, "-m", "pip", "install", "--quiet", "--no-input", "--require-hashes", "-r", str(LOCK)],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        why = (done.stderr.strip().splitlines() or ["pip said nothing"])[-1]
-        raise LabError(
-            f"Tink could not be installed: {why}",
-            hint="It comes from PyPI. Without it, read the page: what it shows is what was seen.",
-            exit_code=ExitCode.TOOLCHAIN,
-        )
-    made_from.write_text(wanted, encoding="utf-8")
-    return python
+    without = "Without it, read the page: what it shows is what was seen."
+    return environments.install(home, LOCK, "Tink", without=without)
 
 
 def version() -> str:
