@@ -39,11 +39,6 @@ class Identity:
     access_key_id: str
     secret_access_key: str = field(repr=False)
 
-    @property
-    def neighbour_id(self) -> str:
-        """The account number of the lab's neighbour."""
-        return neighbour_of(self.account_id)
-
 
 def neighbour_of(account_id: str) -> str:
     """The account number of a lab's neighbour: another account on the same engine, always the same one.

@@ -7,8 +7,9 @@ sealed is every value of type ``bytes``, so that no list of secret members can b
 from __future__ import annotations
 
 import base64
-import os
 from typing import TYPE_CHECKING, Any, Self
+
+from kmslab.engine.secret_file import kept
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,19 +34,7 @@ class Seal:
     @classmethod
     def of(cls, folder: Path) -> Self:
         """The seal of the state in this folder; its secret is made at first use, with mode 0600."""
-        path = folder.parent / SECRET
-        try:
-            return cls(path.read_bytes())
-        except FileNotFoundError:
-            secret = os.urandom(_BYTES)
-        # Beside it first, then in one step: half a secret would make the state unreadable for good.
-        aside = path.with_suffix(".new")
-        with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-            file.write(secret)
-            file.flush()
-            os.fsync(file.fileno())
-        aside.replace(path)
-        return cls(secret)
+        return cls(kept(folder.parent / SECRET, _BYTES))
 
     def encoded(self, value: object) -> Any:
         """What JSON gets for a value that it does not know: `json.dumps`'s ``default``."""

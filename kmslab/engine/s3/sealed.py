@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Self
 
 from kmslab.engine.at_rest import MARK, OVERHEAD, DataKey
 from kmslab.engine.kms.errors import KmsError
+from kmslab.engine.secret_file import kept
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -79,19 +80,7 @@ class RootKey:
     @classmethod
     def of(cls, folder: Path) -> Self:
         """The key of an engine's folder; made at first use, with mode 0600."""
-        path = folder / ROOT_KEY
-        try:
-            return cls(path.read_bytes())
-        except FileNotFoundError:
-            secret = os.urandom(_KEY_BYTES)
-        # Beside it first, then in one step: objects under half a key would be lost.
-        aside = path.with_suffix(".new")
-        with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-            file.write(secret)
-            file.flush()
-            os.fsync(file.fileno())
-        aside.replace(path)
-        return cls(secret)
+        return cls(kept(folder / ROOT_KEY, _KEY_BYTES))
 
     def generate(self, bound_to: str) -> DataKey:
         """Make a data key for what has this name."""
