@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from rich.console import Console
     from rich.progress import TaskID
@@ -92,3 +92,28 @@ def shown_on(console: Console) -> Iterator[Progress]:
     rows = Rows(console)
     with rows.bars:
         yield rows
+
+
+@contextmanager
+def counted(console: Console, what: str, total: int) -> Iterator[Callable[[str], None]]:
+    """Show one moving bar, and beside it the latest of what is counted; in a log, nothing.
+
+    Args:
+        console: a terminal or a log.
+        what: is going on, a word.
+        total: how many there will be.
+
+    Yields: what is to be called with each one's line, in rich's markup.
+    """
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+    from rich.progress import Progress as RichProgress
+
+    columns = (
+        TextColumn(what),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TextColumn("{task.description}"),
+    )
+    with RichProgress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("", total=total)
+        yield lambda line: bar.update(task, advance=1, description=line)

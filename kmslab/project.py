@@ -75,9 +75,9 @@ def write_private(file: Path, text: str) -> None:
         opened.write(text)
 
 
-def unwritable(path: Path, error: OSError) -> LabError:
-    """Say that a file or folder cannot be written."""
+def unwritable(path: Path, error: OSError, hint: str = "") -> LabError:
+    """Say that a file or folder cannot be written, and what to do; about the lab's home unless told otherwise."""
     return LabError(
         f"Cannot write {path}: {(error.strerror or str(error)).lower()}.",
-        hint=f"Use a folder that you may write to, or name one in {HOME_VARIABLE}.",
+        hint=hint or f"Use a folder that you may write to, or name one in {HOME_VARIABLE}.",
     )

@@ -15,7 +15,7 @@ from rich.text import Text
 from kmslab.commands.settings import context_for
 from kmslab.deployment import exclusively
 from kmslab.engine import control
-from kmslab.model.errors import ExitCode, LabError
+from kmslab.model.errors import ExitCode
 from kmslab.model.settings import LabSettings
 from kmslab.model.target import Credentials, TargetKind
 from kmslab.probe import runner
@@ -24,7 +24,8 @@ from kmslab.probe.leftovers import sweep
 from kmslab.probe.model import AREAS, Outcome
 from kmslab.probe.table import Fidelity, as_json, as_markdown, by_area, entry
 from kmslab.probe.world import World
-from kmslab.project import find_project
+from kmslab.progress import counted
+from kmslab.project import find_project, unwritable
 from kmslab.targets import aws_errors_in_one_line, choose_target
 from kmslab.terminal import err, out
 
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from kmslab.probe.model import Result
 
 FILES = {"fidelity.json": as_json, "fidelity.md": as_markdown}
+ELSEWHERE = "Name another folder in --output."
 """What is kept of every run, and what writes it."""
 STYLES = {
     Outcome.AS_DOCUMENTED: "green",
@@ -165,7 +167,7 @@ def _make(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise _unwritable(folder, error) from error
+        raise unwritable(folder, error, ELSEWHERE) from error
 
 
 def _keep(fidelity: Fidelity, folder: Path) -> None:
@@ -174,32 +176,17 @@ def _keep(fidelity: Fidelity, folder: Path) -> None:
         try:
             file.write_text(render(fidelity), encoding="utf-8")
         except OSError as error:
-            raise _unwritable(file, error) from error
+            raise unwritable(file, error, ELSEWHERE) from error
         err.print(f"wrote {file}", style="dim", highlight=False)
-
-
-def _unwritable(path: Path, error: OSError) -> LabError:
-    why = (error.strerror or str(error)).lower()
-    return LabError(f"Cannot write {path}: {why}.", hint="Name another folder in --output.")
 
 
 @contextmanager
 def _shown(total: int) -> Iterator[Callable[[Result], None]]:
     """Show a moving bar with the latest outcome; in a log, nothing before the table."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
-    columns = (
-        TextColumn("probing"),
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        TextColumn("{task.description}"),
-    )
-    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
-        task = bar.add_task("", total=total)
+    with counted(err, "probing", total) as bar:
 
         def told(result: Result) -> None:
             style = STYLES[result.outcome]
-            what = f"[{style}]{result.outcome}[/] [dim]{result.probe.id}[/]"
-            bar.update(task, advance=1, description=what)
+            bar(f"[{style}]{result.outcome}[/] [dim]{result.probe.id}[/]")
 
         yield told

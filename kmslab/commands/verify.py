@@ -23,6 +23,7 @@ from kmslab.model.errors import ExitCode, LabError
 from kmslab.model.settings import LabSettings
 from kmslab.model.target import TargetKind
 from kmslab.model.verdict import Outcome
+from kmslab.progress import counted
 from kmslab.project import find_project, unwritable
 from kmslab.reports.report import Report, Result
 from kmslab.reports.table import STYLES
@@ -208,23 +209,10 @@ def _result(check: Check, verdict: Verdict) -> Result:
 @contextmanager
 def _shown(total: int) -> Iterator[Callable[[Check, Verdict], None]]:
     """Show a moving bar with the latest verdict; in a log, nothing before the table."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
-    columns = (
-        TextColumn("verifying"),
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        TextColumn("{task.description}"),
-    )
-    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
-        task = bar.add_task("", total=total)
+    with counted(err, "verifying", total) as bar:
 
         def told(check: Check, verdict: Verdict) -> None:
-            bar.update(
-                task,
-                advance=1,
-                description=f"[{STYLES[verdict.outcome]}]{verdict.outcome}[/] [dim]{check.id}[/]",
-            )
+            bar(f"[{STYLES[verdict.outcome]}]{verdict.outcome}[/] [dim]{check.id}[/]")
 
         yield told
 
