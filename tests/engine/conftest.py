@@ -234,6 +234,20 @@ def kms(engine: Engine) -> Any:
 
 
 @pytest.fixture
+def s3(engine: Engine) -> Any:
+    """S3 as the engine's administrator."""
+    return engine.client("s3")
+
+
+@pytest.fixture
+def bucket(s3: Any) -> str:
+    """The name of a bucket of the test's own, with what S3 gives a new one."""
+    name = f"bucket-{uuid.uuid4().hex[:16]}"
+    s3.create_bucket(Bucket=name)
+    return name
+
+
+@pytest.fixture
 def make_key(engine: Engine) -> Callable[..., str]:
     """`Engine.key`, for tests that need nothing else of the engine."""
     return engine.key

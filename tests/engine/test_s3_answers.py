@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import uuid
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -24,18 +23,6 @@ MD5 = f'"{hashlib.md5(BODY).hexdigest()}"'  # noqa: S324  # S3's own ETag
 NAME = "x-amz-server-side-encryption"
 CRC32 = "2H9+DA=="
 """Of the body, over the plaintext."""
-
-
-@pytest.fixture
-def s3(engine: Engine) -> Any:
-    return engine.client("s3")
-
-
-@pytest.fixture
-def bucket(s3: Any) -> str:
-    name = f"bucket-{uuid.uuid4().hex[:16]}"
-    s3.create_bucket(Bucket=name)
-    return name
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
-import uuid
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -22,18 +21,6 @@ BODY = b"test data.."
 
 def sha256(content: bytes) -> str:
     return base64.b64encode(hashlib.sha256(content).digest()).decode()
-
-
-@pytest.fixture
-def s3(engine: Engine) -> Any:
-    return engine.client("s3")
-
-
-@pytest.fixture
-def bucket(s3: Any) -> str:
-    name = f"bucket-{uuid.uuid4().hex[:16]}"
-    s3.create_bucket(Bucket=name)
-    return name
 
 
 @pytest.mark.parametrize(

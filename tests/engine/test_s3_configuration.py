@@ -13,25 +13,12 @@ from tests.engine.conftest import refused
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.engine.conftest import Engine
 
 DEFAULT = "ApplyServerSideEncryptionByDefault"
 KMS: dict[str, Any] = {DEFAULT: {"SSEAlgorithm": "aws:kms"}}
 SSE_S3: dict[str, Any] = {DEFAULT: {"SSEAlgorithm": "AES256"}}
 BLOCKS_SSE_C = {"EncryptionType": ["SSE-C"]}
 BLOCKS_NOTHING = {"EncryptionType": ["NONE"]}
-
-
-@pytest.fixture
-def s3(engine: Engine) -> Any:
-    return engine.client("s3")
-
-
-@pytest.fixture
-def bucket(s3: Any) -> str:
-    name = f"bucket-{uuid.uuid4().hex[:16]}"
-    s3.create_bucket(Bucket=name)
-    return name
 
 
 def put(s3: Any, bucket: str, *rules: dict[str, Any]) -> None:

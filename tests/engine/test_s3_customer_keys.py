@@ -23,19 +23,12 @@ CORRECT = "must provide the correct secret key."
 
 
 @pytest.fixture
-def s3(engine: Engine) -> Any:
-    return engine.client("s3")
-
-
-@pytest.fixture
-def bucket(s3: Any) -> str:
+def bucket(s3: Any, bucket: str) -> str:
     """A versioned bucket that allows SSE-C."""
-    name = f"bucket-{uuid.uuid4().hex[:16]}"
-    s3.create_bucket(Bucket=name)
     allowed = {"BlockedEncryptionTypes": {"EncryptionType": ["NONE"]}}
-    s3.put_bucket_encryption(Bucket=name, ServerSideEncryptionConfiguration={"Rules": [allowed]})
-    s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
-    return name
+    s3.put_bucket_encryption(Bucket=bucket, ServerSideEncryptionConfiguration={"Rules": [allowed]})
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    return bucket
 
 
 def a_key(size: int = 32) -> dict[str, str]:

@@ -23,13 +23,6 @@ KMS_USE = ("kms:GenerateDataKey", "kms:Decrypt")
 
 
 @pytest.fixture
-def bucket(engine: Engine) -> str:
-    name = f"bucket-{uuid.uuid4().hex[:16]}"
-    engine.client("s3").create_bucket(Bucket=name)
-    return name
-
-
-@pytest.fixture
 def key(engine: Engine) -> str:
     return engine.key(engine.account_statement())
 

@@ -29,18 +29,6 @@ SSE_S3: dict[str, Any] = {"": "AES256"}
 
 
 @pytest.fixture
-def s3(engine: Engine) -> Any:
-    return engine.client("s3")
-
-
-@pytest.fixture
-def bucket(s3: Any) -> str:
-    name = f"bucket-{uuid.uuid4().hex[:16]}"
-    s3.create_bucket(Bucket=name)
-    return name
-
-
-@pytest.fixture
 def key(engine: Engine) -> str:
     return engine.key(engine.account_statement())
 
