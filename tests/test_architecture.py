@@ -29,6 +29,15 @@ MAY_IMPORT = {
     "kmslab.faults": ("kmslab.faults", "kmslab.authorization", "kmslab.lab", "kmslab.model"),
     "kmslab.engine": ("kmslab.engine", "kmslab.authorization", "kmslab.lab", "kmslab.model"),
     "kmslab.guides": ("kmslab.guides", "kmslab.model"),
+    "kmslab.probe": (
+        "kmslab.probe",
+        "kmslab.checks.runner",
+        "kmslab.checks.sweep",
+        "kmslab.checks.temporary",
+        "kmslab.lab",
+        "kmslab.sessions",
+        "kmslab.model",
+    ),
 }
 """The modules below a name, and the only names of ours that they import from.
 
