@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import webbrowser
 from difflib import get_close_matches
 from functools import partial
@@ -36,6 +37,7 @@ def run(page: str, port: int, *, browser: bool, build_only: bool) -> None:
             out.print(f"{url}  (Ctrl-C ends it)", highlight=False, soft_wrap=True)
             if browser:
                 webbrowser.open(url)
+            gc.enable()  # this command stays (decision 0027)
             server.serve_forever()
     except KeyboardInterrupt:
         err.print("\nThe pages are closed.", style="dim")

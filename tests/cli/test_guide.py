@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
@@ -47,6 +48,7 @@ def test_a_page_that_is_none_is_told_with_similar_ones(word: str, hint: str) -> 
 class Browser:
     def __init__(self) -> None:
         self.opened: list[str] = []
+        self.collects = False
 
 
 @pytest.fixture
@@ -63,12 +65,23 @@ def browser(project: Project, monkeypatch: pytest.MonkeyPatch) -> Browser:
             server_address = ("127.0.0.1", port or 4711)
 
             def serve_forever(self) -> None:
+                seen.collects = gc.isenabled()
                 raise KeyboardInterrupt
 
         yield Server()
 
     monkeypatch.setattr(guide, "serving", interrupted)
     return seen
+
+
+def test_it_collects_garbage_while_it_serves(browser: Browser) -> None:
+    """The command line switches that off, for commands that end soon."""
+    gc.disable()
+    try:
+        guide.run("s3", 0, browser=False, build_only=False)
+        assert browser.collects
+    finally:
+        gc.enable()
 
 
 def test_it_opens_the_page_and_ends_cleanly(browser: Browser, capsys: pytest.CaptureFixture[str]) -> None:
