@@ -35,7 +35,8 @@ def _key(engine: Engine, key_id: str) -> Properties:
 
 
 def _alias(engine: Engine, name: str) -> Properties:
-    shown = next(a for a in engine.client("kms").list_aliases(Limit=100)["Aliases"] if a["AliasName"] == name)
+    pages = engine.client("kms").get_paginator("list_aliases").paginate()
+    shown = next(a for page in pages for a in page["Aliases"] if a["AliasName"] == name)
     key = engine.client("kms", engine.root).describe_key(KeyId=shown["TargetKeyId"])["KeyMetadata"]
     return {"AliasName": name, "TargetKeyId": {key["KeyId"], key["Arn"]}}
 

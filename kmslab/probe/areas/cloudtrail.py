@@ -138,14 +138,9 @@ def the_key_is_among_the_resources(bench: Bench) -> None:
     bench.contrasts("the other key's history has none", "Encrypt" not in _looked_up(bench, other))
 
 
-@probe(cloudtrail("cloudtrail-log-file-validation-intro"), slow=True)
-def log_files_and_digests_are_delivered(bench: Bench) -> None:
-    """A trail delivers log files and digests to its bucket while it logs.
-
-    Both arrive; before StartLogging the bucket has none.
-    """
-    name, s3 = bucket(bench), bench.client("s3")
-    trail = f"kmslab-probe-{uuid4().hex[:12]}"
+def _trail(bench: Bench) -> tuple[str, str]:
+    """A trail that does not log yet, and a bucket for it: the bucket's name and the trail's."""
+    name, trail = bucket(bench), f"kmslab-probe-{uuid4().hex[:12]}"
     arn = f"arn:{bench.partition}:cloudtrail:{bench.region}:{bench.account}:trail/{trail}"
     common: dict[str, Any] = {
         "Effect": "Allow",
@@ -166,6 +161,16 @@ def log_files_and_digests_are_delivered(bench: Bench) -> None:
         TagsList=bench.tag_list,
     )
     bench.undo(lambda: bench.client("cloudtrail").delete_trail(Name=trail))
+    return name, trail
+
+
+@probe(cloudtrail("cloudtrail-log-file-validation-intro"), slow=True)
+def log_files_and_digests_are_delivered(bench: Bench) -> None:
+    """A trail delivers log files and digests to its bucket while it logs.
+
+    Both arrive; before StartLogging the bucket has none.
+    """
+    (name, trail), s3 = _trail(bench), bench.client("s3")
 
     def kinds() -> set[str]:
         listed = s3.list_objects_v2(Bucket=name, Prefix=f"AWSLogs/{bench.account}/").get("Contents", [])
@@ -212,6 +217,9 @@ def an_alarm_hears_what_it_asked_for(bench: Bench) -> None:
     bench.undo(lambda: events.delete_rule(Name=name))
     bench.make("events:PutTargets", Rule=name, Targets=[{"Id": "queue", "Arn": arn}])
     bench.undo(lambda: events.remove_targets(Rule=name, Ids=["queue"]))
+    # Without a trail that logs there are no events (EventBridge User Guide, "AWS service events delivered
+    # via CloudTrail"), and another probe's may go at any moment.
+    bench.make("cloudtrail:StartLogging", Name=_trail(bench)[1])
     key = bench.key()
     bench.make("DisableKey", KeyId=key)
     bench.make("EnableKey", KeyId=key)
