@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from kmslab.faults.registry import REGISTRY
 from kmslab.model.errors import ExitCode, LabError
-from kmslab.model.naming import PREFIX_TAG
+from kmslab.model.naming import PREFIX_TAG, faults_path
 from kmslab.model.persona import Persona
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class Ledger:
     """The parameters of one lab that name its faults in place."""
 
     def __init__(self, access: Access) -> None:
-        self._path = f"/{access.prefix}/faults"
+        self._path = faults_path(access.prefix)
         self._prefix = access.prefix
         self._access = access
         self._names: dict[int, str] = {}

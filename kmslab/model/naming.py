@@ -28,3 +28,20 @@ def alias_name(prefix: str, key: str) -> str:
 def secure_string_name(prefix: str) -> str:
     """Name of the SSM SecureString that the tooling creates, since CloudFormation cannot."""
     return f"/{prefix}/secure-string"
+
+
+def account_note_name(prefix: str) -> str:
+    """Name of the SSM parameter in which ``kmslab up`` notes the account's settings as it found them."""
+    return f"/{prefix}/account-settings"
+
+
+def faults_path(prefix: str) -> str:
+    """Path of the SSM parameters that are the ledger of faults in place."""
+    return f"/{prefix}/faults"
+
+
+def is_tooling(prefix: str, parameter: str) -> bool:
+    """Whether a parameter of that name belongs to the lab and to no stack: ``kmslab down`` removes those."""
+    return parameter in (secure_string_name(prefix), account_note_name(prefix)) or parameter.startswith(
+        f"{faults_path(prefix)}/"
+    )
