@@ -157,7 +157,11 @@ def verify(
         ),
     ] = Path(),
     quick: Annotated[
-        bool, typer.Option("--quick", help="Leave out the checks that make a key or change one.")
+        bool,
+        typer.Option(
+            "--quick",
+            help="Leave out the checks that make a key or change one, or try the access matrix cell by cell.",
+        ),
     ] = False,
     deadline: Annotated[
         int,

@@ -61,7 +61,7 @@ ALLOWED_BY_IAM = {
 """With which keys a persona's identity policies allow Decrypt; how, the key policy says."""
 
 
-@check(guide=GUIDE, needs=DECIDING)
+@check(guide=GUIDE, needs=DECIDING, lengthy=True)
 def the_matrix_holds_for_symmetric_keys(lab: Lab) -> str:
     """With the symmetric keys, personas can directly do just what the policies say.
 
@@ -73,7 +73,7 @@ def the_matrix_holds_for_symmetric_keys(lab: Lab) -> str:
     return trying.as_computed(lab, ("s3", "ebs", "secrets", "trail", "app", "imported", "global"))
 
 
-@check(guide=GUIDE, needs=DECIDING | {Capability.ASYMMETRIC})
+@check(guide=GUIDE, needs=DECIDING | {Capability.ASYMMETRIC}, lengthy=True)
 def the_matrix_holds_for_key_pairs_and_macs(lab: Lab) -> str:
     """With signing keys, key pairs and HMAC keys, personas can do just what the policies say.
 

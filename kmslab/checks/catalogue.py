@@ -17,7 +17,7 @@ def catalogue(only: Sequence[str] = (), *, quick: bool = False) -> list[Check]:
 
     Args:
         only: words: a topic (``s3``), a guide page (``05-s3``), an id, or how ids begin (``keys.rotation``).
-        quick: leave out the checks that make a key or change one.
+        quick: leave out the checks that make a key or change one, and the lengthy ones.
 
     Raises:
         LabError: a word names no check (the hint has similar ones), or no check that is quick.
@@ -36,8 +36,8 @@ def catalogue(only: Sequence[str] = (), *, quick: bool = False) -> list[Check]:
     chosen = [check for check in checks if not only or any(_names(word, check) for word in only)]
     if not quick:
         return chosen
-    if not (left := [check for check in chosen if not check.changes_keys]):
-        raise LabError("Each of these checks changes a key.", hint="Leave out --quick.")
+    if not (left := [check for check in chosen if check.quick]):
+        raise LabError("Each of these checks changes a key, or takes long.", hint="Leave out --quick.")
     return left
 
 

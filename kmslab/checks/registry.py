@@ -37,6 +37,7 @@ class Check:
         serial: takes a key of the lab out of service for a while (`temporary.stopped`): runs after the others,
             beside those that stop another key, and looks at nothing that needs a key but its own.
         changes_keys: makes a key or changes one's state, material or rotation.
+        lengthy: makes more than a hundred calls.
         part: name of the output of the optional part of the lab that it is about: a lab that was deployed
             without it does not make the claim (decision 0022). Empty: every lab makes it.
         function: what looks.
@@ -51,7 +52,13 @@ class Check:
     controls: tuple[str, ...] = ()
     serial: bool = False
     changes_keys: bool = False
+    lengthy: bool = False
     part: str = ""
+
+    @property
+    def quick(self) -> bool:
+        """Whether a quick run has it."""
+        return not (self.changes_keys or self.lengthy)
 
 
 def check(
@@ -61,6 +68,7 @@ def check(
     controls: tuple[str, ...] = (),
     serial: bool = False,
     changes_keys: bool = False,
+    lengthy: bool = False,
     part: Output | None = None,
 ) -> Callable[[CheckFunction], CheckFunction]:
     """Register a function as a check; its docstring is what a learner reads."""
@@ -82,6 +90,7 @@ def check(
             controls,
             serial,
             changes_keys,
+            lengthy,
             part.name if part else "",
         )
         return function

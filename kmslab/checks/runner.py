@@ -117,7 +117,7 @@ def run_all(
         outputs: what the stacks exported.
         capabilities: what the target enforces; a check that needs more is UNPROVABLE.
         only: words as `catalogue` takes them; empty: every check.
-        quick: leave out the checks that make a key or change one.
+        quick: leave out the checks that make a key or change one, and the lengthy ones.
         on_verdict: told each verdict as it comes, one at a time, in any order.
         on_sweep: told what was removed before and after the checks, and what could not be.
         deadline_seconds: after this the checks that have not begun are ERROR, the running ones stop looking

@@ -30,6 +30,7 @@ ROOMS = (
     "cloudformation",
     "state",
     "malformed",
+    "touched",
     "provisional",
     "snapshot",
 )

@@ -102,6 +102,19 @@ def add_entry(module: ModuleType, table: str, key: str, value: object, purpose: 
     APPLIED.append(Hook(where, str(room), purpose))
 
 
+def add_method(kind: type, name: str, method: Callable[..., Any]) -> None:
+    """Add to a class what MiniStack's lacks.
+
+    Raises:
+        IncompatibleMiniStackError: MiniStack has come to know the method, so ours may be obsolete.
+    """
+    where = f"{kind.__name__}.{name}"
+    if name in vars(kind):
+        raise IncompatibleMiniStackError(f"{where} exists already")
+    setattr(kind, name, method)
+    _note(where, method)
+
+
 def replace_value(module: ModuleType, name: str, value: object, purpose: str) -> None:
     """Replace a constant of a module; functions that read it at call time see the new one.
 

@@ -1,7 +1,8 @@
 """The journal: what changed since the state was last saved as a whole, written before a request is answered.
 
-One line is one commit: the entries of MiniStack's stores, and of ours, that are new, changed or gone. Nothing
-has to be forced to the disk: what was handed to the system survives the end of this process, SIGKILL included.
+One line is one commit: the entries of MiniStack's stores, and of ours, that are new, changed or gone. Only those are
+looked at that somebody had in hand (`kmslab.engine.touched`). Nothing has to be forced to the disk: what was handed
+to the system survives the end of this process, SIGKILL included.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import os
 import pickle
 from typing import TYPE_CHECKING, Any
 
+from kmslab.engine import touched
 from kmslab.engine.provisional import Holding
 from kmslab.engine.sealing import Seal
 
@@ -18,10 +20,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
     from pathlib import Path
 
+    from kmslab.engine.touched import Place
+
     State = dict[str, Any]
 
 _PREFIX = "journal-"
 _MISSING = object()
+_UNSURE = object()
+"""Mark of an entry that the saved state may hold as it was in between: whatever it is now is written."""
 _IMMUTABLE = (bytes, str, int, float, bool, type(None))
 
 
@@ -80,6 +86,18 @@ def _entries(store: Any) -> dict[Any, Any]:
     return found
 
 
+def _bucket(entry: dict[str, Any]) -> dict[str, Any]:
+    """What is kept of a bucket: its objects are files beside the state."""
+    return {name: value for name, value in entry.items() if name != "objects"}
+
+
+def _sources() -> dict[Place, tuple[Any, Callable[[Any], Any]]]:
+    """Stores that MiniStack puts together whenever it is asked: from which, and how each entry."""
+    from ministack.services import s3
+
+    return {("s3", "buckets_meta"): (s3._buckets, _bucket)}
+
+
 class Journal:
     """Notices and writes what changed. To be used on the event loop's thread."""
 
@@ -90,33 +108,51 @@ class Journal:
             folder: of the state; it exists, and everything in it was read.
         """
         self._folder, self._seal = folder, Seal.of(folder)
-        self._known: dict[tuple[str, str], dict[Any, Any]] = {}
+        self._known: dict[Place, dict[Any, Any]] = {}
+        self._stores: dict[Place, Any] = {}
+        self._views: dict[Place, Callable[[Any], Any] | None] = {}
+        self._adopted: set[str] = set()
+        self._looked_at_whole: set[str] = set()
         self._told_of: set[str] = set()
+        self._held: set[tuple[Place, Any]] = set()
+        self._undo: list[tuple[dict[Any, Any], Any, Any]] = []
         self.number = max([number for number, _ in files(folder)], default=0) + 1
-        for _ in self._changes((), None):
+        for _ in self._changes(self._adopt(), (), None):
             pass
 
-    def commit(self, only: Collection[str] = ()) -> None:
+    def commit(self, notes: Collection[tuple[Place, Any]] = (), services: Collection[str] = ()) -> None:
         """Write what changed since the last commit.
 
         Args:
-            only: services to look at; none for all.
+            notes: what was touched; what nobody's request touched is looked at besides.
+            services: whose stores without notes are looked at; none for all.
 
         Raises:
-            RuntimeError: a worker thread changed a store meanwhile; ask again.
+            RuntimeError: a worker thread changed a store meanwhile; ask again, the notes are kept.
             OSError: it cannot be written; it will be with the next commit.
         """
-        known = {place: dict(marks) for place, marks in self._known.items()}
+        noted = {*notes, *touched.nobodys(), *self._held, *self._adopt()}
+        held, self._held, self._undo = self._held, set(), []
         try:
-            changes = list(self._changes(only, Holding()))
+            changes = list(self._changes(noted, services, Holding()))
             if changes:
                 self._append(json.dumps(changes, default=self._seal.encoded) + "\n")
         except (RuntimeError, OSError):
-            self._known = known
+            for known, key, mark in reversed(self._undo):
+                known[key] = mark
+            self._held = held
+            touched.for_the_next(noted)
             raise
+        finally:
+            for known, key, _ in self._undo:
+                if known.get(key) is _MISSING:
+                    del known[key]
 
     def rotate(self) -> int:
         """Begin a new journal, for what comes after a copy of the whole state; return its number."""
+        for place, key in touched.in_hand():
+            known = self._known[place]
+            known.update((one, _UNSURE) for one in self._meant(place, key) if one in known)
         self.number += 1
         return self.number
 
@@ -136,67 +172,137 @@ class Journal:
         finally:
             os.close(file)
 
-    def _changes(self, only: Collection[str], holding: Holding | None) -> Iterator[dict[str, Any]]:
+    def _adopt(self) -> set[tuple[Place, Any]]:
+        """Have the stores of services that are new here note what is touched; return notes of all that they hold."""
         from ministack import app
 
-        for service, get_state in app._build_persistence_save_dict().items():
-            if only and service not in only:
-                continue
-            stores = get_state() or {}
-            told = [
-                change
-                for name, store in stores.items()
-                for change in self._changes_of(service, name, store, holding)
-            ]
-            if told and holding and service not in self._told_of:
+        persisted = app._build_persistence_save_dict()
+        if len(persisted) == len(self._adopted):
+            return set()
+        found = set()
+        sources = _sources()
+        for service in persisted.keys() - self._adopted:
+            stores, again = _state(service), _state(service)
+            self._adopted.add(service)
+            for name, given in stores.items():
+                place = (service, name)
+                store, view = sources.get(place, (given, None))
+                if not hasattr(store, "_data") or (view is None and store is not again[name]):
+                    # No store at all, or one that was put together for the occasion.
+                    self._looked_at_whole.add(service)
+                    continue
+                store._data = touched.Entries(store._data, place)
+                self._stores[place], self._known[place], self._views[place] = store, {}, view
+                found |= {(place, key) for key in list(store._data)}
+        return found
+
+    def _changes(
+        self, noted: Collection[tuple[Place, Any]], services: Collection[str], holding: Holding | None
+    ) -> Iterator[dict[str, Any]]:
+        """What changed, as lines of the journal say it; it is known from then on."""
+        told: dict[str, list[dict[str, Any]]] = {}
+        for change in (*self._noted(noted, holding), *self._without_notes(services, holding)):
+            told.setdefault(change["service"], []).append(change)
+        for service, changes in told.items():
+            yield from changes
+            if holding and service not in self._told_of:
                 # A service is restored with all its stores or not at all.
                 self._told_of.add(service)
-                changed = {change["store"] for change in told}
-                told += [
-                    _change(service, name, store, {}, ())
-                    for name, store in stores.items()
-                    if name not in changed
-                ]
-            yield from told
+                changed = {change["store"] for change in changes}
+                for name, store in _state(service).items():
+                    if name not in changed:
+                        yield _change((service, name), store, {}, ())
+
+    def _noted(
+        self, noted: Collection[tuple[Place, Any]], holding: Holding | None
+    ) -> Iterator[dict[str, Any]]:
+        keys: dict[Place, set[Any]] = {}
+        for place, key in noted:
+            keys.setdefault(place, set()).update(self._meant(place, key))
+        for place, some in keys.items():
+            yield from self._changes_of(place, self._stores[place], some, holding)
+
+    def _without_notes(self, services: Collection[str], holding: Holding | None) -> Iterator[dict[str, Any]]:
+        for service in self._looked_at_whole:
+            if not services or service in services:
+                for name, store in _state(service).items():
+                    if (service, name) not in self._stores:
+                        yield from self._changes_of_whole((service, name), store, holding)
+
+    def _meant(self, place: Place, key: Any) -> Collection[Any]:
+        """The keys that a note means."""
+        if not (isinstance(key, tuple) and key[0] is touched.ALL):
+            return (key,)
+        _, account = key
+        return [one for one in {*self._stores[place]._data, *self._known[place]} if one[0] == account]
+
+    def _changes_of_whole(
+        self, place: Place, store: Any, holding: Holding | None
+    ) -> Iterator[dict[str, Any]]:
+        """What changed in a store that notes nothing."""
+        known = self._known.setdefault(place, {})
+        if _has_entries(store):
+            yield from self._changes_of(place, store, {*_entries(store), *known}, holding)
+            return
+        mark, frozen = _marked(store)
+        if known.get("") != mark:
+            self._know(known, "", mark)
+            yield _change(place, _thawed(frozen), {}, ())
 
     def _changes_of(
-        self, service: str, name: str, store: Any, holding: Holding | None
+        self, place: Place, store: Any, keys: Collection[Any], holding: Holding | None
     ) -> Iterator[dict[str, Any]]:
-        """What changed in one store, as a line of the journal says it; it is known from then on."""
-        known = self._known.setdefault((service, name), {})
-        if not _has_entries(store):
-            mark, frozen = _marked(store)
-            if known.get("") != mark:
-                known[""] = mark
-                yield _change(service, name, _thawed(frozen), {}, ())
-            return
-        entries, new = _entries(store), {}
-        for key, value in list(entries.items()):
-            mark, frozen = _marked(value)
+        """What changed of some entries of a store."""
+        known, entries, view = self._known[place], _entries(store), self._views.get(place)
+        new, gone = {}, []
+        for key in keys:
+            value = dict.get(entries, key, _MISSING)
             before = known.get(key, _MISSING)
+            if value is _MISSING:
+                if before is _MISSING:
+                    continue
+                if holding and holding.entry(key):
+                    self._hold(place, key)
+                    continue
+                self._know(known, key, _MISSING)
+                gone.append(key)
+                continue
+            mark, frozen = _marked(view(value) if view else value)
             if before is mark or before == mark:
                 continue
-            if holding and _is_held(holding, service, key, value, is_new=before is _MISSING):
+            if holding and _is_held(holding, place[0], key, value, is_new=before is _MISSING):
+                self._hold(place, key)
                 continue
-            known[key] = mark
+            self._know(known, key, mark)
             new[key] = _thawed(frozen)
-        gone = [key for key in known if key not in entries]
-        if holding:
-            gone = [key for key in gone if not holding.entry(key)]
-        for key in gone:
-            del known[key]
         if new or gone:
-            yield _change(service, name, store, new, gone)
+            yield _change(place, store, new, gone)
+
+    def _hold(self, place: Place, key: Any) -> None:
+        """Look at an entry again with the next commit; stores that note nothing are looked at anyway."""
+        if place in self._stores:
+            self._held.add((place, key))
+
+    def _know(self, known: dict[Any, Any], key: Any, mark: Any) -> None:
+        """Take an entry's mark as known; a commit that fails forgets it again."""
+        self._undo.append((known, key, known.get(key, _MISSING)))
+        known[key] = mark
 
 
-def _change(
-    service: str, name: str, store: Any, new: dict[Any, Any], gone: Collection[Any]
-) -> dict[str, Any]:
+def _state(service: str) -> State:
+    """The stores of a service, not copied."""
+    from ministack import app
+
+    with touched.looking():
+        return app._build_persistence_save_dict()[service]() or {}
+
+
+def _change(place: Place, store: Any, new: dict[Any, Any], gone: Collection[Any]) -> dict[str, Any]:
     """What a line of the journal says of one store: its entries that are new and gone, or all of it."""
-    place = {"service": service, "store": name}
+    said = dict(zip(("service", "store"), place, strict=True))
     if not _has_entries(store):
-        return {**place, "whole": store}
-    return {**place, "set": _store_of(store, new), "gone": _store_of(store, dict.fromkeys(gone))}
+        return {**said, "whole": store}
+    return {**said, "set": _store_of(store, new), "gone": _store_of(store, dict.fromkeys(gone))}
 
 
 def _is_held(holding: Holding, service: str, key: Any, value: Any, *, is_new: bool) -> bool:

@@ -14,15 +14,16 @@ from contextlib import suppress
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from kmslab.engine import snapshot, state
+from kmslab.engine import snapshot, state, touched
 from kmslab.engine.journal import Journal
 
 if TYPE_CHECKING:
-    from collections.abc import MutableMapping
+    from collections.abc import Collection, MutableMapping
     from pathlib import Path
     from typing import Any
 
     from kmslab.engine.server import Application, Receive, Scope, Send
+    from kmslab.engine.touched import Hand, Place
 
 QUIET_SECONDS = 1.0
 """How long after the last request the state is saved as a whole."""
@@ -43,8 +44,7 @@ _STORES = {
     "secretsmanager": ("secretsmanager",),
     "ssm": ("ssm",),
 }
-"""Which stores a request to a service changes, besides those of `_ANYBODYS`; looking at all of them takes longer
-than most requests. What a service does elsewhere (a notification) is saved soon after, as a whole."""
+"""Which services' stores a request changes, besides those of `_ANYBODYS`: looked at whole where they note nothing."""
 _ANYBODYS = ("kms", "kmslab", "cloudtrail")
 """Stores that requests to other services change as well: keys are used, grants made, events recorded."""
 _FORM = b"application/x-www-form-urlencoded"
@@ -72,6 +72,7 @@ class Saver:
         self._commit: asyncio.Task[None] | None = None
         self._services: set[str] = set()
         self._everything = False
+        self._notes: set[tuple[Place, Any]] = set()
         self._rest_until = 0.0
 
     def watching(self, app: Application) -> Application:
@@ -81,31 +82,42 @@ class Saver:
             if scope["type"] != "http":
                 await app(scope, receive, send)
                 return
-            request = _Request(scope, receive)
-
-            async def sent(message: MutableMapping[str, Any]) -> None:
-                if message["type"] == "http.response.start":
-                    succeeded = message["status"] < HTTPStatus.BAD_REQUEST
-                    if (succeeded and request.may_change()) or request.moved():
-                        self.changed()
-                        await self.committed(request.services)
-                await send(message)
-
-            await app(scope, request.receive, sent)
+            with touched.noting() as hand:
+                await self._watched(app, _Request(scope, receive), hand, send)
 
         return watched
+
+    async def _watched(self, app: Application, request: _Request, hand: Hand, send: Send) -> None:
+        async def sent(message: MutableMapping[str, Any]) -> None:
+            if message["type"] == "http.response.start":
+                succeeded = message["status"] < HTTPStatus.BAD_REQUEST
+                if (succeeded and request.may_change()) or request.moved():
+                    self.changed()
+                    await self.committed(hand.take(), request.services)
+            await send(message)
+
+        try:
+            await app(request.scope, request.receive, sent)
+        finally:
+            if request.may_change():
+                # What it did after its answer, or before it failed.
+                touched.for_the_next(hand.take())
 
     def changed(self) -> None:
         """Have the state saved as a whole soon."""
         self._last_change = asyncio.get_running_loop().time()
         self._changed.set()
 
-    async def committed(self, services: tuple[str, ...] = ()) -> None:
+    async def committed(
+        self, notes: Collection[tuple[Place, Any]] = (), services: tuple[str, ...] = ()
+    ) -> None:
         """Return once what has changed is in the journal.
 
         Args:
-            services: which may have changed; none for any.
+            notes: what may have changed.
+            services: whose stores without notes may have changed; none for any.
         """
+        self._notes.update(notes)
         self._services.update(services)
         self._everything = self._everything or not services
         if self._commit is None:
@@ -141,11 +153,12 @@ class Saver:
         await asyncio.sleep(max(0.0, self._rest_until - clock()))
         self._commit = None
         only = () if self._everything else tuple(self._services)
-        self._services, self._everything = set(), False
+        notes = self._notes
+        self._services, self._everything, self._notes = set(), False, set()
         began = clock()
         while True:
             try:
-                self._journal.commit(only)
+                self._journal.commit(notes, only)
             except RuntimeError:
                 # A worker thread changed a store while it was looked at.
                 await asyncio.sleep(0)
@@ -181,7 +194,7 @@ class _Request:
     """What is known of a request: whether it may change something, and where."""
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
-        self._receive = receive
+        self.scope, self._receive = scope, receive
         self._method = scope["method"]
         headers = {name.lower(): value for name, value in scope["headers"]}
         self._target = headers.get(b"x-amz-target", b"").decode("latin-1")
