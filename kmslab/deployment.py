@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from kmslab import synthesis
 from kmslab.cdk import CdkCli, CdkError, follow
+from kmslab.checks.sweep import sweep, sweep_without_lab
 from kmslab.deployed import half_deployed, read_outputs, read_stacks
 from kmslab.faults.ledger import Ledger, from_the_newest, in_place, repair
 from kmslab.faults.workshop import Workshop
@@ -22,16 +23,20 @@ from kmslab.model.outputs import LabOutputs, LabStack
 from kmslab.model.persona import Persona
 from kmslab.model.target import TargetKind
 from kmslab.project import private, write_private
+from kmslab.residue.clearing import empty_failed_buckets, remove_log_groups, remove_what_faults_made
+from kmslab.residue.settings import note, put_back
+from kmslab.residue.stacks import read_membership
 from kmslab.targets import owner_access
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from kmslab.deployed import Stack
     from kmslab.lab import Access
     from kmslab.progress import Progress
     from kmslab.project import Project
+    from kmslab.residue.stacks import Membership
 
 TOOLKIT_STACK = "CDKToolkit"
 """The standard bootstrap's stack."""
@@ -82,19 +87,21 @@ class Deployment:
             self._repair()
             digest = self._digest()
             changed = not self._stands(stacks, digest)
+            self._note_account_settings()
             if changed:
                 self._deploy(digest)
                 self._repair()
             self._ensure_secure_string(read_outputs(self.access).key_secrets)
         return changed
 
-    def down(self) -> list[str]:
-        """Destroy every stack, the SecureString, and the admin user's MFA devices.
+    def down(self) -> Membership:
+        """Destroy every stack, and what belongs to the lab and to no stack.
 
-        Repairs the faults in place before; one that cannot be repaired does not stop the destruction.
+        That is the SecureString, the admin user's MFA devices, what checks and faults left, the log groups of
+        the stacks' functions, and what the account had set for EBS otherwise before the lab. Repairs the
+        faults in place before; one that cannot be repaired does not stop the destruction.
 
-        Returns: ARNs of the keys that were the stacks', which KMS keeps for their deletion window. Their
-            policies let nobody but the root user look at them once the key administrator is gone.
+        Returns: what the stacks owned, also of those that were deleted before: the residue is known by it.
 
         Raises:
             LabError: a stack is another lab's, or could not be destroyed.
@@ -102,16 +109,43 @@ class Deployment:
         with exclusively(self.project):
             stacks = self._settled()
             self._repair(or_go_on=True)
+            membership = read_membership(self.access)
+            self._sweep()
             self._remove_secure_string()
             if stacks:
                 self._remove_mfa_devices(stacks)
                 self._destroy(stacks)
                 for stack in read_stacks(self.access).values():
                     raise half_deployed(stack, self._way_out)
+            membership = read_membership(self.access).and_before(membership)
+            self._tell("log groups", remove_log_groups(self.access, membership))
+            self._tell("account settings", put_back(self.access, membership))
             self._record.unlink(missing_ok=True)
             Ledger(self.access).clear()
-        values = (value for stack in stacks.values() for value in stack.outputs.values())
-        return sorted({value for value in values if ":kms:" in value and ":key/" in value})
+        return membership
+
+    def _sweep(self) -> None:
+        """Remove what checks, probes and faults left, of whichever run."""
+        outputs = self._outputs()
+        swept = (
+            sweep(self.access, outputs, runs=None) if outputs else sweep_without_lab(self.access, runs=None)
+        )
+        for line in [*(f"{name} removed" for name in swept.removed), *swept.problems]:
+            self.progress.end("left by checks", line)
+        self._tell("left by faults", remove_what_faults_made(self.access))
+
+    def _note_account_settings(self) -> None:
+        """Keep what the account has set for EBS; where that cannot be, the lab is deployed all the same."""
+        from botocore.exceptions import ClientError
+
+        try:
+            note(self.access)
+        except ClientError as error:
+            self.progress.end("account settings", f"not noted, so not put back at the end: {error}")
+
+    def _tell(self, what: str, lines: Iterable[str]) -> None:
+        for line in lines:
+            self.progress.end(what, line)
 
     def _repair(self, *, or_go_on: bool = False) -> None:
         """Repair the faults in place, unless stacks are missing that a repair would need.
@@ -201,12 +235,20 @@ class Deployment:
                 self._synthesize(cli, self._digest())
             for name in stacks:
                 self.progress.begin(name, "waiting")
+            destroy = (
+                *("destroy", "--all", "--force", "--app", str(self.project.assembly)),
+                *("--progress", "events", "--concurrency", CONCURRENCY),
+            )
             try:
-                self._cdk(
-                    cli,
-                    *("destroy", "--all", "--force", "--app", str(self.project.assembly)),
-                    *("--progress", "events", "--concurrency", CONCURRENCY),
-                )
+                try:
+                    self._cdk(cli, *destroy)
+                except CdkError:
+                    # Log files that came after a bucket was emptied: this time nobody else empties it.
+                    emptied = list(empty_failed_buckets(self.access, read_membership(self.access)))
+                    if not emptied:
+                        raise
+                    self.progress.end("buckets", f"emptied once more: {', '.join(emptied)}")
+                    self._cdk(cli, *destroy)
             except CdkError as error:
                 error.hint = f"{self._way_out} {error.hint}"
                 raise

@@ -29,6 +29,13 @@ MAY_IMPORT = {
     "kmslab.faults": ("kmslab.faults", "kmslab.authorization", "kmslab.lab", "kmslab.model"),
     "kmslab.engine": ("kmslab.engine", "kmslab.authorization", "kmslab.lab", "kmslab.model"),
     "kmslab.guides": ("kmslab.guides", "kmslab.model"),
+    "kmslab.residue": (
+        "kmslab.residue",
+        "kmslab.checks.temporary",
+        "kmslab.faults.workshop",
+        "kmslab.lab",
+        "kmslab.model",
+    ),
     "kmslab.probe": (
         "kmslab.probe",
         "kmslab.checks.runner",

@@ -66,25 +66,31 @@ class Swept:
     problems: list[str] = field(default_factory=list)
 
 
-def sweep(access: Access, outputs: LabOutputs) -> Swept:
+def sweep(access: Access, outputs: LabOutputs, *, runs: int | None = RECENT_RUNS) -> Swept:
     """Remove everything that checks of this lab made, of whichever run, and restart what they stopped.
 
     Two runs on one lab at a time are not supported: they would sweep each other's things (and stop
     each other's keys).
+
+    Args:
+        access: with the operator's credentials.
+        outputs: of the lab.
+        runs: of how many runs, from the newest, what the tagging service knows is looked at; None: of all.
     """
     deployed = (_stopped_keys, _grants, _objects)
     finds = {part.__name__: partial(part, access, outputs) for part in deployed}
-    return _swept({**_elsewhere(access), **finds})
+    return _swept({**_elsewhere(access, runs), **finds})
 
 
-def sweep_without_lab(access: Access) -> Swept:
+def sweep_without_lab(access: Access, *, runs: int | None = RECENT_RUNS) -> Swept:
     """Remove what checks and probes made beside the lab's own things, for which no lab need be deployed."""
-    return _swept(_elsewhere(access))
+    return _swept(_elsewhere(access, runs))
 
 
-def _elsewhere(access: Access) -> dict[str, Callable[[], Iterator[Removal]]]:
-    parts = (_tagged, _volumes_and_snapshots, _parameters, _secrets)
-    return {part.__name__: partial(part, access) for part in parts}
+def _elsewhere(access: Access, runs: int | None) -> dict[str, Callable[[], Iterator[Removal]]]:
+    parts = (_volumes_and_snapshots, _parameters, _secrets)
+    tagged = {_tagged.__name__: partial(_tagged, access, runs)}
+    return {**tagged, **{part.__name__: partial(part, access) for part in parts}}
 
 
 def _swept(finds: Mapping[str, Callable[[], Iterator[Removal]]]) -> Swept:
@@ -148,7 +154,7 @@ def _raise(error: Exception) -> None:
     raise error
 
 
-def _tagged(access: Access) -> Iterator[Removal]:
+def _tagged(access: Access, runs: int | None) -> Iterator[Removal]:
     """What the tagging service knows of: keys, and the queues, rules and buckets of checks and probes."""
     pages = access.client(Persona.OPERATOR, "resourcegroupstaggingapi").get_paginator("get_resources")
     found: dict[str, list[str]] = {}
@@ -159,7 +165,7 @@ def _tagged(access: Access) -> Iterator[Removal]:
         for resource in page["ResourceTagMappingList"]:
             run_id = next(tag["Value"] for tag in resource["Tags"] if tag["Key"] == TEMPORARY_TAG)
             found.setdefault(run_id, []).append(resource["ResourceARN"])
-    recent = [arn for run_id in sorted(found)[-RECENT_RUNS:] for arn in found[run_id]]
+    recent = [arn for run_id in sorted(found)[-(runs or len(found)) :] for arn in found[run_id]]
     with ThreadPoolExecutor(LOOKS) as pool:
         for removals in pool.map(partial(_of_its_kind, access), recent):
             yield from removals

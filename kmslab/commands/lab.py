@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import shutil
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from kmslab.commands.engine import start_engine
 from kmslab.commands.faults import named
+from kmslab.commands.later import next_time, wait_until
+from kmslab.commands.residue import show
 from kmslab.commands.settings import (
     as_typed,
     context_for,
@@ -16,17 +19,18 @@ from kmslab.commands.settings import (
     load_settings,
     parse_context,
 )
-from kmslab.deployed import OPTIONAL_STACKS, read_stacks
+from kmslab.deployed import OPTIONAL_STACKS, read_stacks, refuse_foreign_user
 from kmslab.deployment import TOOLKIT_STACK, Deployment, exclusively
 from kmslab.faults.ledger import Ledger
 from kmslab.lab import Access
-from kmslab.model.errors import LabError
+from kmslab.model.errors import ExitCode, LabError
 from kmslab.model.naming import stack_name
 from kmslab.model.outputs import LabStack
 from kmslab.model.settings import LabSettings
 from kmslab.model.target import TargetKind
 from kmslab.progress import shown_on
 from kmslab.project import find_project
+from kmslab.residue.proof import read_residue
 from kmslab.targets import aws_errors_in_one_line, choose_target, require_sandbox
 from kmslab.terminal import err, out
 
@@ -37,11 +41,9 @@ if TYPE_CHECKING:
     from kmslab.project import Project
 
 
-LEFT_ON_AWS = (
-    f"Left in the account: the stack {TOOLKIT_STACK} with its bucket, which other CDK apps may use, and the "
-    "log groups /aws/lambda/... of the functions that emptied the buckets."
-)
-"""What `cdk destroy` does not remove: it is of the account, or Lambda made it itself."""
+LEFT_ON_AWS = f"Left in the account: the stack {TOOLKIT_STACK} with its bucket, which other CDK apps may use."
+"""What belongs to the account and not to the lab."""
+STAY = "Keep this terminal open, the machine awake and your credentials valid until then."
 
 
 def up(kind: TargetKind, values: Sequence[str], *, port: int) -> None:
@@ -57,6 +59,7 @@ def up(kind: TargetKind, values: Sequence[str], *, port: int) -> None:
         require_sandbox(
             access, settings, as_typed("up", [f"{key}={value}" for key, value in context.items()])
         )
+        refuse_foreign_user(access, settings.admin_user)
         keep_context(project, context)
         changed = Deployment(project, access, context, progress).up()
     out.print(
@@ -76,34 +79,45 @@ def _start_engine(project: Project, port: int, progress: Progress) -> None:
         progress.end("engine", f"{'had died; ' if info.recovered else ''}listens at {info.endpoint_url}")
 
 
-def down(kind: TargetKind, values: Sequence[str], *, keep_engine: bool, forget: bool) -> None:
-    """Destroy the lab."""
+def down(
+    kind: TargetKind, values: Sequence[str], *, keep_engine: bool, forget: bool, at: str = ""
+) -> ExitCode:
+    """Destroy the lab, now or at a time of the day, and prove what is left; NOT_PROVEN if that is not nothing."""
     project = find_project()
     if forget:
-        if kind is not TargetKind.LOCAL:
+        if kind is not TargetKind.LOCAL or at:
             raise LabError(
-                "--forget deletes the local engine's state; there is none on AWS.",
-                hint="To destroy the lab there: `kmslab down --target aws`.",
+                "--forget deletes the local engine's state; there is none on AWS."
+                if kind is not TargetKind.LOCAL
+                else "--forget is done at once: leave --at out.",
+                hint="To destroy the lab there: `kmslab down --target aws`." if not at else "",
             )
         _forget(project)
-        return
+        return ExitCode.OK
+    moment = next_time(at, datetime.now().astimezone()) if at else None
     context = context_for(project, values)
     settings = LabSettings.from_project(project.root, context)
     with shown_on(err) as progress, aws_errors_in_one_line():
+        if moment:
+            # What would refuse at the end refuses now.
+            if kind is not TargetKind.LOCAL:
+                require_sandbox(
+                    Access(choose_target(project, kind), settings.prefix), settings, as_typed("down", values)
+                )
+                err.print(STAY, highlight=False)
+            wait_until(moment, progress)
         if kind is TargetKind.LOCAL:
             _start_engine(project, 0, progress)
         access = Access(choose_target(project, kind), settings.prefix)
         require_sandbox(access, settings, as_typed("down", values))
-        keys = Deployment(project, access, context, progress).down()
+        before = Deployment(project, access, context, progress).down()
+        progress.begin("residue", "asking every service")
+        residue = read_residue(access, before)
+        progress.end("residue", "every service was asked")
     if load_settings(project).prefix == settings.prefix:
         forget_context(project)
     out.print(f"The lab {settings.prefix} is destroyed.", highlight=False)
-    if keys:
-        out.print(
-            f"KMS deletes its {len(keys)} keys in {settings.pending_window_days} days; until then they cost nothing.",
-            highlight=False,
-            soft_wrap=True,
-        )
+    show(residue)
     if kind is TargetKind.AWS:
         out.print(LEFT_ON_AWS, highlight=False, soft_wrap=True)
     if kind is TargetKind.LOCAL and not keep_engine:
@@ -111,6 +125,7 @@ def down(kind: TargetKind, values: Sequence[str], *, keep_engine: bool, forget: 
 
         control.stop(project.home)
         out.print("The engine is stopped.")
+    return ExitCode.OK if residue.clean else ExitCode.NOT_PROVEN
 
 
 def _forget(project: Project) -> None:

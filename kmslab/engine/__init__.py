@@ -28,6 +28,7 @@ ROOMS = (
     "secretsmanager",
     "ssm",
     "cloudformation",
+    "tagging",
     "state",
     "malformed",
     "touched",

@@ -25,6 +25,7 @@ PROTOCOLS: dict[str, tuple[str, str]] = {
     "lambda": _REST_JSON,
     "logs": _JSON_1_1,
     "s3": _REST_XML,
+    "scheduler": _REST_JSON,
     "secretsmanager": _JSON_1_1,
     "sns": _QUERY,
     "sqs": _JSON_1_0,

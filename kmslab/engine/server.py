@@ -43,6 +43,7 @@ SERVICES = (
     "lambda",
     "logs",
     "s3",
+    "scheduler",
     "secretsmanager",
     "sns",
     "sqs",

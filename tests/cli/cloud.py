@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from kmslab.model.outputs import LabOutputs, LabStack
 from tests.checks.fakes import ACCOUNT, OUTPUTS, PREFIX, REGION, Refusal, Request, World
+from tests.residue.fakes import nothing_to_sweep
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -24,18 +25,24 @@ class Cloud:
         self.project = project
         self.stacks: dict[str, dict[str, Any]] = {}
         self.parameters: dict[str, str] = {}
+        self.notes: dict[str, str] = {}
         self.devices: list[str] = []
+        self.users: dict[str, dict[str, str]] = {}
         self.commands: list[list[str]] = []
         self.during: Callable[[str], None] = lambda _: None
         self.ended = threading.Event()
         self.creations = 0
         self.world = World()
         self.world.answers("cloudformation:DescribeStacks", self._describe_stacks)
+        self.world.answers("cloudformation:ListStacks", self._list_stacks)
+        self.world.answers("cloudformation:ListStackResources", {"StackResourceSummaries": []})
+        nothing_to_sweep(self.world)
+        self.world.answers("ssm:GetParameter", self._get_parameter)
         self.world.answers("ssm:DescribeParameters", self._describe_parameters)
         self.world.answers("ssm:PutParameter", self._put_parameter)
-        self.world.answers("ssm:GetParametersByPath", {"Parameters": []})
         self.world.answers("ssm:DeleteParameter", self._delete)
         self.world.answers("ssm:DeleteParameters", self._delete)
+        self.world.answers("iam:ListUserTags", self._list_user_tags)
         self.world.answers("iam:ListMFADevices", self._list_devices)
         self.world.answers("iam:DeactivateMFADevice", self._deactivate_device)
         self.world.answers("iam:DeleteVirtualMFADevice", {})
@@ -85,9 +92,25 @@ class Cloud:
 
     def _describe_stacks(self, request: Request) -> dict[str, Any]:
         wanted = request.get("StackName")
+        wanted = next((one["StackName"] for one in self.stacks.values() if one["StackId"] == wanted), wanted)
         if wanted and wanted not in self.stacks:
             raise Refusal("ValidationError", f"Stack with id {wanted} does not exist")
         return {"Stacks": [self.stacks[wanted]] if wanted else list(self.stacks.values())}
+
+    def _list_stacks(self, _: Request) -> dict[str, Any]:
+        created = datetime(2026, 11, 21, tzinfo=UTC)
+        told = ("StackName", "StackId", "StackStatus")
+        return {
+            "StackSummaries": [
+                {"CreationTime": created, **{name: one[name] for name in told}}
+                for one in self.stacks.values()
+            ]
+        }
+
+    def _get_parameter(self, request: Request) -> dict[str, Any]:
+        if request["Name"] not in self.notes:
+            raise Refusal("ParameterNotFound")
+        return {"Parameter": {"Name": request["Name"], "Value": self.notes[request["Name"]]}}
 
     def _list_devices(self, request: Request) -> dict[str, Any]:
         enabled = datetime(2026, 11, 21, tzinfo=UTC)
@@ -98,6 +121,11 @@ class Cloud:
             ]
         }
 
+    def _list_user_tags(self, request: Request) -> dict[str, Any]:
+        if request["UserName"] not in self.users:
+            raise Refusal("NoSuchEntity", f"The user with name {request['UserName']} cannot be found.")
+        return {"Tags": [{"Key": k, "Value": v} for k, v in self.users[request["UserName"]].items()]}
+
     def _deactivate_device(self, request: Request) -> dict[str, Any]:
         self.devices.remove(request["SerialNumber"])
         return {}
@@ -106,10 +134,14 @@ class Cloud:
         return {"Parameters": [{"Name": name, "KeyId": key} for name, key in self.parameters.items()]}
 
     def _put_parameter(self, request: Request) -> dict[str, Any]:
-        self.parameters[request["Name"]] = request["KeyId"]
+        if request["Type"] == "SecureString":
+            self.parameters[request["Name"]] = request["KeyId"]
+        else:
+            self.notes[request["Name"]] = request["Value"]
         return {"Version": 1}
 
     def _delete(self, request: Request) -> dict[str, Any]:
         for name in request.get("Names") or [request["Name"]]:
             self.parameters.pop(name, None)
+            self.notes.pop(name, None)
         return {}

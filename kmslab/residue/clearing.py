@@ -1,0 +1,121 @@
+"""What ``kmslab down`` takes away beside the stacks, and only where membership or a second tag says it is the lab's.
+
+A thing with nothing but the lab's tag may be a person's work: it is listed by the proof and left to them.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from kmslab.checks.temporary import discard
+from kmslab.faults.workshop import FAULT_TAG
+from kmslab.model.persona import Persona
+from kmslab.residue.keys import in_short
+from kmslab.residue.proof import STACK_OF_TAG, kind_of
+from kmslab.residue.stacks import BUCKET, FUNCTION, LOG_GROUP
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from kmslab.lab import Access
+    from kmslab.residue.stacks import Membership
+
+Removal: TypeAlias = "tuple[str, Callable[[], object]]"
+"""What was found, and what removes it."""
+DELETE_AT_A_TIME = 1000
+"""Object versions that one DeleteObjects takes (S3 API Reference, "DeleteObjects")."""
+NO_FUNCTION = "ResourceNotFoundException"
+
+
+def remove_log_groups(access: Access, membership: Membership) -> Iterator[str]:
+    """Remove the log groups of functions that the lab's stacks owned; yield a line for each.
+
+    Lambda makes them, so no stack knows them. One whose function is there again, made by somebody else under
+    the same name, is left.
+    """
+    logs = access.client(Persona.OPERATOR, "logs")
+    for function in sorted(one.physical_id for one in membership.of(FUNCTION) if not one.standing):
+        name = f"{LOG_GROUP}{function}"
+        found = logs.describe_log_groups(logGroupNamePrefix=name)["logGroups"]
+        if any(one["logGroupName"] == name for one in found) and not _exists(access, function):
+            yield from _done([(f"log group {name}", partial(logs.delete_log_group, logGroupName=name))])
+
+
+def _exists(access: Access, function: str) -> bool:
+    from botocore.exceptions import ClientError
+
+    try:
+        access.client(Persona.OPERATOR, "lambda").get_function(FunctionName=function)
+    except ClientError as error:
+        if error.response["Error"].get("Code") == NO_FUNCTION:
+            return False
+        raise
+    return True
+
+
+def empty_failed_buckets(access: Access, membership: Membership) -> Iterator[str]:
+    """Empty the buckets that CloudFormation could not delete, versions included; yield each one's name.
+
+    S3 and CloudTrail deliver log files late: a bucket that was emptied may be full again when its turn comes.
+    """
+    s3 = access.client(Persona.OPERATOR, "s3")
+    for bucket in membership.of(BUCKET):
+        if bucket.standing and bucket.status == "DELETE_FAILED":
+            _empty(s3, bucket.physical_id)
+            yield bucket.physical_id
+
+
+def _empty(s3: Any, bucket: str) -> None:
+    for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
+        found = [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]
+        for start in range(0, len(found), DELETE_AT_A_TIME):
+            some = [
+                {"Key": one["Key"], "VersionId": one["VersionId"]}
+                for one in found[start : start + DELETE_AT_A_TIME]
+            ]
+            s3.delete_objects(Bucket=bucket, Delete={"Objects": some, "Quiet": True})
+    for page in s3.get_paginator("list_multipart_uploads").paginate(Bucket=bucket):
+        for upload in page.get("Uploads", ()):
+            s3.abort_multipart_upload(Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"])
+
+
+def remove_what_faults_made(access: Access) -> Iterator[str]:
+    """Remove keys, volumes and snapshots that ``kmslab break`` made and no repair removed; yield a line for each.
+
+    They carry a tag of their own. What carries it and is of a stack, whosever, is left.
+    """
+    yield from _done(_made_by_faults(access))
+
+
+def _made_by_faults(access: Access) -> Iterator[Removal]:
+    ec2 = access.client(Persona.OPERATOR, "ec2")
+    made: list[Mapping[str, Any]] = [{"Name": f"tag:{FAULT_TAG}", "Values": [access.prefix]}]
+    for one in _of_no_stack(ec2.describe_snapshots(Filters=made, OwnerIds=["self"])["Snapshots"]):
+        yield f"snapshot {one['SnapshotId']}", partial(ec2.delete_snapshot, SnapshotId=one["SnapshotId"])
+    for one in _of_no_stack(ec2.describe_volumes(Filters=made)["Volumes"]):
+        yield f"volume {one['VolumeId']}", partial(ec2.delete_volume, VolumeId=one["VolumeId"])
+    tagging = access.client(Persona.OPERATOR, "resourcegroupstaggingapi")
+    wanted = [{"Key": FAULT_TAG, "Values": [access.prefix]}]
+    for page in tagging.get_paginator("get_resources").paginate(TagFilters=wanted):
+        for one in _of_no_stack(page["ResourceTagMappingList"]):
+            arn = one["ResourceARN"]
+            if kind_of(arn) == "kms:key":
+                yield f"key {arn}", partial(discard, access, arn)
+
+
+def _of_no_stack(found: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    return (one for one in found if all(tag["Key"] != STACK_OF_TAG for tag in one.get("Tags", ())))
+
+
+def _done(removals: Iterable[Removal]) -> Iterator[str]:
+    """Remove, and say what was removed or could not be; one failure does not keep the others from their turn."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    for name, remove in removals:
+        try:
+            remove()
+        except (BotoCoreError, ClientError) as error:
+            yield f"{name} could not be removed: {in_short(error)}"
+        else:
+            yield f"{name} removed"
