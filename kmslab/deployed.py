@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from kmslab.lab import DENIED
 from kmslab.model.errors import ExitCode, LabError
 from kmslab.model.naming import PREFIX_TAG, stack_name
 from kmslab.model.outputs import LabOutputs, LabStack
@@ -84,6 +85,31 @@ def _refuse_foreign(stacks: Mapping[str, Stack], prefix: str) -> None:
                 hint="Choose another prefix: -c kmslab.prefix=<name>.",
                 exit_code=ExitCode.TARGET,
             )
+
+
+def refuse_foreign_user(access: Access, name: str) -> None:
+    """Refuse to deploy where somebody else's IAM user has the name of the admin user, which no prefix tells apart.
+
+    CloudFormation would find out halfway, with the keys made already.
+
+    Raises:
+        LabError: the user exists without the tag of this lab.
+    """
+    from botocore.exceptions import ClientError
+
+    try:
+        listed = access.client(Persona.OPERATOR, "iam").list_user_tags(UserName=name)["Tags"]
+    except ClientError as error:
+        if error.response["Error"].get("Code") in {"NoSuchEntity", *DENIED}:
+            return  # who may not look may still deploy, and CloudFormation looks too
+        raise
+    owner = {tag["Key"]: tag["Value"] for tag in listed}.get(PREFIX_TAG)
+    if owner != access.prefix:
+        raise LabError(
+            f"The IAM user {name} exists, and {f'belongs to the lab {owner}' if owner else 'no lab made it'}.",
+            hint="Give this lab's admin user another name: -c kmslab.admin_user=<name>.",
+            exit_code=ExitCode.TARGET,
+        )
 
 
 def read_outputs(access: Access) -> LabOutputs:

@@ -245,7 +245,7 @@ class IdentityStack(Stack):
             max_session_duration=SESSION_SECONDS,
         )
         output(self, getattr(LabOutputs, f"role_{persona.replace('-', '_')}"), role.attr_arn)
-        if statements := on_keys(persona, keys):
+        if statements := on_keys(persona, keys, settings.prefix):
             accepted = {}
             if persona in LISTING:
                 accepted = wildcards(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from aws_cdk import aws_iam as iam
 
-from kmslab.model.naming import role_name
+from kmslab.model.naming import PREFIX_TAG, role_name
 from kmslab.model.persona import Persona
 from stacks.key_policies import IMPORT, ROTATE
 from stacks.key_statements import ADMINISTER, AUDIT
@@ -69,12 +69,13 @@ def attach(
     return policy
 
 
-def on_keys(persona: Persona, keys: Mapping[str, str]) -> list[Json]:
+def on_keys(persona: Persona, keys: Mapping[str, str], prefix: str) -> list[Json]:
     """Return the statements about the lab's keys in a persona's identity policy.
 
     Args:
         persona: whose.
         keys: ARN of each key by its name; ``global`` may be missing.
+        prefix: the lab's, which is the tag of everything it creates.
     """
     own: list[Json] = []
     match persona:
@@ -89,7 +90,7 @@ def on_keys(persona: Persona, keys: Mapping[str, str]) -> list[Json]:
         case Persona.SIGNER:
             own = [allow("Sign", ("kms:Sign",), resources=[keys["signing"], keys["pq"]])]
         case Persona.AUDITOR:
-            own = [*_audit(keys), allow("ReadLogFiles", ("kms:Decrypt",), resources=keys["trail"])]
+            own = [*_audit(keys, prefix), allow("ReadLogFiles", ("kms:Decrypt",), resources=keys["trail"])]
     return [
         *own,
         allow("Verify", ("kms:Verify", *PUBLIC), resources=[keys["signing"], keys["pq"]]),
@@ -157,7 +158,7 @@ def _own(keys: Mapping[str, str]) -> list[Json]:
     return statements
 
 
-def _audit(keys: Mapping[str, str]) -> list[Json]:
+def _audit(keys: Mapping[str, str], prefix: str) -> list[Json]:
     return [
         allow(
             "ReadKeys",
@@ -170,6 +171,13 @@ def _audit(keys: Mapping[str, str]) -> list[Json]:
             "ReadManagedKeys",
             ("kms:DescribeKey",),
             when={"ForAnyValue:StringLike": {"kms:ResourceAliases": "alias/aws/*"}},
+        ),
+        # Those of an earlier lab of this prefix wait for their deletion. Their policies name this role too, and
+        # nobody else who is left but CloudFormation and the root user.
+        allow(
+            "ReadKeysOfAnEarlierLab",
+            ("kms:DescribeKey",),
+            when={"StringEquals": {f"aws:ResourceTag/{PREFIX_TAG}": prefix}},
         ),
         allow(
             "ReadIdentities",

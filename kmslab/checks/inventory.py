@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from kmslab.checks.expectations import deployed_keys
 from kmslab.checks.registry import check
-from kmslab.checks.shared import read_aliases, read_once
+from kmslab.checks.shared import read_aliases, read_once, state_of
 from kmslab.checks.temporary import LEAVING, scratch_key
 from kmslab.model.capability import Capability
 from kmslab.model.naming import PREFIX_TAG, TEMPORARY_TAG, alias_name
@@ -55,7 +55,7 @@ def no_key_is_outside_the_stacks(lab: Lab) -> str:
     lab.expect(not missing, f"{len(missing)} keys of the stacks are not found by the tag {PREFIX_TAG}")
     temporary = {arn for arn, tags in listed.items() if TEMPORARY_TAG in tags}
     for arn in sorted(listed.keys() - ours - temporary):
-        state = lab.read("kms:DescribeKey", persona=Persona.OPERATOR, KeyId=arn)["KeyMetadata"]["KeyState"]
+        state = state_of(lab, arn)
         lab.expect(state in LEAVING, f"{arn} has the lab's tag, belongs to no stack, and is {state}")
     return f"{len(ours)} keys of the stacks, {len(temporary)} of checks, and no other in service"
 

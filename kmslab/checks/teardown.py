@@ -209,10 +209,7 @@ def _belongs(lab: Lab, arn: str, owned: set[str]) -> bool:
 
 def _is_going(lab: Lab, arn: str) -> bool:
     """Whether an ARN is a key's that waits for its deletion."""
-    if arn.split(":")[2] != "kms":
-        return False
-    found = lab.read("kms:DescribeKey", persona=Persona.OPERATOR, KeyId=arn)
-    return found["KeyMetadata"]["KeyState"] in GOING
+    return arn.split(":")[2] == "kms" and state_of(lab, arn) in GOING
 
 
 def _pages(

@@ -82,9 +82,11 @@ class LabSettings(_Frozen):
         str,
         Field(
             # Parameter Store refuses names that begin with aws or ssm, KMS the alias alias/aws/...;
-            # bucket names begin with the prefix, and S3 reserves sthree- and amzn-s3-demo-.
-            pattern=r"^(?!aws|ssm|sthree-|amzn-s3-demo-)[a-z](?:[a-z0-9]|-(?=[a-z0-9])){1,19}\Z",
-            description="2 to 20 lower-case letters, digits and single hyphens, beginning with a letter "
+            # bucket names begin with the prefix, and S3 reserves sthree- and amzn-s3-demo-. The trail has the
+            # prefix for its name, and CloudTrail takes no name below three characters (CreateTrail). The longest
+            # names that are made of it keep within 64 characters: EventBridge's and IAM's limit.
+            pattern=r"^(?!aws|ssm|sthree-|amzn-s3-demo-)[a-z](?:[a-z0-9]|-(?=[a-z0-9])){2,19}\Z",
+            description="3 to 20 lower-case letters, digits and single hyphens, beginning with a letter "
             "and not with aws or ssm",
         ),
     ] = "kms-lab"

@@ -116,6 +116,15 @@ def test_keys_of_checks_and_keys_on_their_way_out_are_no_finding() -> None:
     assert judge("inventory.no-other-name-leads-to-a-key", world).outcome is Outcome.PASS
 
 
+def test_keys_of_an_earlier_lab_let_its_auditor_look_and_not_the_operator() -> None:
+    world = good_lab()
+    stray_key(world)
+    world.refuses("kms:DescribeKey", Persona.OPERATOR)
+    going = {"KeyMetadata": {"KeyId": "stray", "KeyState": "PendingDeletion"}}
+    world.answers("kms:DescribeKey", going, Persona.AUDITOR)
+    assert judge("inventory.no-key-is-outside-the-stacks", world).outcome is Outcome.PASS
+
+
 def test_every_page_of_a_list_is_read() -> None:
     world = good_lab()
     stray_name(world)

@@ -3,9 +3,12 @@ from __future__ import annotations
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from kmslab.checks.samples import OBJECT_PREFIX
 from kmslab.model.naming import PREFIX_TAG, TEMPORARY_TAG
 from kmslab.model.outputs import LabStack
+from kmslab.model.persona import Persona
 from kmslab.model.verdict import Outcome
 from tests.checks.fake_s3 import FakeS3
 from tests.checks.fakes import ACCOUNT, OUTPUTS, PREFIX, REGION, RUN, Request, World, judge, key_arn
@@ -240,3 +243,18 @@ def test_a_name_that_only_ends_like_a_resource_is_a_stray() -> None:
     verdict = judge("teardown.everything-tagged-belongs-to-a-stack", world)
     assert verdict.outcome is Outcome.FAIL
     assert f"not-{OUTPUTS.data_bucket}" in verdict.summary
+
+
+@pytest.mark.parametrize("who", [Persona.OPERATOR, Persona.AUDITOR])
+def test_a_key_of_an_earlier_lab_may_know_only_one_of_two(who: Persona) -> None:
+    world = GoodWorld()
+    world.refuses("kms:DescribeKey", who)
+    verdict = judge("teardown.everything-tagged-belongs-to-a-stack", world)
+    assert verdict.outcome is Outcome.PASS, verdict
+
+
+def test_a_key_that_nobody_may_look_at_is_not_said_to_be_going() -> None:
+    world = GoodWorld()
+    world.refuses("kms:DescribeKey")
+    verdict = judge("teardown.everything-tagged-belongs-to-a-stack", world)
+    assert verdict.outcome is Outcome.ERROR, verdict

@@ -3,8 +3,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from botocore.exceptions import ClientError
 
-from kmslab.deployed import read_outputs
+from kmslab.deployed import read_outputs, refuse_foreign_user
 from kmslab.model.errors import ExitCode, LabError
 from kmslab.model.outputs import LabOutputs, LabStack
 from tests.checks.fakes import OUTPUTS, PREFIX, REGION
@@ -50,3 +51,33 @@ def test_outputs_of_a_whole_lab(cloud: Cloud, lab: Deployment) -> None:
     assert [outputs.value_of(output) for output in exported] == [
         OUTPUTS.value_of(output) for output in exported
     ]
+
+
+@pytest.mark.parametrize(
+    ("tags", "whose"),
+    [({"kmslab:prefix": "team-b"}, "belongs to the lab team-b"), ({"team": "payroll"}, "no lab made it")],
+)
+def test_somebody_elses_user_has_the_admin_users_name(
+    cloud: Cloud, lab: Deployment, tags: dict[str, str], whose: str
+) -> None:
+    cloud.users["kenya-one"] = tags
+    with pytest.raises(LabError) as caught:
+        refuse_foreign_user(lab.access, "kenya-one")
+    assert caught.value.message == f"The IAM user kenya-one exists, and {whose}."
+    assert caught.value.hint == "Give this lab's admin user another name: -c kmslab.admin_user=<name>."
+    assert caught.value.exit_code is ExitCode.TARGET
+
+
+def test_the_labs_own_user_may_be_there_already(cloud: Cloud, lab: Deployment) -> None:
+    refuse_foreign_user(lab.access, "kenya-one")
+    cloud.users["kenya-one"] = {"kmslab:prefix": PREFIX}
+    refuse_foreign_user(lab.access, "kenya-one")
+    assert len(cloud.world.asked("iam:ListUserTags")) == 2
+
+
+def test_who_may_not_look_at_users_may_still_deploy(cloud: Cloud, lab: Deployment) -> None:
+    cloud.world.refuses("iam:ListUserTags", code="AccessDenied")
+    refuse_foreign_user(lab.access, "kenya-one")
+    cloud.world.refuses("iam:ListUserTags", code="ServiceFailure")
+    with pytest.raises(ClientError, match="ServiceFailure"):
+        refuse_foreign_user(lab.access, "kenya-one")

@@ -93,14 +93,17 @@ OPERATORS = (
     "arn:aws:iam::111122223333:role/class-*, and not of sessions (sts) or root"
 )
 PREFIX = (
-    "2 to 20 lower-case letters, digits and single hyphens, beginning with a letter and not with aws or ssm"
+    "3 to 20 lower-case letters, digits and single hyphens, beginning with a letter and not with aws or ssm"
 )
 
 
 @pytest.mark.parametrize(
     ("key", "value", "allowed"),
     [
-        *(("prefix", prefix, PREFIX) for prefix in ("", "x", "Class", "7th", "a--b", "a-", "a_b", "a" * 21)),
+        *(
+            ("prefix", prefix, PREFIX)
+            for prefix in ("", "x", "ab", "Class", "7th", "a--b", "a-", "a_b", "a" * 21)
+        ),
         ("prefix", "class-7\n", PREFIX),
         *(("prefix", prefix, PREFIX) for prefix in ("aws-lab", "ssmlab", "sthree-a", "amzn-s3-demo-a")),
         *(
