@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from kmslab.checks.registry import check
 from kmslab.checks.samples import OBJECT_PREFIX, soon
+from kmslab.checks.shared import state_of
 from kmslab.checks.values import parameter_path, secret_prefix
-from kmslab.model.naming import PREFIX_TAG, TEMPORARY_TAG, secure_string_name, stack_name
+from kmslab.model.naming import PREFIX_TAG, TEMPORARY_TAG, is_tooling, stack_name
 from kmslab.model.outputs import LabStack
 from kmslab.model.persona import Persona
 
@@ -201,7 +202,7 @@ def _belongs(lab: Lab, arn: str, owned: set[str]) -> bool:
         return name.split("/")[1] in {stack_name(lab.prefix, stack) for stack in LabStack}
     return (
         arn in owned
-        or name == f"parameter{secure_string_name(lab.prefix)}"
+        or (name.startswith("parameter/") and is_tooling(lab.prefix, name.removeprefix("parameter")))
         # An id is the last part of an ARN: key/<id>, trail/<name>, function:<name>, or <bucket>.
         or any(name == one or name.endswith((f"/{one}", f":{one}")) for one in owned)
     )
