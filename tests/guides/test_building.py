@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from kmslab.guides import building
 from kmslab.model.errors import LabError
+from tests.guides.conftest import PAGES
 
-PAGES = Path(__file__).resolve().parent.parent.parent / "lab_guides"
+if TYPE_CHECKING:
+    from pathlib import Path
+
 LOADED = re.compile(
     r"<(?:script|img|iframe|source|video|audio|embed)\b[^>]*\bsrc=[\"']?([^\"'> ]+)"
     r"|<link\b[^>]*\bhref=[\"']?([^\"'> ]+)|url\(([^)]+)\)"
 )
 HEAVIEST = 1_500_000
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The site of the project, built with MkDocs in its own environment (installed if it is not there yet)."""
-    site = tmp_path_factory.mktemp("site") / "site"
-    assert building.build(PAGES, site)
-    return site
 
 
 def html(site: Path) -> dict[str, str]:
