@@ -149,26 +149,29 @@ def _region(default: str = "") -> str:
 
 
 def require_sandbox(access: Access, settings: LabSettings, command: str) -> None:
-    """Refuse to change an account of AWS that the settings do not name as a sandbox.
+    """Refuse to touch an account of AWS that is no sandbox: see `kmslab.account.sandbox`, the one rule.
+
+    Says on stderr what the rule could not make sure of.
 
     Args:
         access: with the operator's credentials.
-        settings: which name the sandboxes.
+        settings: which name sandboxes.
         command: what the user typed, for the hint to repeat.
 
     Raises:
-        LabError: the account is not named, or the credentials do not work.
+        LabError: the account is none, or it could not be looked at.
     """
     if access.target.kind is not TargetKind.AWS:
         return
+    from kmslab.account import sandbox
+    from kmslab.terminal import err
+
     with aws_errors_in_one_line():
-        account = access.account
-    if account not in settings.sandbox_accounts:
-        raise LabError(
-            f"Account {account} is not named as a sandbox, so the lab leaves it alone.",
-            hint=f"If it is one: `{command} -c kmslab.sandbox_accounts={account}`, or name it in cdk.json.",
-            exit_code=ExitCode.TARGET,
-        )
+        standing = sandbox.look(access, settings)
+    if refused := sandbox.refusal(standing, command):
+        raise refused
+    if doubt := sandbox.doubt(standing):
+        err.print(doubt, style="yellow", markup=False, highlight=False, soft_wrap=True)
 
 
 def owner_access(project: Project, access: Access) -> Access | None:

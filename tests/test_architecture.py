@@ -26,6 +26,13 @@ MAY_IMPORT = {
         "kmslab.lab",
         "kmslab.model",
     ),
+    "kmslab.account": (
+        "kmslab.account",
+        "kmslab.deployed",
+        "kmslab.faults",
+        "kmslab.lab",
+        "kmslab.model",
+    ),
     "kmslab.faults": ("kmslab.faults", "kmslab.authorization", "kmslab.lab", "kmslab.model"),
     "kmslab.engine": ("kmslab.engine", "kmslab.authorization", "kmslab.lab", "kmslab.model"),
     "kmslab.guides": ("kmslab.guides", "kmslab.model"),

@@ -174,6 +174,8 @@ class World:
     def reply_to(self, request: Request) -> Mapping[str, Any]:
         """Return the answer of the newest rule that matches.
 
+        The account is in no organization unless a rule says so.
+
         Raises:
             AssertionError: no rule knows the action: the world must be told about it.
         """
@@ -185,6 +187,8 @@ class World:
                     rule.reply(request) if callable(rule.reply) else deepcopy(rule.reply)
                 )
                 return reply
+        if request.action.startswith("organizations:"):
+            raise Refusal("AWSOrganizationsNotInUseException")
         raise AssertionError(f"the fake world has no answer to {request.action} by {request.persona}")
 
     def asked(self, action: str) -> list[Request]:

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from kmslab.project import Project
 
 
+NAMED = LabSettings(sandbox_accounts=(ACCOUNT,))
+
+
 @pytest.fixture(autouse=True)
 def no_configuration(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A machine without any AWS configuration."""
@@ -162,9 +165,39 @@ def test_only_named_accounts_are_touched() -> None:
         f"If it is one: `kmslab up --target aws -c kmslab.sandbox_accounts={ACCOUNT}`, or name it in cdk.json."
     )
     assert caught.value.exit_code is ExitCode.TARGET
-    require_sandbox(access, LabSettings(sandbox_accounts=(ACCOUNT,)), "")
-    for kind in (TargetKind.LOCAL, TargetKind.ENDPOINT):
-        require_sandbox(FakeAccess(World(), kind=kind), LabSettings(), "")
+    require_sandbox(access, NAMED, "")
+
+
+@pytest.mark.parametrize("kind", [TargetKind.LOCAL, TargetKind.ENDPOINT])
+def test_what_is_not_aws_needs_no_name(kind: TargetKind) -> None:
+    world = World()
+    require_sandbox(FakeAccess(world, kind=kind), LabSettings(), "")
+    assert world.requests == []
+
+
+def test_the_management_account_is_not_touched_though_it_is_named() -> None:
+    world = World().answers(
+        "organizations:DescribeOrganization", {"Organization": {"MasterAccountId": ACCOUNT}}
+    )
+    with pytest.raises(LabError, match="is the management account of its organization") as caught:
+        require_sandbox(FakeAccess(world, kind=TargetKind.AWS), NAMED, "")
+    assert caught.value.exit_code is ExitCode.TARGET
+
+
+def test_what_could_not_be_made_sure_of_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    world = World().refuses("organizations:DescribeOrganization")
+    require_sandbox(FakeAccess(world, kind=TargetKind.AWS), NAMED, "")
+    said = capsys.readouterr().err
+    assert (
+        f"Whether account {ACCOUNT} is its organization's management account could not be looked at" in said
+    )
+
+
+def test_an_organization_that_does_not_answer_stops_the_command() -> None:
+    world = World().unreachable("organizations:DescribeOrganization")
+    with pytest.raises(LabError, match="The target does not answer") as caught:
+        require_sandbox(FakeAccess(world, kind=TargetKind.AWS), NAMED, "")
+    assert caught.value.exit_code is ExitCode.TARGET
 
 
 def client_error(code: str, message: str = "said so") -> botocore.ClientError:
