@@ -77,11 +77,16 @@ def _root(
 
 
 @app.command()
-def doctor() -> None:
-    """Look whether this machine can run the lab, and say what to do where it cannot."""
+def doctor(target: TargetOption = Where.LOCAL, context: ContextOption = None) -> None:
+    """Look whether this machine can run the lab, and say what to do where it cannot.
+
+    With --target aws: whether the account of your credentials can, before anything is deployed there. It
+    changes nothing. Exits with the code of the first thing that is wrong, else with 1 if something could
+    not be looked at.
+    """
     from kmslab.commands import doctor as command
 
-    raise typer.Exit(command.run())
+    raise typer.Exit(command.run(TargetKind(target), context or []))
 
 
 @app.command()

@@ -6,37 +6,21 @@ import os
 import shutil
 import socket
 import sys
-from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
-from kmslab.model.errors import LabError
+from kmslab.model.errors import ExitCode, LabError
+from kmslab.model.finding import fine, wrong
 from kmslab.toolchain import cdk_script, require_node
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from kmslab.model.finding import Finding
     from kmslab.project import Project
 
 NEEDED_BYTES = 1 << 30
 """Free space that the lab needs beside what is installed: state, assets, logs; 1 GiB is generous."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at.
-
-    Attributes:
-        what: its name.
-        fine: whether the lab can run with it.
-        seen: what was found, in one line.
-        remedy: what to do where it is not fine; may be empty.
-    """
-
-    what: str
-    fine: bool
-    seen: str
-    remedy: str = ""
 
 
 def examine(project: Project) -> list[Finding]:
@@ -56,9 +40,9 @@ def examine(project: Project) -> list[Finding]:
     findings = []
     for what, look in looks:
         try:
-            findings.append(Finding(what, fine=True, seen=look(project)))
+            findings.append(fine(what, look(project)))
         except LabError as error:
-            findings.append(Finding(what, fine=False, seen=error.message, remedy=error.hint))
+            findings.append(wrong(what, error.message, error.hint, ExitCode.TOOLCHAIN))
     return findings
 
 
