@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import sys
+from datetime import UTC, datetime
 
 if __name__ == "__main__":
     gc.disable()  # a short process that keeps what it makes; before the large imports (decision 0014)
@@ -22,9 +23,9 @@ from stacks.storage import StorageStack
 from stacks.volumes import VolumesStack
 
 
-def compose(app: App, settings: LabSettings) -> None:
-    """Add the lab's stacks to an app."""
-    keys = KeysStack(app, settings=settings)
+def compose(app: App, settings: LabSettings, now: datetime) -> None:
+    """Add the lab's stacks to an app; a time to live counts from ``now``."""
+    keys = KeysStack(app, settings=settings, now=now)
     network = NetworkStack(app, settings=settings) if settings.network else None
     identity = IdentityStack(app, settings=settings, keys=keys.arns)
     dependents: tuple[Stack, ...] = (
@@ -51,7 +52,7 @@ def main() -> int:
     except LabError as error:
         sys.stderr.write(f"{error.message}; {error.hint}\n")
         return int(error.exit_code)
-    compose(app, settings)
+    compose(app, settings, datetime.now(UTC))
     app.synth()
     return 0
 

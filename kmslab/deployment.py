@@ -21,6 +21,7 @@ from kmslab.model.errors import ExitCode, LabError
 from kmslab.model.naming import PREFIX_TAG, secure_string_name, stack_name
 from kmslab.model.outputs import LabOutputs, LabStack
 from kmslab.model.persona import Persona
+from kmslab.model.settings import LabSettings
 from kmslab.model.target import TargetKind
 from kmslab.project import private, write_private
 from kmslab.residue.clearing import empty_failed_buckets, remove_log_groups, remove_what_faults_made
@@ -283,7 +284,9 @@ class Deployment:
             self.progress.end("mfa", f"{serial.rpartition('/')[2]} of {user} removed")
 
     def _synthesize(self, cli: CdkCli, digest: str) -> None:
-        if not synthesis.is_fresh(self.project, digest):
+        # A time to live counts from the synthesis: the templates of yesterday would be late from the start.
+        mortal = LabSettings.from_project(self.project.root, self.context).ttl_hours > 0
+        if mortal or not synthesis.is_fresh(self.project, digest):
             self.progress.begin("synthesis", "app.py writes the templates")
             synthesis.synthesize(self.project, cli, self.context, digest)
             self.progress.end("synthesis", "templates written")

@@ -16,9 +16,11 @@ from stacks.nag import acknowledge
 from stacks.names import name_of, qualifier_of
 from stacks.outputs import output
 from stacks.policies import document
+from stacks.ttl import add_time_to_live
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
     from constructs import Construct
 
@@ -144,12 +146,14 @@ class KeysStack(Stack):
         arns: ARN of each key by its name, as tokens for the other stacks.
     """
 
-    def __init__(self, scope: Construct, *, settings: LabSettings) -> None:
+    def __init__(self, scope: Construct, *, settings: LabSettings, now: datetime) -> None:
         super().__init__(scope, name_of(LabStack.KEYS, settings), description="KMS Lab: keys and aliases")
         who = Principals(settings.prefix, qualifier_of(self))
         self.arns: dict[str, str] = {}
         for key in (*KEYS, GLOBAL_KEY) if settings.global_key else KEYS:
             self.arns[key.name] = self._add(key, settings, who)
+        if settings.ttl_hours:
+            add_time_to_live(self, settings, now)
 
     def _add(self, key: LabKey, settings: LabSettings, who: Principals) -> str:
         made = kms.CfnKey(

@@ -26,6 +26,7 @@ ROTATION_RANGE = (90, 2560)
 """Days between automatic rotations that KMS accepts (botocore's model of EnableKeyRotation)."""
 PENDING_WINDOW_RANGE = (7, 30)
 """Days that KMS can keep a key before deleting it; botocore's shape says 1 to 365, KMS refuses that."""
+LONGEST_TTL_HOURS = 720
 
 
 def _number(value: object) -> object:
@@ -136,6 +137,10 @@ class LabSettings(_Frozen):
     """A small instance in that VPC that mounts the first volume."""
     global_key: Annotated[Switch, Field(description="true or false")] = False
     """A multi-Region primary key."""
+    ttl_hours: Annotated[
+        Number, Field(ge=0, le=LONGEST_TTL_HOURS, description="a whole number of hours from 0 to 720")
+    ] = 0
+    """Hours after its deployment when AWS deletes the stacks of the lab; 0: never."""
     sandbox_accounts: Annotated[
         tuple[Annotated[str, Field(pattern=r"^[0-9]{12}\Z")], ...],
         Strings,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ EVERY_OPTION: dict[str, Any] = {
     "volume_count": 2,
     "operators": ["arn:aws:iam::111122223333:role/class-*"],
 }
+NOW = datetime(2026, 11, 22, 10, tzinfo=UTC)
+"""When the tests' labs are synthesized: a time to live counts from it."""
 PACKS = (AwsSolutionsChecks, NIST80053R5Checks, HIPAASecurityChecks, PCIDSS321Checks)
 
 
@@ -40,7 +43,7 @@ def synthesize(folder: Path, *, faulty: bool = False, **settings: Any) -> None:
     given = context(**settings)
     # The report is what the tests read; without this a finding would end the program before the next app.
     app = App(context={**given, "@aws-cdk/core:failSynthOnValidationErrors": False}, outdir=str(folder))
-    compose(app, LabSettings.from_context(given))
+    compose(app, LabSettings.from_context(given), NOW)
     if faulty:
         kms.CfnKey(Stack(app, "faulty"), "NeverRotates", key_policy={"Version": "2012-10-17"})
     Validations.of(app).add_plugins(*(pack(app) for pack in PACKS))
@@ -51,4 +54,5 @@ if __name__ == "__main__":
     target = Path(sys.argv[1])
     synthesize(target / "default")
     synthesize(target / "every-option", **EVERY_OPTION)
+    synthesize(target / "mortal", ttl_hours=8)
     synthesize(target / "faulty", faulty=True)

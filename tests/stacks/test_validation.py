@@ -27,7 +27,7 @@ def _findings(assembly: Path) -> dict[str, dict[str, list[str]]]:
     return found
 
 
-@pytest.mark.parametrize("variant", ["default", "every-option"])
+@pytest.mark.parametrize("variant", ["default", "every-option", "mortal"])
 def test_no_finding_is_left(assemblies: Path, variant: str) -> None:
     assert _findings(assemblies / variant) == {}
 
