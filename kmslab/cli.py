@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kmslab import cli_faults, cli_guides, cli_probe, cli_questions, cli_reports
+from kmslab import cli_faults, cli_guides, cli_probe, cli_questions, cli_reports, cli_residue
 from kmslab.model.errors import ExitCode, LabError
 from kmslab.model.persona import Persona
 from kmslab.model.target import TargetKind
@@ -119,15 +119,21 @@ def down(
             "--forget", help="Also delete the local engine's state: the way out when nothing else helps."
         ),
     ] = False,
+    at: Annotated[
+        str, typer.Option("--at", metavar="HH:MM", help="Wait here until this local time, then destroy it.")
+    ] = "",
 ) -> None:
-    """Destroy the lab: every stack goes, the keys wait out their deletion window.
+    """Destroy the lab and prove what is left: every stack goes, the keys wait out their deletion window.
 
-    MFA devices of the admin user go first: IAM deletes no user who has one. With --target aws the
-    account must be named in the setting sandbox_accounts.
+    With the stacks go what no stack knows: MFA devices of the admin user, what checks and faults left, log
+    groups of the lab's functions, and what was changed of the account's settings for EBS. Exits with 1 when
+    `kmslab residue` would. With --target aws the account must be named in the setting sandbox_accounts.
     """
     from kmslab.commands import lab
 
-    lab.down(TargetKind(target), context or [], keep_engine=keep_engine, forget=forget)
+    raise typer.Exit(
+        lab.down(TargetKind(target), context or [], keep_engine=keep_engine, forget=forget, at=at)
+    )
 
 
 @app.command()
@@ -254,6 +260,7 @@ cli_faults.register(app)
 cli_reports.register(app)
 cli_guides.register(app)
 cli_probe.register(app)
+cli_residue.register(app)
 
 
 @engine_app.command("start")
