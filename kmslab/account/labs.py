@@ -156,8 +156,9 @@ def _creations(access: Access, stack: Listed) -> Iterator[Mapping[str, Any]]:
         for page in pages:
             for found in page["Events"]:
                 event = json.loads(found["CloudTrailEvent"])
-                asked = (event.get("requestParameters") or {}).get("stackName", "")
-                if asked == stack.name and not event.get("errorCode"):
+                # AWS writes stackName; other targets leave it as the request had it.
+                asked = {key.lower(): value for key, value in (event.get("requestParameters") or {}).items()}
+                if asked.get("stackname") == stack.name and not event.get("errorCode"):
                     yield event
 
 
