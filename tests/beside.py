@@ -91,18 +91,23 @@ class LabBeside:
         return template.replace("kms-lab", self.prefix).replace("kenya-one", f"{self.prefix}-admin")
 
     def _change(self, name: str, template: str) -> None:
-        change = (
-            self._cloudformation.update_stack if self._described(name) else self._cloudformation.create_stack
-        )
+        from botocore.exceptions import ClientError
+
+        cloudformation = self._cloudformation
+        change = cloudformation.update_stack if self._described(name) else cloudformation.create_stack
         region, account = self.access.target.region, self.access.account
         role = f"arn:aws:iam::{account}:role/cdk-hnb659fds-cfn-exec-role-{account}-{region}"
-        change(
-            StackName=name,
-            TemplateBody=template,
-            Capabilities=["CAPABILITY_NAMED_IAM"],
-            RoleARN=role,
-            Tags=[{"Key": PREFIX_TAG, "Value": self.prefix}],
-        )
+        try:
+            change(
+                StackName=name,
+                TemplateBody=template,
+                Capabilities=["CAPABILITY_NAMED_IAM"],
+                RoleARN=role,
+                Tags=[{"Key": PREFIX_TAG, "Value": self.prefix}],
+            )
+        except ClientError as error:
+            if "No updates are to be performed" not in str(error):
+                raise
 
     def _described(self, name: str) -> dict[str, Any]:
         from botocore.exceptions import ClientError
