@@ -10,6 +10,7 @@ if __name__ == "__main__":
     gc.disable()  # a short process that keeps what it makes; before the large imports (decision 0014)
 
 from aws_cdk import App, Stack, Tags
+from aws_cdk import aws_iam as iam
 
 from kmslab.model.errors import LabError
 from kmslab.model.naming import PREFIX_TAG
@@ -42,6 +43,12 @@ def compose(app: App, settings: LabSettings, now: datetime) -> None:
         if isinstance(child, Stack):
             # By the tag on the stack itself kmslab tells this lab's stacks from others of the same name.
             child.add_stack_tag(PREFIX_TAG, settings.prefix)
+            if settings.permissions_boundary:
+                # Also on the roles that CDK makes for its functions.
+                policy = iam.ManagedPolicy.from_managed_policy_name(
+                    child, "Boundary", settings.permissions_boundary
+                )
+                iam.PermissionsBoundary.of(child).apply(policy)
 
 
 def main() -> int:

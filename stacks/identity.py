@@ -58,9 +58,10 @@ def boundary(settings: LabSettings) -> list[Json]:
     The user may do everything in the sandbox, deploying and tearing down the lab included, but can neither
     change the boundary, nor take it off, nor make or equip another user or role without it. What the boundary
     does not reach is CloudFormation's execution role: who may run ``cdk deploy`` acts through a role
-    that has administrator access. ``cdk bootstrap --custom-permissions-boundary`` bounds that one too.
+    that has administrator access. ``bootstrap/least-privilege.yaml`` bounds that one too, by a boundary with these
+    statements that belongs to no lab.
     """
-    itself = sub(f"arn:${{AWS::Partition}}:iam::${{AWS::AccountId}}:policy/{boundary_name(settings)}")
+    itself = boundary_arn(settings)
     return [
         allow("EverythingElseInTheSandbox", ("*",)),
         deny(
@@ -105,8 +106,13 @@ def boundary(settings: LabSettings) -> list[Json]:
 
 
 def boundary_name(settings: LabSettings) -> str:
-    """Name of the boundary policy: it must be known inside its own document."""
-    return f"{settings.prefix}-admin-boundary"
+    """Name of the boundary policy: the one that was made beforehand, or the lab's own, which names itself."""
+    return settings.permissions_boundary or f"{settings.prefix}-admin-boundary"
+
+
+def boundary_arn(settings: LabSettings) -> Json:
+    """ARN of the boundary policy."""
+    return sub(f"arn:${{AWS::Partition}}:iam::${{AWS::AccountId}}:policy/{boundary_name(settings)}")
 
 
 def mfa(settings: LabSettings) -> list[Json]:
@@ -166,7 +172,10 @@ class IdentityStack(Stack):
         for persona in ROLES:
             self._role(persona, settings, keys)
 
-    def _admin_user(self, settings: LabSettings, secrets_key: str) -> None:
+    def _boundary(self, settings: LabSettings) -> str:
+        """Return the ARN of the admin user's boundary, which the lab makes unless it was made beforehand."""
+        if settings.permissions_boundary:
+            return Fn.sub(boundary_arn(settings)["Fn::Sub"])
         bounds = iam.CfnManagedPolicy(
             self,
             "AdminBoundaryPolicy",
@@ -182,6 +191,10 @@ class IdentityStack(Stack):
                 "Resource::*",
             ),
         )
+        return bounds.ref
+
+    def _admin_user(self, settings: LabSettings, secrets_key: str) -> None:
+        bounds = self._boundary(settings)
         rules = iam.CfnManagedPolicy(
             self,
             "RequireMfa",
@@ -224,7 +237,7 @@ class IdentityStack(Stack):
             "User",
             user_name=settings.admin_user,
             groups=[group.ref],
-            permissions_boundary=bounds.ref,
+            permissions_boundary=bounds,
             login_profile=iam.CfnUser.LoginProfileProperty(
                 password=Fn.join("", ["{{resolve:secretsmanager:", password.ref, ":SecretString:password}}"]),
                 password_reset_required=True,
@@ -232,7 +245,7 @@ class IdentityStack(Stack):
         )
         output(self, LabOutputs.admin_user, user.ref)
         output(self, LabOutputs.admin_password_secret, password.ref)
-        output(self, LabOutputs.admin_boundary, bounds.ref)
+        output(self, LabOutputs.admin_boundary, bounds)
 
     def _role(self, persona: Persona, settings: LabSettings, keys: Mapping[str, str]) -> None:
         name = "".join(part.capitalize() for part in persona.split("-"))

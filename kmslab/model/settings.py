@@ -147,6 +147,14 @@ class LabSettings(_Frozen):
         Field(description="a comma-separated list of 12-digit account ids"),
     ] = ()
     """The only accounts that ``kmslab --target aws`` touches; empty: none."""
+    permissions_boundary: Annotated[
+        str,
+        Field(
+            pattern=r"^[\w+=,.@-]{0,128}\Z",
+            description="the name of a managed policy of the account, or empty",
+        ),
+    ] = ""
+    """Boundary of every user and role of the lab (bootstrap/least-privilege.yaml); empty: the admin user's own."""
 
     @model_validator(mode="after")
     def _instance_needs_network(self) -> LabSettings:

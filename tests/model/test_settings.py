@@ -41,7 +41,9 @@ def test_defaults() -> None:
         "network": False,
         "instance": False,
         "global_key": False,
+        "ttl_hours": 0,
         "sandbox_accounts": (),
+        "permissions_boundary": "",
     }
 
 
@@ -197,7 +199,7 @@ def test_an_unknown_setting_lists_the_known_ones() -> None:
     assert refusal({"kmslab.prefx": "a"}).message == (
         "kmslab.prefx is no setting of the lab; the settings are prefix, admin_user, operators, "
         "pending_window_days, rotation_days, volume_count, volume_size_gib, network, instance, global_key, "
-        "sandbox_accounts"
+        "ttl_hours, sandbox_accounts, permissions_boundary"
     )
     assert refusal({"kmslab.rotation_days.rsa": "90"}).message == (
         "kmslab.rotation_days.rsa is no setting of the lab; the settings are s3, ebs, secrets, trail, app, "

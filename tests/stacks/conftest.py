@@ -24,7 +24,7 @@ def without_aws() -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def assemblies(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
-    """The folder with the assemblies ``default``, ``every-option`` and ``faulty``."""
+    """The folder with the assemblies ``default``, ``every-option``, ``bounded`` and ``faulty``."""
     base = tmp_path_factory.getbasetemp()
     folder = (base if worker_id == "master" else base.parent) / "assemblies"
     with folder.with_suffix(".lock").open("w") as lock:

@@ -27,6 +27,8 @@ EVERY_OPTION: dict[str, Any] = {
     "volume_count": 2,
     "operators": ["arn:aws:iam::111122223333:role/class-*"],
 }
+BOUNDARY = "kms-lab-boundary"
+"""The boundary that ``bootstrap/least-privilege.yaml`` makes for the default prefix."""
 NOW = datetime(2026, 11, 22, 10, tzinfo=UTC)
 """When the tests' labs are synthesized: a time to live counts from it."""
 PACKS = (AwsSolutionsChecks, NIST80053R5Checks, HIPAASecurityChecks, PCIDSS321Checks)
@@ -54,5 +56,6 @@ if __name__ == "__main__":
     target = Path(sys.argv[1])
     synthesize(target / "default")
     synthesize(target / "every-option", **EVERY_OPTION)
+    synthesize(target / "bounded", permissions_boundary=BOUNDARY, ttl_hours=8, **EVERY_OPTION)
     synthesize(target / "mortal", ttl_hours=8)
     synthesize(target / "faulty", faulty=True)
