@@ -154,7 +154,8 @@ class Keys:
                 for page in cloudtrail.get_paginator("lookup_events").paginate(LookupAttributes=wanted):
                     for one in page["Events"]:
                         for key_id, event in _told(json.loads(one["CloudTrailEvent"])):
-                            if key_id not in last or last[key_id].at < event.at:
+                            # Of one second: what is called off was scheduled before.
+                            if key_id not in last or last[key_id].at <= event.at:
                                 last[key_id] = event
         except (BotoCoreError, ClientError) as error:
             self._unseen.append(f"cloudtrail:LookupEvents: {in_short(error)}")

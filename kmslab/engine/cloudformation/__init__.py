@@ -12,6 +12,7 @@ def install() -> None:
         drift,
         execution_role,
         functions,
+        gone,
         identity,
         keys,
         patience,
@@ -22,6 +23,6 @@ def install() -> None:
 
     for module in (
         *(conditions, execution_role, patience, functions),
-        *(buckets, compute, identity, keys, secrets, topics, trails, drift),
+        *(buckets, compute, identity, keys, secrets, topics, trails, drift, gone),
     ):
         module.install()
