@@ -97,7 +97,7 @@ def test_axe_finds_nothing_in_a_browser(whole: Report, tmp_path: Path, width: in
 
 
 def palettes() -> dict[str, dict[str, str]]:
-    style = Path(html.__file__).with_name("templates").joinpath("style.css").read_text(encoding="utf-8")
+    style = Path(html.__file__).with_name("templates").joinpath("palette.css").read_text(encoding="utf-8")
     light, dark = re.findall(r":root \{(.*?)\}", style, re.DOTALL)[:2]
     first = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", light))
     return {"light": first, "dark": {**first, **dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", dark))}}
