@@ -157,6 +157,25 @@ def test_an_update_changes_resources_in_place(engine: Engine, role: str, suffix:
         assert "KmsMasterKeyId" not in attributes
 
 
+@pytest.mark.parametrize(
+    ("name", "value"), [("KeySpec", "RSA_2048"), ("MultiRegion", True), ("Origin", "EXTERNAL")]
+)
+def test_an_update_that_would_need_another_key_fails(
+    engine: Engine, role: str, name: str, value: object
+) -> None:
+    key: dict[str, Any] = {"KeyPolicy": key_policy(engine), "Description": "before"}
+    with deployed(
+        engine, template({"Key": ref("Key")}, Key=resource("AWS::KMS::Key", **key)), role=role
+    ) as stack:
+        before = outputs(engine, stack)
+        changed = resource("AWS::KMS::Key", **key | {name: value, "Description": "after"})
+        assert update(engine, stack, template({"Key": ref("Key")}, Key=changed)) == "UPDATE_ROLLBACK_COMPLETE"
+        assert f"the {name} property" in reasons(engine, stack)["Key"]
+        assert outputs(engine, stack) == before
+        about = engine.client("kms").describe_key(KeyId=before["Key"])["KeyMetadata"]
+        assert (about["KeyState"], about["Description"]) == ("Enabled", "before")
+
+
 def test_a_bucket_with_objects_is_not_deleted(engine: Engine, role: str) -> None:
     name = create(engine, template({"Bucket": ref("Bucket")}, Bucket=resource("AWS::S3::Bucket")), role=role)
     bucket = outputs(engine, name)["Bucket"]

@@ -19,8 +19,14 @@ if TYPE_CHECKING:
 DEFAULT_WINDOW = 30
 DEFAULT_PERIOD = 365
 ROTATION = ("EnableKeyRotation", "RotationPeriodInDays")
-IMMUTABLE = ("KeySpec", "KeyUsage", "Origin", "MultiRegion")
-"""Properties whose change replaces the key: data under the old one is lost after its window."""
+IMMUTABLE = {
+    "KeySpec": "SYMMETRIC_DEFAULT",
+    "KeyUsage": "ENCRYPT_DECRYPT",
+    "Origin": "AWS_KMS",
+    "MultiRegion": False,
+}
+"""Properties, with their defaults, that no update may change, so that nobody loses a key by a slip (AWS CloudFormation
+Template Reference, "AWS::KMS::Key", read 2026-11-22)."""
 
 
 def _kms(operation: str, **parameters: Any) -> dict[str, Any]:
@@ -114,7 +120,10 @@ class Key:
         return key_id, _attributes(key_id)
 
     def update(self, physical_id: str, old: Properties, new: Properties) -> Provisioned:
-        """Policy, description, tags, state and rotation; the rest replaces the key."""
+        """Policy, description, tags, state and rotation; another value of the rest fails the update."""
+        for name, default in IMMUTABLE.items():
+            if str(old.get(name, default)).lower() != str(new.get(name, default)).lower():
+                raise ValueError(f"You cannot change the {name} property of an existing KMS key.")
         _reconcile(physical_id, old, new)
         self._rotate(physical_id, old, new)
         return physical_id, _attributes(physical_id)
@@ -193,6 +202,6 @@ class Alias:
 
 def install() -> None:
     """Serve the three types."""
-    register("AWS::KMS::Key", Key(), replaced_by=IMMUTABLE, tags=True)
+    register("AWS::KMS::Key", Key(), tags=True)
     register("AWS::KMS::ReplicaKey", ReplicaKey(), replaced_by=("PrimaryKeyArn",), tags=True)
     register("AWS::KMS::Alias", Alias(), replaced_by=("AliasName",))
