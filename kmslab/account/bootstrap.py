@@ -68,7 +68,9 @@ def look(access: Access) -> Finding:
         )
     region = access.target.region
     if not standing and version is None:
-        return fine(_WHAT, f"none in {region} yet", "`kmslab up --target aws` bootstraps; or `cdk bootstrap`.")
+        return fine(
+            _WHAT, f"none in {region} yet", "`kmslab up --target aws` bootstraps; or `cdk bootstrap`."
+        )
     if problem := _problem(standing, version):
         anew = f"Run `cdk bootstrap aws://{access.account}/{region}`."
         return wrong(_WHAT, problem, anew, ExitCode.DEPLOYMENT)

@@ -30,9 +30,16 @@ KEYS = sum(output.stack is LabStack.KEYS and not output.optional for output in L
 
 def of_stack(stack: LabStack, settings: LabSettings) -> Counter[str]:
     """Return how many of each thing one stack makes; storage in GiB."""
+    mortal = int(settings.ttl_hours > 0)
     made: dict[LabStack, dict[str, int]] = {
-        LabStack.KEYS: {KEY: KEYS + settings.global_key},
-        LabStack.IDENTITY: {ROLE: 7, USER: 1, GROUP: 1, POLICY: 8, SECRET: 1},
+        LabStack.KEYS: {KEY: KEYS + settings.global_key, ROLE: mortal, POLICY: mortal},
+        LabStack.IDENTITY: {
+            ROLE: 7,
+            USER: 1,
+            GROUP: 1,
+            POLICY: 7 + (not settings.permissions_boundary),
+            SECRET: 1,
+        },
         LabStack.STORAGE: {BUCKET: 5, ROLE: 1, POLICY: 4},
         LabStack.VOLUMES: {VOLUME_GIB: settings.volume_count * settings.volume_size_gib, POLICY: 2},
         LabStack.SECRETS: {SECRET: 1, POLICY: 2},

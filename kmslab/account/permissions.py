@@ -129,16 +129,14 @@ def _simulate(access: Access, principal: str, asked: Sequence[Asked]) -> list[An
 
     def one(asking: Asked) -> list[Answer]:
         region = home(access.target.region) if asking.worldwide else access.target.region
+        keys = {"aws:RequestedRegion": region, "aws:PrincipalArn": principal, **asking.keys}
         pages = simulator.paginate(
             PolicySourceArn=principal,
             ActionNames=[*asking.actions],
             ResourceArns=[asking.resource],
             ContextEntries=[
-                {
-                    "ContextKeyName": "aws:RequestedRegion",
-                    "ContextKeyValues": [region],
-                    "ContextKeyType": "string",
-                }
+                {"ContextKeyName": key, "ContextKeyValues": [value], "ContextKeyType": "string"}
+                for key, value in keys.items()
             ],
         )
         return [_read(result) for page in pages for result in page["EvaluationResults"]]
@@ -148,14 +146,21 @@ def _simulate(access: Access, principal: str, asked: Sequence[Asked]) -> list[An
 
 
 def _read(result: dict[str, Any]) -> Answer:
-    organization = result.get("OrganizationsDecisionDetail", {}).get("AllowedByOrganizations", True)
-    boundary = result.get("PermissionsBoundaryDecisionDetail", {}).get("AllowedByPermissionsBoundary", True)
+    # What was asked about one resource is told of the resource, or of the whole, or of both.
+    told = [result, *result.get("ResourceSpecificResults", ())]
+    organization = [
+        one.get("OrganizationsDecisionDetail", {}).get("AllowedByOrganizations", True) for one in told
+    ]
+    boundary = [
+        one.get("PermissionsBoundaryDecisionDetail", {}).get("AllowedByPermissionsBoundary", True)
+        for one in told
+    ]
     return Answer(
         result["EvalActionName"],
         allowed=result["EvalDecision"] == "allowed",
-        by_organization=not organization,
-        by_boundary=not boundary,
-        missing=tuple(result.get("MissingContextValues", ())),
+        by_organization=not all(organization),
+        by_boundary=not all(boundary),
+        missing=tuple(dict.fromkeys(key for one in told for key in one.get("MissingContextValues", ()))),
     )
 
 

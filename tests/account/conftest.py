@@ -13,6 +13,9 @@ from kmslab.model.outputs import LabStack
 from kmslab.model.settings import LabSettings
 from kmslab.model.target import TargetKind
 from tests.checks.fakes import ACCOUNT, PREFIX, REGION, FakeAccess, Refusal, Request, World
+from tests.stacks.conftest import assemblies
+
+__all__ = ["assemblies"]
 
 MANAGEMENT = "999988887777"
 CREATED = datetime(2026, 11, 20, 8, 12, tzinfo=UTC)
