@@ -43,7 +43,7 @@ class Context:
         self.owner = owner or account_of(request.resource) or principal.account
         self._keys: dict[str, str | tuple[str, ...]] = _follows(principal, self.owner)
         for given in (principal.condition_keys, request.condition_keys):
-            self._keys.update((name.lower(), value) for name, value in given.items())
+            self._keys |= {name.lower(): value for name, value in given.items()}
 
     @property
     def foreign(self) -> bool:

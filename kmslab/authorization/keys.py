@@ -239,7 +239,7 @@ def kms_request(
         keys |= of_key(metadata, aliases, tags or {})
     keys |= of_encryption_context(context)
     keys |= of_route(via_service, region or key_arn.split(":")[3])
-    keys |= of_parameters(operation, parameters or {})
+    keys |= of_parameters(operation, parameters) if parameters else _DEFAULTS.get(operation, {})
     keys |= condition_keys or {}
     return Request(f"kms:{operation}", key_arn, {name: text(value) for name, value in keys.items()})
 
@@ -302,7 +302,8 @@ def of_parameters(operation: str, parameters: Mapping[str, Any]) -> dict[str, An
     """Condition keys that follow from the operation's own parameters."""
     keys = dict(_DEFAULTS.get(operation, {}))
     names = {**_PARAMETERS, **_NEW_KEY} if operation == "CreateKey" else _PARAMETERS
-    keys.update({key: parameters[name] for name, key in names.items() if parameters.get(name) is not None})
+    given = ((names.get(name), value) for name, value in parameters.items() if value is not None)
+    keys.update((key, value) for key, value in given if key)
     keys.update(_of_constraints(parameters.get("Constraints") or {}))
     if operation in ("CreateKey", "TagResource", "ReplicateKey"):
         tags = parameters.get("Tags") or []
@@ -331,6 +332,8 @@ def _of_constraints(constraints: Mapping[str, Any]) -> dict[str, Any]:
 
 def text(value: Any) -> str | tuple[str, ...]:
     """A value as policies compare it: ``true`` for True, strings for numbers, a tuple for several."""
+    if isinstance(value, str):
+        return value
     if isinstance(value, (list, tuple)):
         return tuple(str(item) for item in value)
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -196,7 +196,7 @@ class _Request:
     def __init__(self, scope: Scope, receive: Receive) -> None:
         self.scope, self._receive = scope, receive
         self._method = scope["method"]
-        headers = {name.lower(): value for name, value in scope["headers"]}
+        headers = dict(scope["headers"])
         self._target = headers.get(b"x-amz-target", b"").decode("latin-1")
         self._action = self._target.rpartition(".")[2]
         # Only there does a body name its action; an object's content may say anything.

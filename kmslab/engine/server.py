@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import signal
@@ -194,6 +195,7 @@ def application() -> Application:
 
     from kmslab.engine.authorization.caller import CALLER
     from kmslab.engine.hooks import extend
+    from kmslab.engine.kms import endpoint
 
     extend(app, "_run_init_scripts")(no_scripts)
     extend(app, "_collect_scripts")(no_scripts)
@@ -204,17 +206,20 @@ def application() -> Application:
             await send({"type": "websocket.close", "code": 1008})
             return
         if scope["type"] == "http":
+            given = dict(scope["headers"])
             query = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
             if reason := refused(scope["method"], scope["path"], scope["headers"], query):
                 await _answer(send, 403, {"__type": "AccessDeniedException", "message": reason})
                 return
-            if not speaks_json(scope["method"], scope["path"], scope["headers"]):
+            if not speaks_json(scope["method"], scope["path"], given):
                 await _answer(send, 400, {"__type": "UnknownOperationException"})
                 return
-            scope["headers"] = [header for header in scope["headers"] if trusted(*header)]
-            headers = {
-                name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]
-            }
+            if not all(trusted(*header) for header in given.items()):
+                scope["headers"] = [header for header in scope["headers"] if trusted(*header)]
+            if endpoint.serves(scope):
+                await endpoint.application(scope, receive, send)
+                return
+            headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
             CALLER.set(extract_access_key_id(headers, query) or "")
             send = without_decoration(send)
         await app.app(scope, receive, send)
@@ -233,9 +238,9 @@ def trusted(name: bytes, value: bytes) -> bool:
     MiniStack takes a request whose Authorization header it does not know for the root user's: without
     the header it is anonymous.
     """
-    if name.lower() == b"authorization":
+    if name == b"authorization":
         return value.startswith(_SIGNATURES)
-    return name.lower() not in _UNTRUSTED_HEADERS
+    return name not in _UNTRUSTED_HEADERS
 
 
 def refused(
@@ -246,10 +251,10 @@ def refused(
     Args:
         method: of HTTP.
         path: decoded.
-        headers: as they came.
+        headers: with names in lower case, as ASGI has them.
         query: the query string's parameters.
     """
-    names = [name.lower() for name, _ in headers]
+    names = [name for name, _ in headers]
     if b"origin" in names:
         return "the engine does not talk to web pages"
     if path.startswith("/_") and path != _HEALTH and not (method == "PUT" and path.startswith(_CALLBACKS)):
@@ -261,12 +266,11 @@ def refused(
     return ""
 
 
-def speaks_json(method: str, path: str, headers: Sequence[tuple[bytes, bytes]]) -> bool:
+def speaks_json(method: str, path: str, given: Mapping[bytes, bytes]) -> bool:
     """Whether a request that names its operation in ``X-Amz-Target`` is one of the JSON protocol.
 
     Smithy, "AWS JSON 1.1 protocol": POST to ``/`` with the protocol's own content type.
     """
-    given = {name.lower(): value for name, value in headers}
     if b"x-amz-target" not in given:
         return True
     return method == "POST" and path == "/" and given.get(b"content-type", b"").startswith(_JSON)
@@ -332,6 +336,7 @@ def serve(
     config.accesslog = None
     config.loglevel = os.environ["LOG_LEVEL"]
     config.include_server_header = False
+    config.include_date_header = False  # MiniStack sends one, as AWS does
     # A client that idles in its connection pool does not answer TLS's goodbye: do not wait 30 s for it.
     asyncio.constants.SSL_SHUTDOWN_TIMEOUT = _GRACE_SECONDS  # type: ignore[attr-defined]  # not in typeshed
 
@@ -352,6 +357,9 @@ def serve(
             await _answers(sockets.plain_port)
             await ensure_role()
             ready()
+            # What is there now stays: no collection need look at it again.
+            gc.collect()
+            gc.freeze()
             saver.changed()
 
         tasks = [asyncio.create_task(announce()), asyncio.create_task(saver.run())]

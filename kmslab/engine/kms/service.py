@@ -193,11 +193,12 @@ class Call:
                 access_key=self.access_key,
                 via_service=self.via_service,
                 condition_keys={**of_parameters(self.operation, self.parameters), **condition_keys},
+                grant_tokens=self.get("GrantTokens", ()),
             )
         )
         if refusal:
             raise KmsError(refusal.code, refusal.message)
-        # A grant counts here as soon as it is made, so a token adds nothing; but it must be one.
+        # A grant counts as soon as it is made, so a token mostly adds nothing; but it must be one.
         if any(grant_of_token(token) is None for token in self.get("GrantTokens", ())):
             raise KmsError("InvalidGrantTokenException", "Invalid grant token")
 
@@ -332,7 +333,7 @@ async def handle_request(
     if target != _TARGET or name not in validation.operations():
         return _answer(400, {"__type": "UnknownOperationException"})
     try:
-        parameters = json.loads(body or b"{}", parse_constant=_no_constant)
+        parameters = _DECODER.decode((body or b"{}").decode())
     except (ValueError, RecursionError):
         return _answer(400, {"__type": "SerializationException"})
     # The key whose signature was verified, and no other that the request may name.
@@ -353,6 +354,9 @@ def _no_constant(name: str) -> None:
     raise ValueError(name)
 
 
+_DECODER = json.JSONDecoder(parse_constant=_no_constant)
+
+
 def error_answer(refusal: Refusal) -> tuple[int, dict[str, str], bytes]:
     """An error as KMS sends it: HTTP 400 with its code, and its message where it has one."""
     body: dict[str, Any] = {"__type": refusal.code}
@@ -362,13 +366,16 @@ def error_answer(refusal: Refusal) -> tuple[int, dict[str, str], bytes]:
 
 
 def _answer(status: int, members: Mapping[str, Any]) -> tuple[int, dict[str, str], bytes]:
-    return status, dict(_HEADERS), json.dumps(members, default=_encoded).encode()
+    return status, dict(_HEADERS), _ENCODER.encode(members).encode()
 
 
 def _encoded(value: object) -> str:
     if isinstance(value, bytes):
         return base64.b64encode(value).decode()
     raise TypeError(f"{type(value).__name__} in a KMS response")
+
+
+_ENCODER = json.JSONEncoder(default=_encoded)
 
 
 def _lower(name: str) -> str:

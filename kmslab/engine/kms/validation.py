@@ -48,6 +48,7 @@ def _pattern(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern, re.ASCII)
 
 
+@lru_cache(maxsize=1)
 def operations() -> frozenset[str]:
     """Every operation of the KMS API."""
     return frozenset(_model()["operations"])
@@ -108,12 +109,16 @@ def _check_structure(shape: dict[str, Any], value: Any, path: str, problems: lis
     if not isinstance(value, dict):
         raise _unreadable("Expected structure or null")
     checked = {}
+    required = shape.get("required", ())
     for name, member in shape["members"].items():
+        given = value.get(name)
+        if given is None and name not in required:
+            continue
         where = f"{path}.{_lower(name)}" if path else _lower(name)
-        if value.get(name) is not None:
-            checked[name] = _check(member["shape"], value[name], where, problems)
-        elif name in shape.get("required", ()):
+        if given is None:
             problems.append(_null(where))
+        else:
+            checked[name] = _check(member["shape"], given, where, problems)
     return checked
 
 
