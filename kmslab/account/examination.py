@@ -29,16 +29,20 @@ READERS = 8
 def examine(access: Access, settings: LabSettings, command: str) -> list[Finding]:
     """Look at everything, side by side, and return it in the order in which a deployment needs it.
 
+    An account that was not named as a sandbox is looked at no further than that.
+
     Args:
         access: with credentials that are known to work.
         settings: of the lab that is to be deployed.
         command: what the user would type to deploy, for a hint to repeat.
     """
+    named, about = _sandbox(access, settings, command)
+    first = [caller.who(access), *about]
+    if not named:
+        return first
     needed = _needed(access, settings)
     looks: list[Callable[[], Iterable[Finding]]] = [
-        lambda: [caller.who(access)],
         lambda: [caller.region(access)],
-        lambda: _sandbox(access, settings, command),
         lambda: [bootstrap.look(access)],
         lambda: labs.look(access),
         lambda: [permissions.look_at_caller(access, settings)],
@@ -48,7 +52,8 @@ def examine(access: Access, settings: LabSettings, command: str) -> list[Finding
         lambda: [rates.look(access)],
     ]
     with ThreadPoolExecutor(READERS, thread_name_prefix="account") as pool:
-        return [finding for found in pool.map(lambda look: look(), looks) for finding in found]
+        rest = pool.map(lambda look: look(), looks)
+        return [*first, *(finding for found in rest for finding in found)]
 
 
 def _needed(access: Access, settings: LabSettings) -> Counter[str]:
@@ -63,23 +68,25 @@ def _needed(access: Access, settings: LabSettings) -> Counter[str]:
     return needs.still_needed(settings, standing)
 
 
-def _sandbox(access: Access, settings: LabSettings, command: str) -> list[Finding]:
+def _sandbox(access: Access, settings: LabSettings, command: str) -> tuple[bool, list[Finding]]:
+    """Apply the one rule; return whether the account was named, and what there is to say."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     what = "Sandbox"
     try:
         standing = sandbox.look(access, settings)
     except (ClientError, BotoCoreError) as error:
-        return [unseen(what, f"could not be looked at ({refusals.why(error)})", "Try again.")]
+        named = access.account in settings.sandbox_accounts
+        return named, [unseen(what, f"could not be looked at ({refusals.why(error)})", "Try again.")]
     if refusal := sandbox.refusal(standing, command):
-        found = refused(what, refusal)
-        if not standing.unseen:
-            return [found]
-        return [found, unseen("Account's tag", *_tag_unseen(standing))]
-    named = fine(what, f"account {standing.account} is named by {standing.named_by}")
+        findings = [refused(what, refusal)]
+        if standing.unseen:
+            findings.append(unseen("Account's tag", *_tag_unseen(standing)))
+        return False, findings
+    findings = [fine(what, f"account {standing.account} is named by {standing.named_by}")]
     if doubt := sandbox.doubt(standing):
-        return [named, unseen("Organization", doubt, "Allow organizations:DescribeOrganization.")]
-    return [named]
+        findings.append(unseen("Organization", doubt, "Allow organizations:DescribeOrganization."))
+    return True, findings
 
 
 def _tag_unseen(standing: sandbox.Standing) -> tuple[str, str]:

@@ -30,6 +30,11 @@ AT_ONCE = 4
 SHOWN = 4
 """Actions that a line names before it only counts."""
 
+BOUNDARY_KEY = "iam:PermissionsBoundary"
+NAME_THE_BOUNDARY = (
+    "Policies here ask for a boundary on every role: name it with -c kmslab.permissions_boundary=<name>."
+)
+
 _YOU, _CLOUDFORMATION = "Your permissions", "CloudFormation's permissions"
 _ALLOW = "Allow iam:SimulatePrincipalPolicy, and iam:GetRole for a role, to see it before deploying."
 
@@ -175,11 +180,8 @@ def _told(what: str, answers: Sequence[Answer], mend: str) -> Finding:
         )
     if refused:
         keys = sorted({key for answer in refused for key in answer.missing})
-        return unseen(
-            what,
-            f"{_named(answer.action for answer in refused)}: depends on {', '.join(keys)}",
-            "IAM's simulator cannot tell beforehand; the deployment will.",
-        )
+        named = f"{_named(answer.action for answer in refused)}: depends on {', '.join(keys)}"
+        return unseen(what, named, NAME_THE_BOUNDARY if BOUNDARY_KEY in keys else "The deployment will tell.")
     return fine(what, f"{len(answers)} actions simulated, all allowed")
 
 

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from kmslab.account import examination
 from kmslab.lab import Access
 from kmslab.model.errors import ExitCode
@@ -33,8 +35,8 @@ def test_an_account_where_all_is_fine(access: FakeAccess, account: Account) -> N
     assert [finding.seen for finding in found.values() if not finding.fine] == []
     assert list(found) == [
         "Credentials",
-        "Region",
         "Sandbox",
+        "Region",
         "CDK bootstrap",
         "Lab",
         "Your permissions",
@@ -52,7 +54,7 @@ def test_an_account_where_all_is_fine(access: FakeAccess, account: Account) -> N
 def test_it_looks_and_changes_nothing(access: FakeAccess, account: Account) -> None:
     account.bootstrapped()
     account.deployed()
-    examine(access, LabSettings(network=True))
+    examine(access, LabSettings(network=True, sandbox_accounts=(ACCOUNT,)))
     operations = {request.action.partition(":")[2] for request in account.world.requests}
     assert {operation for operation in operations if not operation.startswith(LOOKS_ONLY)} == set()
     assert "DescribeVpcs" in operations
@@ -67,8 +69,10 @@ def test_what_stands_is_not_needed_again(access: FakeAccess, account: Account) -
     assert "Quota: IAM" not in again
 
 
-def test_an_account_that_is_not_named(access: FakeAccess) -> None:
+def test_an_account_that_is_not_named_is_looked_at_no_further(access: FakeAccess, account: Account) -> None:
     found = examine(access, LabSettings())
+    assert list(found) == ["Credentials", "Sandbox"]
+    assert {request.action.partition(":")[0] for request in account.world.requests} == {"organizations"}
     assert found["Sandbox"].state is State.WRONG
     assert f"`{COMMAND} -c kmslab.sandbox_accounts={ACCOUNT}`" in found["Sandbox"].remedy
     assert exit_code(found.values()) is ExitCode.TARGET
@@ -90,9 +94,14 @@ def test_an_organization_that_may_not_be_looked_at(access: FakeAccess, account: 
     assert exit_code(found.values()) is ExitCode.NOT_PROVEN
 
 
-def test_an_organization_that_does_not_answer(access: FakeAccess, account: Account) -> None:
+@pytest.mark.parametrize(("settings", "rest"), [(NAMED, True), (LabSettings(), False)])
+def test_an_organization_that_does_not_answer(
+    access: FakeAccess, account: Account, settings: LabSettings, *, rest: bool
+) -> None:
     account.world.refuses("organizations:DescribeOrganization", code="ServiceException")
-    assert examine(access)["Sandbox"].state is State.UNSEEN
+    found = examine(access, settings)
+    assert found["Sandbox"].state is State.UNSEEN
+    assert ("Lab" in found) is rest
 
 
 def test_an_account_that_lets_one_see_nothing(access: FakeAccess, account: Account) -> None:

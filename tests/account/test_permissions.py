@@ -87,6 +87,24 @@ def test_what_depends_on_what_the_simulator_does_not_know(
     assert found.seen.endswith("depends on aws:PrincipalTag/team")
 
 
+def test_a_boundary_that_the_role_asks_for_is_to_be_named(access: FakeAccess, account: Account) -> None:
+    account.bootstrapped()
+    undecided = {"EvalDecision": "implicitDeny", "ResourceSpecificResults": [of_resource()]}
+    spoil(account, CreateRole=undecided)
+    found = cloudformation(access, NAMED)
+    assert found.state is State.UNSEEN
+    assert found.seen == "iam:CreateRole: depends on iam:PermissionsBoundary"
+    assert "-c kmslab.permissions_boundary=" in found.remedy
+
+
+def of_resource() -> dict[str, Any]:
+    return {
+        "EvalResourceName": "arn:aws:iam::111122223333:role/kms-lab-auditor",
+        "EvalResourceDecision": "implicitDeny",
+        "MissingContextValues": ["iam:PermissionsBoundary"],
+    }
+
+
 @both
 def test_a_simulator_that_may_not_be_asked(
     access: FakeAccess, account: Account, look: Callable[..., Finding], action: str
