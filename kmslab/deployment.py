@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kmslab import synthesis
+from kmslab.bootstrapping import require_boundary
 from kmslab.cdk import CdkCli, CdkError, follow
 from kmslab.checks.sweep import sweep, sweep_without_lab
 from kmslab.deployed import half_deployed, read_outputs, read_stacks
@@ -296,16 +297,18 @@ class Deployment:
         from botocore.exceptions import ClientError
 
         cloudformation = self.access.client(Persona.OPERATOR, "cloudformation")
+        environment = f"aws://{self.access.account}/{self.access.target.region}"
+        stack = None
         try:
             stack = cloudformation.describe_stacks(StackName=TOOLKIT_STACK)["Stacks"][0]
         except ClientError as error:
             if "does not exist" not in str(error):
                 raise
-        else:
-            if stack["StackStatus"] in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}:
-                return
+        settings = LabSettings.from_project(self.project.root, self.context)
+        require_boundary(stack, settings.permissions_boundary, environment)
+        if stack and stack["StackStatus"] in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}:
+            return
         self.progress.begin(TOOLKIT_STACK, "cdk bootstrap")
-        environment = f"aws://{self.access.account}/{self.access.target.region}"
         # Away from cdk.json: the CLI would synthesize the app first, which a bootstrap does not need.
         # And whatever app the user's own ~/.cdk.json names is not the lab's.
         cli.run("bootstrap", environment, "--app=", log=self.log, folder=self.project.home)

@@ -67,7 +67,8 @@ def test_a_changed_input_is_synthesized_and_deployed(
 ) -> None:
     lab.up()
     did(cloud)
-    (project.root / changed).write_text("changed")
+    with (project.root / changed).open("a", encoding="utf-8") as file:
+        file.write("\n")
     assert lab.up()
     assert did(cloud) == ["deploy", "synth"]
     assert not lab.up()
