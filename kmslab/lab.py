@@ -36,6 +36,12 @@ DENIED = frozenset(
 SETTLE_SECONDS = {TargetKind.AWS: 90.0, TargetKind.LOCAL: 0.0, TargetKind.ENDPOINT: 10.0}
 """How long a permitted call may be refused before that counts: IAM, key policies and grants settle late."""
 
+
+def patience(target: Target) -> float:
+    """How long a target may take until a change of a key or a permission is seen everywhere."""
+    return max(SETTLE_SECONDS[target.kind], target.settle_seconds)
+
+
 STOPPED = "stopped before it could be observed"
 
 SUBJECTS = (
@@ -278,7 +284,7 @@ class Lab:
         """
         from botocore.exceptions import BotoCoreError, ClientError
 
-        deadline = time.monotonic() + SETTLE_SECONDS[self.access.target.kind]
+        deadline = time.monotonic() + patience(self.access.target)
         pause = 0.5
         while True:
             try:

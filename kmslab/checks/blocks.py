@@ -169,7 +169,7 @@ class SampleBlocks:
                 return {"gone"}
             return found if found <= ENDED else set()
 
-        seconds = READY_SECONDS[self.lab.access.target.kind]
+        seconds = READY_SECONDS[self.lab.access.target.kind] + settle_seconds(self.lab)
         ended: set[str] = self.lab.wait_until(states, f"an end of the {kind}", seconds=seconds)
         return ended
 
@@ -318,7 +318,8 @@ def _ready(lab: Lab, kind: str, state: str, made: str) -> Any:
         lab.expect(not seen and time.monotonic() < settled, f"the {kind} was given up after the answer")
         return None
 
-    return lab.wait_until(found, f"a {state} {kind}", seconds=READY_SECONDS[lab.access.target.kind])
+    seconds = READY_SECONDS[lab.access.target.kind] + settle_seconds(lab)
+    return lab.wait_until(found, f"a {state} {kind}", seconds=seconds)
 
 
 def _code(error: BaseException | None) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import uuid4
 
-from kmslab.lab import SETTLE_SECONDS, Failed, Inconclusive
+from kmslab.lab import Failed, Inconclusive, patience
 from kmslab.model.naming import PREFIX_TAG, TEMPORARY_TAG
 from kmslab.model.persona import Persona
 
@@ -139,7 +139,7 @@ def temporary_tags(lab: Lab) -> list[dict[str, str]]:
 
 def settle_seconds(lab: Lab) -> float:
     """How long the target may take until a change of a key or a permission is seen everywhere."""
-    return SETTLE_SECONDS[lab.access.target.kind]
+    return patience(lab.access.target)
 
 
 def soon(lab: Lab, look: Callable[[], T]) -> T:

@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from kmslab.project import Project
 
 
-def start(port: int) -> None:
+def start(port: int, settle: float = 0.0) -> None:
     """Start the engine and say where it listens."""
     project = find_project()
-    _show(start_engine(project, port))
+    _show(start_engine(project, port, settle))
 
 
-def start_engine(project: Project, port: int) -> EngineInfo:
+def start_engine(project: Project, port: int, settle: float = 0.0) -> EngineInfo:
     """Start the project's engine, unless it runs, with what CDK's own functions need to run in it."""
     project.ensure_home()
     node = require_node().executable.parent
@@ -31,7 +31,7 @@ def start_engine(project: Project, port: int) -> EngineInfo:
         "NODE_PATH": str(project.root / "node_modules"),
         "PATH": os.pathsep.join((str(node), os.environ.get("PATH", os.defpath))),
     }
-    return control.start(project.home, port=port, environment=environment)
+    return control.start(project.home, port=port, environment=environment, settle=settle)
 
 
 def stop() -> None:

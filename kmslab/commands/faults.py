@@ -12,6 +12,7 @@ from random import SystemRandom
 from typing import TYPE_CHECKING
 
 from kmslab.commands.settings import as_typed, context_for
+from kmslab.commands.settling import until_it_counts
 from kmslab.deployed import read_outputs
 from kmslab.deployment import exclusively
 from kmslab.faults import REGISTRY
@@ -22,12 +23,13 @@ from kmslab.lab import Access
 from kmslab.model.errors import ExitCode, LabError
 from kmslab.model.settings import LabSettings
 from kmslab.model.target import TargetKind
+from kmslab.model.verdict import Outcome
 from kmslab.project import find_project
 from kmslab.targets import aws_errors_in_one_line, choose_target, owner_access, require_sandbox
 from kmslab.terminal import out
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from kmslab.faults import Fault
     from kmslab.faults.ledger import Entry
@@ -84,6 +86,7 @@ def break_one(where: Where, fault_id: str) -> None:
     fault = _known(fault_id)
     with _opened(where, "break", fault_id) as (workshop, ledger), _on_record(where):
         break_lab(workshop, ledger, fault)
+        _settle(workshop, fault.noticed_by, Outcome.FAIL)
     _tell(f"Broken: {fault.title}")
     _tell(f"Who notices? `{where.typed('verify')}`. Put it right: `{where.typed('repair')}`.")
 
@@ -105,6 +108,7 @@ def break_any(where: Where, guide: str) -> None:
                 and fault.id not in broken
                 and _could_break(workshop, ledger, fault)
             ):
+                _settle(workshop, fault.noticed_by, Outcome.FAIL)
                 break
         else:
             raise LabError(
@@ -155,8 +159,17 @@ def repair_some(where: Where, fault_id: str, *, everything: bool) -> None:
             _tell(f"Repaired {entry.fault_id}: {entry.fault.title} {entry.fault.explanation}".strip())
             if entry.mystery:
                 _tell(f"  It is noticed by {', '.join(entry.fault.noticed_by)}.")
+        repaired = {check for entry in from_the_newest(entries, last) for check in entry.fault.noticed_by}
+        broken = {check for entry in in_place(workshop, ledger) for check in entry.fault.noticed_by}
+        _settle(workshop, repaired - broken, Outcome.PASS)
     if not entries:
         _tell("No fault is in place.")
+
+
+def _settle(workshop: Workshop, checks: Collection[str], outcome: Outcome) -> None:
+    """Wait until what was changed counts; say so where that takes longer than it should."""
+    if not until_it_counts(workshop, checks, outcome):
+        _tell("Not everybody knows of the change yet: permissions settle late. Verify in a few minutes.")
 
 
 def _meant(entries: Sequence[Entry], fault_id: str, where: Where) -> Entry | None:

@@ -45,6 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--log-level", default="WARNING", help="DEBUG, INFO, WARNING or ERROR (default: WARNING)"
     )
+    parser.add_argument("--settle", type=float, default=0.0, help=argparse.SUPPRESS)
     parser.add_argument("--ready-fd", type=int, default=-1, help=argparse.SUPPRESS)
     parser.add_argument("--hooks", action="store_true", help="list every change made to MiniStack, and exit")
     options = parser.parse_args(arguments)
@@ -91,7 +92,7 @@ def _run(options: argparse.Namespace) -> None:
             server.application(),
             sockets,
             files,
-            lambda: _announce(options.ready_fd, ready_file, sockets, who),
+            lambda: _announce(options, ready_file, sockets, who),
             lambda: ready_file.unlink(missing_ok=True),
             folder=folder / server.STATE,
             services=services,
@@ -110,7 +111,7 @@ def _saved(folder: Path) -> State:
     return services
 
 
-def _announce(ready_fd: int, ready_file: Path, sockets: Sockets, who: Identity) -> None:
+def _announce(options: argparse.Namespace, ready_file: Path, sockets: Sockets, who: Identity) -> None:
     from kmslab.engine.kms import rsa_pool
 
     facts = {
@@ -119,11 +120,16 @@ def _announce(ready_fd: int, ready_file: Path, sockets: Sockets, who: Identity) 
         "plain_port": sockets.plain_port,
         "account_id": who.account_id,
         "region": who.region,
+        "settle": options.settle,
     }
+    if options.settle:
+        from kmslab.engine.authorization import settling
+
+        settling.begin(options.settle)
     temporary = ready_file.with_suffix(".new")
     temporary.write_text(json.dumps(facts))
     temporary.replace(ready_file)
-    _tell(ready_fd, facts)
+    _tell(options.ready_fd, facts)
     rsa_pool.fill()
 
 

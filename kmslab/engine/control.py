@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 START_SECONDS = 30.0
 STOP_SECONDS = 20.0
+LOOKS = 4
+"""How many times the delay of an engine whose changes count late one waits for them: several may be in a row."""
 SESSION_SECONDS = 3600
 """Life of the credentials that `target` returns unless told otherwise."""
 _POLL_SECONDS = 0.02
@@ -49,6 +51,7 @@ class EngineInfo:
         region: the lab's Region.
         account_id: the account that it plays.
         pid: its process.
+        settle: seconds after which changes of permissions count; 0: at once.
         recovered: `start` found that an earlier engine had died without saving, and started this one.
     """
 
@@ -58,6 +61,7 @@ class EngineInfo:
     region: str
     account_id: str
     pid: int
+    settle: float = 0.0
     recovered: bool = False
 
 
@@ -78,7 +82,9 @@ def status(home: Path) -> EngineInfo | None:
     return _info(home, facts)
 
 
-def start(home: Path, *, port: int = 0, environment: Mapping[str, str] | None = None) -> EngineInfo:
+def start(
+    home: Path, *, port: int = 0, environment: Mapping[str, str] | None = None, settle: float = 0.0
+) -> EngineInfo:
     """Start the lab's engine in the background and return once it answers; a running one is returned as it is.
 
     Args:
@@ -86,6 +92,7 @@ def start(home: Path, *, port: int = 0, environment: Mapping[str, str] | None = 
         port: for TLS; 0 for any free one.
         environment: what the engine needs beside its own settings: ``NODE_PATH``, and a ``PATH`` with
             Node.js for CDK's functions; ``AWS_REGION`` for a new lab.
+        settle: seconds after which changes of permissions count, as on AWS; 0: at once.
 
     Raises:
         LabError: it did not start; the hint holds the last line of its log.
@@ -99,7 +106,7 @@ def start(home: Path, *, port: int = 0, environment: Mapping[str, str] | None = 
             return running
         died = (folder / "ready.json").exists()
         (folder / "ready.json").unlink(missing_ok=True)
-        return replace(_spawn(home, port, dict(environment or {})), recovered=died)
+        return replace(_spawn(home, port, dict(environment or {}), settle), recovered=died)
 
 
 def stop(home: Path) -> bool:
@@ -157,6 +164,7 @@ def target(home: Path, seconds: int = SESSION_SECONDS) -> Target:
         plain_http_url=running.plain_http_url,
         ca_bundle=running.ca_bundle,
         credentials=administrator_credentials(home, running, seconds),
+        settle_seconds=running.settle * LOOKS,
     )
 
 
@@ -184,6 +192,7 @@ def _info(home: Path, facts: Mapping[str, Any]) -> EngineInfo:
         region=facts["region"],
         account_id=facts["account_id"],
         pid=facts["pid"],
+        settle=facts.get("settle", 0.0),
     )
 
 
@@ -228,11 +237,11 @@ def _alive(folder: Path) -> bool:
     return False
 
 
-def _spawn(home: Path, port: int, given: dict[str, str]) -> EngineInfo:
+def _spawn(home: Path, port: int, given: dict[str, str], settle: float) -> EngineInfo:
     inherited = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
     region = given.get("AWS_REGION") or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
     command = [sys.executable, "-m", "kmslab.engine", "--home", str(home), "--port", str(port)]
-    command += ["--region", region or DEFAULT_REGION]
+    command += ["--region", region or DEFAULT_REGION, "--settle", str(settle)]
     source = str(Path(__file__).resolve().parents[2])
     reader, writer = os.pipe()
     with log_file(home).open("ab") as log, os.fdopen(reader, "rb", buffering=0) as answer:

@@ -38,6 +38,8 @@ class Target:
         plain_http_url: the same target without TLS, where it answers so; None: derive AWS's own.
         ca_bundle: the CA that signed the endpoint's certificate; None for the machine's own.
         credentials: the operator's; None: boto3's default chain.
+        settle_seconds: how long its changes of permissions may take to count, where that is not of its kind: a
+            local engine that plays eventual consistency.
     """
 
     kind: TargetKind
@@ -46,3 +48,4 @@ class Target:
     plain_http_url: str | None = None
     ca_bundle: Path | None = None
     credentials: Credentials | None = None
+    settle_seconds: float = 0.0

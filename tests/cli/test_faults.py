@@ -15,6 +15,7 @@ from kmslab.faults.ledger import Ledger
 from kmslab.model.errors import ExitCode, LabError
 from kmslab.model.outputs import LabStack
 from kmslab.model.target import Target
+from kmslab.model.verdict import Outcome
 from tests.checks.fakes import ACCOUNT, OUTPUTS, PREFIX, REGION, FakeAccess, World
 from tests.faults.fakes import Setting, a_fault, an_entry, parameter_store
 
@@ -34,6 +35,7 @@ class Broken:
         self.world = parameter_store(World(), self.parameters)
         self.changes: dict[str, Setting] = {}
         self.register: dict[str, Fault] = {}
+        self.waited: list[Any] = []
         for name, guide in (("encryption", "05-s3"), ("volume", "06-ebs"), ("tag", "05-s3")):
             self.lab[name] = "good"
             self.changes[name] = Setting(self.lab, name, "bad")
@@ -63,6 +65,7 @@ def lab(project: Project, broken: Broken, monkeypatch: pytest.MonkeyPatch) -> Br
     monkeypatch.setattr(command, "Access", lambda target, _: FakeAccess(broken.world, kind=target.kind))
     monkeypatch.setattr(command, "read_outputs", lambda _: OUTPUTS)
     monkeypatch.setattr(command, "owner_access", lambda _, __: None)
+    monkeypatch.setattr(command, "until_it_counts", lambda *asked: broken.waited.append(asked[1:]) or True)
     return broken
 
 
@@ -98,6 +101,23 @@ def test_one_fault_is_repaired_by_its_name_and_those_made_after_it_before(lab: B
         "Repaired fake.volume",
     ]
     assert lab.bad == ["encryption"]
+
+
+def test_break_and_repair_end_when_the_change_counts(lab: Broken) -> None:
+    run("break", "fake.volume")
+    run("break", "fake.tag")
+    run("repair", "fake.tag")
+    noticed = lab.register["fake.volume"].noticed_by
+    assert noticed == lab.register["fake.tag"].noticed_by
+    # What the fault that is left breaks too cannot be waited for.
+    assert lab.waited == [(noticed, Outcome.FAIL), (noticed, Outcome.FAIL), (set(), Outcome.PASS)]
+    run("repair")
+    assert lab.waited[-1] == (set(noticed), Outcome.PASS)
+
+
+def test_who_waited_in_vain_is_told(lab: Broken, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "until_it_counts", lambda *_: False)
+    assert "Not everybody knows of the change yet" in run("break", "fake.volume").stdout
 
 
 def test_several_faults_are_repaired_when_asked_for_all(lab: Broken) -> None:

@@ -16,12 +16,12 @@ from kmslab.authorization.keys import Grant, kms_request
 from kmslab.authorization.model import Principal, PrincipalKind, Side
 from kmslab.authorization.statements import Named
 from kmslab.engine.authorization import caller as callers
-from kmslab.engine.authorization import evaluation
-from kmslab.engine.authorization.grants import grants_of
+from kmslab.engine.authorization import evaluation, settling
+from kmslab.engine.authorization.grants import digest_of, grants_of
 from kmslab.engine.events import Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from kmslab.authorization.model import Request as Asked
     from kmslab.engine.kms.records import KeyRecord
@@ -40,6 +40,7 @@ class Request:
         service_principal: the AWS service that uses the key as itself, or empty.
         via_service: the AWS service that calls on the caller's behalf, or empty.
         condition_keys: further condition keys.
+        grant_tokens: which the request presents.
     """
 
     operation: str
@@ -50,6 +51,7 @@ class Request:
     service_principal: str = ""
     via_service: str = ""
     condition_keys: Mapping[str, Any] = field(default_factory=dict)
+    grant_tokens: Sequence[str] = ()
 
     @property
     def action(self) -> str:
@@ -103,12 +105,14 @@ def _case(request: Request, principal: Principal) -> Case:
     if key is None or request.resource != key["Arn"]:
         # Aliases, and permissions on no key: only the caller's own policies speak about them.
         return Case(Context(principal, asked, principal.account), None, (), required=False)
-    context, policy = Context(principal, asked), evaluation.policy_of(key["Policy"])
+    context, policy = Context(principal, asked), evaluation.policy_of(settling.policy_of(key))
     case = Case(context, policy, (), required=True)
     if case.allowed or case.denials or request.operation == "RetireGrant":
         # RetireGrant in a grant is for that grant alone (KMS API Reference): the operation itself looks there.
         return case
-    return Case(context, policy, [Grant.from_entry(grant) for grant in grants_of(key)], required=True)
+    digests = (digest_of(token) for token in request.grant_tokens)
+    grants = settling.grants_that_count(grants_of(key), key["Arn"], digests)
+    return Case(context, policy, [Grant.from_entry(grant) for grant in grants], required=True)
 
 
 def _asked(request: Request, principal: Principal) -> Asked:

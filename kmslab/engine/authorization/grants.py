@@ -33,7 +33,8 @@ def digest_of(token: str) -> str:
 def grant_of_token(token: str) -> dict[str, Any] | None:
     """The grant that a token stands for, on any key; None when it is no token of a grant that exists.
 
-    A grant counts here from the moment it is made, so its token adds nothing to it.
+    A grant counts here from the moment it is made, so its token adds nothing to it, unless changes count late
+    (`kmslab.engine.authorization.settling`).
     """
     from ministack.services import kms
 

@@ -134,7 +134,7 @@ def resolve(reference: str | None) -> KeyRecord | None:
     if reference.startswith("arn:"):
         return _by_arn(reference)
     if reference.startswith("alias/"):
-        found = store().get(aliases().get(arn(reference)))
+        found = store().get(_key_of_alias(arn(reference)))
         if found is None and reference.startswith("alias/aws/"):
             from kmslab.engine.kms.managed import managed_key
 
@@ -154,10 +154,19 @@ def _by_arn(reference: str) -> KeyRecord | None:
     if resource.startswith("alias/aws/") and reference == arn(resource):
         return resolve(resource)
     if resource.startswith("alias/"):
-        key_id = aliases().get_scoped(account, region, reference)
+        key_id = _key_of_alias(reference)
     else:
         key_id = resource.removeprefix("key/") if resource.startswith("key/") else None
     return fresh(store().get_scoped(account, region, key_id))
+
+
+def _key_of_alias(alias_arn: str) -> str | None:
+    """The id of the key that an alias leads to, once that counts; None: there is no such alias."""
+    from kmslab.engine.authorization.settling import key_of_alias
+
+    region, account = alias_arn.split(":")[3:5]
+    now = aliases().get_scoped(account, region, alias_arn)
+    return key_of_alias(account, region, alias_arn, now)
 
 
 def fresh(key: KeyRecord | None) -> KeyRecord | None:
