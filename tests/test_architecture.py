@@ -28,6 +28,7 @@ MAY_IMPORT = {
     ),
     "kmslab.account": (
         "kmslab.account",
+        "kmslab.bootstrapping",
         "kmslab.deployed",
         "kmslab.faults",
         "kmslab.lab",

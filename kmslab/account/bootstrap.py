@@ -5,13 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from kmslab.account import refusals
-from kmslab.model.errors import ExitCode
-from kmslab.model.finding import fine, unseen, wrong
+from kmslab.bootstrapping import require_boundary
+from kmslab.model.errors import ExitCode, LabError
+from kmslab.model.finding import fine, refused, unseen, wrong
 from kmslab.model.persona import Persona
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from kmslab.lab import Access
     from kmslab.model.finding import Finding
+    from kmslab.model.settings import LabSettings
 
 QUALIFIER = "hnb659fds"
 """Of the standard bootstrap (aws-cdk-lib, ``DefaultStackSynthesizer.DEFAULT_QUALIFIER``; a test compares)."""
@@ -33,32 +37,33 @@ def execution_role(access: Access) -> str:
     return f"arn:{access.partition}:iam::{access.account}:role/{name}"
 
 
-def status(access: Access) -> str:
-    """Return the state of the bootstrap's stack; empty: there is none.
+def stack(access: Access) -> Mapping[str, Any] | None:
+    """Return the bootstrap's stack as DescribeStacks tells it; None: there is none. Asks once.
 
     Raises:
         ClientError, BotoCoreError: it could not be looked at.
     """
     from botocore.exceptions import ClientError
 
-    def look() -> str:
+    def look() -> Mapping[str, Any] | None:
         cloudformation = access.client(Persona.OPERATOR, "cloudformation")
         try:
-            return str(cloudformation.describe_stacks(StackName=STACK)["Stacks"][0]["StackStatus"])
+            found: Mapping[str, Any] = cloudformation.describe_stacks(StackName=STACK)["Stacks"][0]
         except ClientError as error:
             if "does not exist" in str(error):
-                return ""
+                return None
             raise
+        return found
 
     return access.once("account: bootstrap", look)
 
 
-def look(access: Access) -> Finding:
-    """Look at the bootstrap's stack and at its version."""
+def look(access: Access, settings: LabSettings) -> Finding:
+    """Look at the bootstrap's stack, its version and its boundary."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
-        standing = status(access)
+        standing = stack(access)
         version = _version(access)
     except (ClientError, BotoCoreError) as error:
         return unseen(
@@ -66,22 +71,28 @@ def look(access: Access) -> Finding:
             f"could not be looked at ({refusals.why(error)})",
             "Allow cloudformation:DescribeStacks and ssm:GetParameter.",
         )
-    region = access.target.region
+    environment = f"aws://{access.account}/{access.target.region}"
+    try:
+        require_boundary(standing, settings.permissions_boundary, environment)
+    except LabError as error:
+        return refused(_WHAT, error)
+    status = standing["StackStatus"] if standing else ""
     if not standing and version is None:
         return fine(
-            _WHAT, f"none in {region} yet", "`kmslab up --target aws` bootstraps; or `cdk bootstrap`."
+            _WHAT,
+            f"none in {access.target.region} yet",
+            "`kmslab up --target aws` bootstraps; or `cdk bootstrap`.",
         )
-    if problem := _problem(standing, version):
-        anew = f"Run `cdk bootstrap aws://{access.account}/{region}`."
-        return wrong(_WHAT, problem, anew, ExitCode.DEPLOYMENT)
-    by = f"stack {STACK} {standing}" if standing else f"by a stack of another name than {STACK}"
+    if problem := _problem(status, version):
+        return wrong(_WHAT, problem, f"Run `cdk bootstrap {environment}`.", ExitCode.DEPLOYMENT)
+    by = f"stack {STACK} {status}" if status else f"by a stack of another name than {STACK}"
     return fine(_WHAT, f"version {version}, {by}")
 
 
-def _problem(standing: str, version: int | None) -> str:
+def _problem(status: str, version: int | None) -> str:
     """Why the bootstrap does not serve; empty: it does."""
-    if standing and standing not in USABLE:
-        return f"stack {STACK} is {standing}"
+    if status and status not in USABLE:
+        return f"stack {STACK} is {status}"
     if version is None:
         return f"stack {STACK} stands, but {PARAMETER} is not in Parameter Store: CDK 1, or another qualifier"
     if version < NEEDED_VERSION:

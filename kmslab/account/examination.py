@@ -43,7 +43,7 @@ def examine(access: Access, settings: LabSettings, command: str) -> list[Finding
     needed = _needed(access, settings)
     looks: list[Callable[[], Iterable[Finding]]] = [
         lambda: [caller.region(access)],
-        lambda: [bootstrap.look(access)],
+        lambda: [bootstrap.look(access, settings)],
         lambda: labs.look(access),
         lambda: [permissions.look_at_caller(access, settings)],
         lambda: [permissions.look_at_cloudformation(access, settings)],

@@ -74,7 +74,7 @@ def look_at_caller(access: Access, settings: LabSettings) -> Finding:
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
-        bootstrapped = bool(bootstrap.status(access))
+        bootstrapped = bootstrap.stack(access) is not None
         asked = actions.of_caller(access, settings, bootstrapped=bootstrapped)
         answers = _simulate(access, _policies_of(access), asked)
     except (ClientError, BotoCoreError) as error:
@@ -95,7 +95,7 @@ def look_at_cloudformation(access: Access, settings: LabSettings) -> Finding:
     asked = actions.of_cloudformation(access, settings)
     mend = "Have them allowed for the bootstrap's cfn-exec-role, or bootstrap with other execution policies."
     try:
-        if bootstrap.status(access):
+        if bootstrap.stack(access):
             return _told(_CLOUDFORMATION, _simulate(access, bootstrap.execution_role(access), asked), mend)
         answers = _simulate(access, _policies_of(access), asked)
     except (ClientError, BotoCoreError) as error:
