@@ -44,6 +44,8 @@ TOOLKIT_STACK = "CDKToolkit"
 """The standard bootstrap's stack."""
 CONCURRENCY = "4"
 """Stacks that the CDK CLI works on at once, dependencies permitting."""
+UNFINISHED = "unfinished"
+"""File in the lab's home while checks run or stacks are destroyed."""
 SETTLE_SECONDS = 120.0
 """How long somebody else's operation on a stack may take before we give up waiting for it."""
 
@@ -87,6 +89,7 @@ class Deployment:
         with exclusively(self.project):
             stacks = self._settled()
             self._repair()
+            self._clear_after_the_killed()
             digest = self._digest()
             changed = not self._stands(stacks, digest)
             self._note_account_settings()
@@ -108,7 +111,7 @@ class Deployment:
         Raises:
             LabError: a stack is another lab's, or could not be destroyed.
         """
-        with exclusively(self.project):
+        with exclusively(self.project), unfinished(self.project):
             stacks = self._settled()
             self._repair(or_go_on=True)
             membership = read_membership(self.access)
@@ -125,6 +128,14 @@ class Deployment:
             self._record.unlink(missing_ok=True)
             Ledger(self.access).clear()
         return membership
+
+    def _clear_after_the_killed(self) -> None:
+        """Remove what a verification or a destruction left that was killed: nobody else knows of it."""
+        mark = self.project.home / UNFINISHED
+        if mark.exists():
+            self._sweep()
+            self._tell("log groups", remove_log_groups(self.access, read_membership(self.access)))
+            mark.unlink()
 
     def _sweep(self) -> None:
         """Remove what checks, probes and faults left, of whichever run."""
@@ -341,6 +352,18 @@ class Deployment:
     def _remove_secure_string(self) -> None:
         ssm = self.access.client(Persona.OPERATOR, "ssm")
         ssm.delete_parameters(Names=[secure_string_name(self.access.prefix)])
+
+
+@contextmanager
+def unfinished(project: Project) -> Iterator[None]:
+    """Leave a mark while something is under way that a killed process cannot clear away.
+
+    Whoever holds the lab's lock and finds the mark knows that its maker was killed, or failed.
+    """
+    mark = project.home / UNFINISHED
+    write_private(mark, "")
+    yield
+    mark.unlink(missing_ok=True)
 
 
 @contextmanager

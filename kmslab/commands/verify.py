@@ -16,7 +16,7 @@ from rich.markup import escape
 
 from kmslab.commands.settings import as_typed, context_for
 from kmslab.deployed import read_outputs
-from kmslab.deployment import exclusively
+from kmslab.deployment import exclusively, unfinished
 from kmslab.inventory import read_inventory
 from kmslab.lab import Access
 from kmslab.model.errors import ExitCode, LabError
@@ -83,7 +83,11 @@ def run(
         outputs = read_outputs(access)
         checks = runner.claimed(checks, outputs)
         # What a run makes for itself, the next one sweeps: two at a time would sweep each other's.
-        with exclusively(project, patience=PATIENCE_SECONDS), _shown(len(checks)) as on_verdict:
+        with (
+            exclusively(project, patience=PATIENCE_SECONDS),
+            unfinished(project),
+            _shown(len(checks)) as on_verdict,
+        ):
             capabilities = _capabilities(access)
             verdicts = runner.run_all(
                 access,

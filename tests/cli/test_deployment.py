@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 
 from kmslab import deployment as module
 from kmslab.cdk import CdkError
-from kmslab.deployment import Deployment, exclusively
+from kmslab.deployment import Deployment, exclusively, unfinished
 from kmslab.model.errors import ExitCode, LabError
 from kmslab.model.target import TargetKind
 from kmslab.residue.stacks import Membership
@@ -399,3 +399,114 @@ def test_a_patient_command_waits_for_its_turn(project: Project) -> None:
         order.append("second")
     first.join()
     assert order == ["first", "second"]
+
+
+def owned_by_the_stacks(cloud: Cloud, kind: str, physical_id: str, status: str = "CREATE_COMPLETE") -> None:
+    resource = {
+        "LogicalResourceId": "One",
+        "PhysicalResourceId": physical_id,
+        "ResourceType": kind,
+        "ResourceStatus": status,
+        "LastUpdatedTimestamp": datetime(2026, 11, 21, tzinfo=UTC),
+    }
+    cloud.world.answers("cloudformation:ListStackResources", {"StackResourceSummaries": [resource]})
+
+
+def test_a_bucket_that_filled_up_again_is_emptied_and_destroyed(
+    project: Project, cloud: Cloud, lab: Deployment, recorder: Recorder
+) -> None:
+    lab.up()
+    did(cloud)
+    refusals = [CdkError("Stack kms-lab-audit: destroy failed", (), project.home / "deploy.log")]
+
+    def full_once(command: str) -> None:
+        if command == "destroy" and refusals:
+            owned_by_the_stacks(cloud, "AWS::S3::Bucket", "trail-bucket", "DELETE_FAILED")
+            raise refusals.pop()
+
+    cloud.during = full_once
+    late = {"Key": "late", "VersionId": "1"}
+    cloud.world.answers("s3:ListObjectVersions", {"Versions": [late]}, when=lambda r: not r.get("Prefix"))
+    cloud.world.answers("s3:DeleteObjects", {})
+    lab.down()
+    assert did(cloud) == ["destroy", "destroy"]
+    (request,) = cloud.world.asked("s3:DeleteObjects")
+    assert (request["Bucket"], request["Delete"]["Objects"]) == ("trail-bucket", [late])
+    assert ("end", "buckets", "emptied once more: trail-bucket") in recorder.said
+
+
+def test_a_destruction_that_failed_for_another_reason_is_not_tried_again(
+    project: Project, cloud: Cloud, lab: Deployment
+) -> None:
+    lab.up()
+    did(cloud)
+
+    def fail(command: str) -> None:
+        if command == "destroy":
+            raise CdkError("Stack kms-lab-identity: destroy failed", (), project.home / "deploy.log")
+
+    cloud.during = fail
+    owned_by_the_stacks(cloud, "AWS::S3::Bucket", "data-bucket")
+    with pytest.raises(CdkError):
+        lab.down()
+    assert did(cloud) == ["destroy"]
+
+
+def test_down_removes_the_log_groups_of_the_stacks_functions(cloud: Cloud, lab: Deployment) -> None:
+    lab.up()
+    owned_by_the_stacks(cloud, "AWS::Lambda::Function", "Empties")
+    cloud.world.answers(
+        "logs:DescribeLogGroups",
+        {"logGroups": [{"logGroupName": "/aws/lambda/Empties"}, {"logGroupName": "/aws/lambda/Empties-2"}]},
+    )
+    cloud.world.refuses("lambda:GetFunction", code="ResourceNotFoundException")
+    cloud.world.answers("logs:DeleteLogGroup", {})
+    lab.down()
+    deleted = [request["logGroupName"] for request in cloud.world.asked("logs:DeleteLogGroup")]
+    assert deleted == ["/aws/lambda/Empties"]
+
+
+def test_up_clears_away_what_a_killed_command_left(
+    project: Project, cloud: Cloud, lab: Deployment, recorder: Recorder
+) -> None:
+    lab.up()
+    assert cloud.world.asked("secretsmanager:ListSecrets") == []
+    with pytest.raises(KeyError), unfinished(project):
+        raise KeyError  # as far as a file can tell, killed
+    lab.up()
+    assert len(cloud.world.asked("secretsmanager:ListSecrets")) == 1
+    lab.up()
+    assert len(cloud.world.asked("secretsmanager:ListSecrets")) == 1
+    with unfinished(project):
+        assert (project.home / "unfinished").exists()
+    assert not (project.home / "unfinished").exists()
+
+
+def test_a_destruction_that_fails_is_known_to_the_next_up(
+    project: Project, cloud: Cloud, lab: Deployment
+) -> None:
+    lab.up()
+    cloud.world.refuses("iam:ListMFADevices", code="AccessDenied")
+    with pytest.raises(ClientError):
+        lab.down()
+    assert (project.home / "unfinished").exists()
+
+
+def test_account_settings_that_cannot_be_noted_stop_nothing(
+    cloud: Cloud, lab: Deployment, recorder: Recorder
+) -> None:
+    cloud.world.refuses("ec2:GetEbsEncryptionByDefault")
+    assert lab.up()
+    assert any(said[1] == "account settings" and "not noted" in said[2] for said in recorder.said)
+
+
+def test_a_mortal_lab_is_synthesized_anew_for_each_deployment(
+    project: Project, cloud: Cloud, lab: Deployment, recorder: Recorder
+) -> None:
+    mortal = Deployment(project, lab.access, {"kmslab.prefix": PREFIX, "kmslab.ttl_hours": "8"}, recorder)
+    assert mortal.up()
+    did(cloud)
+    assert not mortal.up()
+    cloud.stacks.pop(f"{PREFIX}-volumes")
+    assert mortal.up()
+    assert did(cloud) == ["deploy", "synth"]
