@@ -264,11 +264,19 @@ cli_residue.register(app)
 
 
 @engine_app.command("start")
-def engine_start(port: PortOption = 0) -> None:
+def engine_start(
+    port: PortOption = 0,
+    settle: Annotated[
+        float,
+        typer.Option(
+            "--settle", min=0.0, max=60.0, hidden=True, help="Seconds after which a changed permission counts."
+        ),
+    ] = 0.0,
+) -> None:
     """Start the engine, or say where it runs already."""
     from kmslab.commands import engine
 
-    engine.start(port)
+    engine.start(port, settle)
 
 
 @engine_app.command("stop")
