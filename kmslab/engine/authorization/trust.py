@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from kmslab.engine.authorization import settling
 from kmslab.engine.authorization.caller import CALLER
 
 ADMINISTRATOR_ROLE = "kmslab-administrator"
@@ -33,11 +34,11 @@ def trust_policy(stock: Any, service: str, resource_arn: str) -> Any:
         return stock(service, resource_arn)
     from ministack.services import iam
 
-    account = resource_arn.split(":")[4]
-    role = iam._roles.get_scoped(account, None, resource_arn.rsplit("/", 1)[-1])
+    account, name = resource_arn.split(":")[4], resource_arn.rsplit("/", 1)[-1]
+    role = iam._roles.get_scoped(account, None, name)
     if role is None:
         return None
-    return role.get("AssumeRolePolicyDocument"), account
+    return settling.trust_of(account, name, role.get("AssumeRolePolicyDocument")), account
 
 
 def trust_context(
