@@ -94,6 +94,7 @@ def test_the_schedules_go_with_the_stack_that_goes_last(mortal: Assembly) -> Non
 def test_the_input_is_what_delete_stack_takes(mortal: Assembly) -> None:
     model = ServiceModel(create_loader().load_service_model("cloudformation", "service-2"), "cloudformation")
     shape = model.operation_model("DeleteStack").input_shape
+    assert shape is not None
     for schedule in schedules(mortal).values():
         validate_parameters(json.loads(schedule["Target"]["Input"]), shape)
 
