@@ -9,6 +9,8 @@ from kmslab.model.errors import ExitCode, LabError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+TOOLKIT_STACK = "CDKToolkit"
+"""The standard bootstrap's stack."""
 PARAMETER = "InputPermissionsBoundary"
 """What ``cdk bootstrap --custom-permissions-boundary`` gives to the bootstrap's stack."""
 

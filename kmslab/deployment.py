@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kmslab import synthesis
-from kmslab.bootstrapping import require_boundary
+from kmslab.bootstrapping import TOOLKIT_STACK, require_boundary
 from kmslab.cdk import CdkCli, CdkError, follow
 from kmslab.checks.sweep import sweep, sweep_without_lab
 from kmslab.deployed import half_deployed, read_outputs, read_stacks
@@ -40,8 +40,6 @@ if TYPE_CHECKING:
     from kmslab.project import Project
     from kmslab.residue.stacks import Membership
 
-TOOLKIT_STACK = "CDKToolkit"
-"""The standard bootstrap's stack."""
 CONCURRENCY = "4"
 """Stacks that the CDK CLI works on at once, dependencies permitting."""
 UNFINISHED = "unfinished"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from kmslab.account import refusals
-from kmslab.bootstrapping import require_boundary
+from kmslab.bootstrapping import TOOLKIT_STACK, require_boundary
 from kmslab.model.errors import ExitCode, LabError
 from kmslab.model.finding import fine, refused, unseen, wrong
 from kmslab.model.persona import Persona
@@ -23,8 +23,6 @@ PARAMETER = f"/cdk-bootstrap/{QUALIFIER}/version"
 """The parameter of Parameter Store in which a bootstrap keeps its version, and where every template looks."""
 NEEDED_VERSION = 6
 """The least that the templates' rule ``CheckBootstrapVersion`` lets pass (a test compares)."""
-STACK = "CDKToolkit"
-"""The standard bootstrap's stack."""
 USABLE = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"})
 """States in which its roles and bucket are there."""
 
@@ -48,7 +46,7 @@ def stack(access: Access) -> Mapping[str, Any] | None:
     def look() -> Mapping[str, Any] | None:
         cloudformation = access.client(Persona.OPERATOR, "cloudformation")
         try:
-            found: Mapping[str, Any] = cloudformation.describe_stacks(StackName=STACK)["Stacks"][0]
+            found: Mapping[str, Any] = cloudformation.describe_stacks(StackName=TOOLKIT_STACK)["Stacks"][0]
         except ClientError as error:
             if "does not exist" in str(error):
                 return None
@@ -85,16 +83,16 @@ def look(access: Access, settings: LabSettings) -> Finding:
         )
     if problem := _problem(status, version):
         return wrong(_WHAT, problem, f"Run `cdk bootstrap {environment}`.", ExitCode.DEPLOYMENT)
-    by = f"stack {STACK} {status}" if status else f"by a stack of another name than {STACK}"
+    by = f"stack {TOOLKIT_STACK} {status}" if status else f"by a stack of another name than {TOOLKIT_STACK}"
     return fine(_WHAT, f"version {version}, {by}")
 
 
 def _problem(status: str, version: int | None) -> str:
     """Why the bootstrap does not serve; empty: it does."""
     if status and status not in USABLE:
-        return f"stack {STACK} is {status}"
+        return f"stack {TOOLKIT_STACK} is {status}"
     if version is None:
-        return f"stack {STACK} stands, but {PARAMETER} is not in Parameter Store: CDK 1, or another qualifier"
+        return f"stack {TOOLKIT_STACK} stands, but {PARAMETER} is not in Parameter Store: CDK 1, or another qualifier"
     if version < NEEDED_VERSION:
         return f"version {version}; the lab needs {NEEDED_VERSION} or later"
     return ""

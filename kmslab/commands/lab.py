@@ -6,6 +6,7 @@ import shutil
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from kmslab.bootstrapping import TOOLKIT_STACK
 from kmslab.commands.engine import start_engine
 from kmslab.commands.faults import named
 from kmslab.commands.later import next_time, wait_until
@@ -20,7 +21,7 @@ from kmslab.commands.settings import (
     parse_context,
 )
 from kmslab.deployed import OPTIONAL_STACKS, read_stacks, refuse_foreign_user
-from kmslab.deployment import TOOLKIT_STACK, Deployment, exclusively
+from kmslab.deployment import Deployment, exclusively
 from kmslab.faults.ledger import Ledger
 from kmslab.lab import Access
 from kmslab.model.errors import ExitCode, LabError

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from kmslab.account import bootstrap
+from kmslab.bootstrapping import TOOLKIT_STACK
 from kmslab.model.outputs import LabStack
 from kmslab.model.settings import LabSettings
 from kmslab.model.target import TargetKind
@@ -55,7 +55,7 @@ class Account:
 
     def bootstrapped(self, status: str = "CREATE_COMPLETE", version: str = "33") -> None:
         self.version = version
-        self.stacks.append(_stack(bootstrap.STACK, status, {}))
+        self.stacks.append(_stack(TOOLKIT_STACK, status, {}))
 
     def deployed(self, *, prefix: str = PREFIX, without: tuple[LabStack, ...] = (LabStack.NETWORK,)) -> None:
         self.stacks += [
@@ -79,7 +79,7 @@ class Account:
         return {"Stacks": found}
 
     def _parameter(self, _: Request) -> dict[str, Any]:
-        if not any(stack["StackName"] == bootstrap.STACK for stack in self.stacks) or not self.version:
+        if not any(stack["StackName"] == TOOLKIT_STACK for stack in self.stacks) or not self.version:
             raise Refusal("ParameterNotFound")
         return {"Parameter": {"Value": self.version}}
 
