@@ -13,9 +13,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 COMPILE = (
-    *("pip", "compile", "--quiet", "--upgrade", "--universal", "--python-version", "3.11"),
+    *("pip", "compile", "--quiet", "--upgrade"),
     *("--generate-hashes", "--no-annotate", "--custom-compile-command", "make lock"),
 )
+EVERY_PYTHON = ("--universal", "--python-version", "3.11")
 # requirements-dev.in holds requirements.txt as a constraint: lock the latter first.
 NAMES = (
     *("requirements-uv", "requirements-node", "requirements-aws-cli", "requirements", "requirements-dev"),
@@ -27,8 +28,8 @@ NAMES = (
         "benchmarks/requirements-localemu",
     ),
 )
-ONE_PYTHON = frozenset({"benchmarks/requirements-localemu"})
-"""What does not resolve for every later Python: LocalEmu and its moto disagree about 3.14."""
+ONE_PYTHON = {"benchmarks/requirements-localemu": ("--python-version", "3.13")}
+"""What does not resolve for every later Python: LocalEmu needs 3.13, and it and its moto disagree about 3.14."""
 
 
 def main() -> None:
@@ -38,8 +39,8 @@ def main() -> None:
     uv = str(Path(sys.executable).parent / "uv")
     for name in NAMES:
         print(f"  {name}.txt ...", flush=True)
-        options = [option for option in COMPILE if option != "--universal" or name not in ONE_PYTHON]
-        _run([uv, *options, "--output-file", f"{name}.txt", f"{name}.in"])
+        pythons = ONE_PYTHON.get(name, EVERY_PYTHON)
+        _run([uv, *COMPILE, *pythons, "--output-file", f"{name}.txt", f"{name}.in"])
     print("  package-lock.json ...", flush=True)
     node = require_node()
     os.environ["PATH"] = os.pathsep.join((str(node.executable.parent), os.environ.get("PATH", "")))
