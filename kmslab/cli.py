@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kmslab import cli_faults, cli_guides, cli_probe, cli_questions, cli_reports, cli_residue
+from kmslab import cli_class, cli_cost, cli_faults, cli_guides, cli_probe, cli_questions, cli_reports, cli_residue
 from kmslab.model.errors import ExitCode, LabError
 from kmslab.model.persona import Persona
 from kmslab.model.target import TargetKind
@@ -261,6 +261,8 @@ cli_reports.register(app)
 cli_guides.register(app)
 cli_probe.register(app)
 cli_residue.register(app)
+cli_cost.register(app)
+cli_class.register(app)
 
 
 @engine_app.command("start")

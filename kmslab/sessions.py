@@ -109,9 +109,20 @@ def as_role(loader: Any, region: str, assume: Callable[[], Mapping[str, Any]]) -
         except (ClientError, BotoCoreError) as error:
             raise CredentialRetrievalError(provider="AssumeRole", error_msg=str(error)) from error
 
-    core = _core(loader)
     renewing = RefreshableCredentials.create_from_metadata(_metadata(assume()), renew, "assume-role")
-    core.register_component("credential_provider", _Provider(renewing))
+    return with_credentials(loader, region, renewing)
+
+
+def with_credentials(loader: Any, region: str, credentials: Any) -> Any:
+    """Return a boto3 session that signs with credentials that somebody else keeps.
+
+    Args:
+        loader: see `as_operator`.
+        region: see `as_operator`.
+        credentials: what botocore asks for ``get_frozen_credentials`` at each call.
+    """
+    core = _core(loader)
+    core.register_component("credential_provider", _Provider(credentials))
     return _session(core, region)
 
 

@@ -177,15 +177,19 @@ def require_sandbox(access: Access, settings: LabSettings, command: str) -> None
 def owner_access(project: Project, access: Access) -> Access | None:
     """Return access as the account's root user, whom every key policy of the lab lets back in.
 
-    Returns: None unless the target is the local engine: elsewhere the root user is nobody's to play.
+    Returns: None unless the target is the local engine: elsewhere the root user is nobody's to play. Nor is that
+        of a class's seat, whose folder holds no engine.
     """
-    if access.target.kind is not TargetKind.LOCAL:
-        return None
     from kmslab.engine import identity
     from kmslab.lab import Access
     from kmslab.model.target import Credentials
 
-    root = identity.load(project.home / "engine")
+    if access.target.kind is not TargetKind.LOCAL:
+        return None
+    try:
+        root = identity.load(project.home / "engine")
+    except FileNotFoundError:
+        return None
     credentials = Credentials(root.access_key_id, root.secret_access_key)
     return Access(replace(access.target, credentials=credentials), access.prefix)
 

@@ -106,6 +106,7 @@ def run_all(
     quick: bool = False,
     on_sweep: Callable[[Swept], None] | None = None,
     deadline_seconds: float = DEADLINE_SECONDS,
+    workers: int = WORKERS,
 ) -> list[tuple[Check, Verdict]]:
     """Run checks to their verdicts.
 
@@ -122,6 +123,7 @@ def run_all(
         on_sweep: told what was removed before and after the checks, and what could not be.
         deadline_seconds: after this the checks that have not begun are ERROR, the running ones stop looking
             and clean up, and `GRACE_SECONDS` later nothing is sent any more.
+        workers: checks that run at a time.
 
     Returns: every check of what is deployed with its verdict, in the order of the catalogue.
 
@@ -139,7 +141,7 @@ def run_all(
         return run(check, Lab(access, outputs, capabilities, run_id))
 
     def go(some: Iterable[Check]) -> None:
-        with ThreadPoolExecutor(WORKERS, thread_name_prefix="check") as pool:
+        with ThreadPoolExecutor(workers, thread_name_prefix="check") as pool:
             futures = {pool.submit(judge, check): check for check in some}
             try:
                 for future in as_completed(futures):

@@ -56,6 +56,16 @@ def seats_file(project: Project) -> Path:
     return class_folder(project) / "seats.csv"
 
 
+def seat_folder(folder: Path, name: str) -> Path:
+    """Where the class keeps what it knows of one seat.
+
+    Args:
+        folder: the class's.
+        name: the seat's.
+    """
+    return folder / "seats" / name
+
+
 def load_seats(project: Project) -> tuple[Seat, ...]:
     """Return the seats of the class, in the order of the file.
 

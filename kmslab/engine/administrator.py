@@ -2,23 +2,29 @@
 
 The engine makes both. The first one may be assumed by the lab's root user only. The neighbour is set up as AWS
 Organizations sets up a member account: its OrganizationAccountAccessRole trusts the lab's account, whose own
-policies decide who assumes it (AWS Organizations User Guide, "Accessing member accounts").
+policies decide who assumes it (AWS Organizations User Guide, "Accessing member accounts"). So is every seat of a
+class, when somebody first enters its account.
 """
 
 from __future__ import annotations
 
 import json
-from typing import Any
-from urllib.parse import urlencode
+import os
+from typing import TYPE_CHECKING, Any
 
+from kmslab.engine import state
 from kmslab.engine.authorization.trust import ADMINISTRATOR_ROLE
-from kmslab.engine.identity import neighbour_of
+from kmslab.engine.identity import members, neighbour_of
 from kmslab.model.errors import ExitCode, LabError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SESSION_SECONDS = 12 * 3600
 """Longest session of the roles."""
 NEIGHBOUR_ROLE = "OrganizationAccountAccessRole"
 """The role of a member account that its organization's management account may assume."""
+_OK = 200
 
 
 def trust_policy(account_id: str) -> dict[str, Any]:
@@ -56,36 +62,55 @@ async def ensure_role() -> None:
     from ministack.core.responses import get_account_id, get_region, request_scope
 
     account = get_account_id()
-    await _ensure(ADMINISTRATOR_ROLE, trust_policy(account), "Operates the local KMS lab")
+    _ensure(ADMINISTRATOR_ROLE, trust_policy(account), "Operates the local KMS lab")
     with request_scope(neighbour_of(account), get_region()):
-        await _ensure(NEIGHBOUR_ROLE, neighbour_trust(account), "Lets the lab's account in")
+        _ensure(NEIGHBOUR_ROLE, neighbour_trust(account), "Lets the lab's account in")
 
 
-async def _ensure(name: str, trust: dict[str, Any], description: str) -> None:
+def admit(account: str, folder: Path) -> bool:
+    """Make the role through which the lab's account enters a member account, if it is one.
+
+    Args:
+        account: which is entered.
+        folder: the engine's, where its members are written down.
+
+    Returns: whether the role was made.
+
+    Raises:
+        LabError: MiniStack refuses to make it.
+    """
+    from ministack.core.responses import get_region, request_scope
+
+    lab = os.environ["MINISTACK_ACCOUNT_ID"]
+    if account == lab or account not in members(folder):
+        return False
+    with request_scope(account, get_region()):
+        _ensure(NEIGHBOUR_ROLE, neighbour_trust(lab), "Lets the lab's account in")
+    state.changed()
+    return True
+
+
+def _ensure(name: str, trust: dict[str, Any], description: str) -> None:
     from ministack.services import iam
 
     if name in iam._roles:
         return
-    await _iam(
-        Action="CreateRole",
-        RoleName=name,
-        AssumeRolePolicyDocument=json.dumps(trust),
-        MaxSessionDuration=str(SESSION_SECONDS),
-        Description=description,
+    _answered(
+        iam._create_role(
+            {
+                "RoleName": name,
+                "AssumeRolePolicyDocument": json.dumps(trust),
+                "MaxSessionDuration": str(SESSION_SECONDS),
+                "Description": description,
+            }
+        )
     )
-    await _iam(
-        Action="AttachRolePolicy",
-        RoleName=name,
-        PolicyArn="arn:aws:iam::aws:policy/AdministratorAccess",
-    )
+    policy = "arn:aws:iam::aws:policy/AdministratorAccess"
+    _answered(iam._attach_role_policy({"RoleName": name, "PolicyArn": policy}))
 
 
-async def _iam(**parameters: str) -> None:
-    from ministack.services import iam
-
-    body = urlencode(parameters).encode()
-    status, _, answer = await iam.handle_request("POST", "/", {}, body, {})
-    if status != 200:  # noqa: PLR2004  # HTTP's OK
+def _answered(response: tuple[int, Any, Any]) -> None:
+    if response[0] != _OK:
         raise LabError(
-            f"the engine could not make its administrator role: {answer!r}", exit_code=ExitCode.ENGINE
+            f"the engine could not make its administrator role: {response[2]!r}", exit_code=ExitCode.ENGINE
         )

@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING
 from kmslab.model.errors import ExitCode, LabError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
 DEFAULT_REGION = "us-east-1"
 _FILE = "root.json"
+_MEMBERS = "members.json"
 _KEY_ID_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 
 
@@ -83,6 +85,34 @@ def load(folder: Path) -> Identity:
         FileNotFoundError: it never was.
     """
     return Identity(**json.loads((folder / _FILE).read_text()))
+
+
+def add_members(folder: Path, accounts: Iterable[str]) -> None:
+    """Have the engine play these accounts too: members of the lab's organization, which it may enter.
+
+    A running engine notices. An account stays a member: what is in it may be worth keeping.
+
+    Args:
+        folder: the engine's folder.
+        accounts: 12 digits each.
+    """
+    known = members(folder)
+    wanted = known | set(accounts)
+    if wanted == known:
+        return
+    path = folder / _MEMBERS
+    fresh = path.with_suffix(f".{secrets.token_hex(4)}")
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        json.dump(sorted(wanted), file)
+    fresh.replace(path)
+
+
+def members(folder: Path) -> frozenset[str]:
+    """Return the accounts that `add_members` was told of."""
+    try:
+        return frozenset(map(str, json.loads((folder / _MEMBERS).read_text())))
+    except FileNotFoundError:
+        return frozenset()
 
 
 def _new(region: str) -> Identity:

@@ -25,6 +25,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[int, int]]]:
 
     ready: dict[int, deque[Any]] = defaultdict(deque)
     monkeypatch.setattr(rsa_pool, "_ready", ready)
+    monkeypatch.setattr(rsa_pool, "_wanted", dict(rsa_pool._STOCK))
     monkeypatch.setattr(rsa_pool, "_filling", threading.Event())
     monkeypatch.setattr(rsa_pool, "_generate", generate)
     monkeypatch.setattr(rsa_pool, "_REST_SECONDS", 0.0)
@@ -58,3 +59,14 @@ def test_one_filler_is_enough(made: list[tuple[int, int]]) -> None:
     rsa_pool.fill()
     finish()
     assert len(made) == sum(rsa_pool._STOCK.values())
+
+
+def test_a_stock_that_runs_out_is_filled_higher_and_then_as_before(made: list[tuple[int, int]]) -> None:
+    assert rsa_pool.take(4096)
+    finish()
+    assert len(rsa_pool._ready[4096]) == 2 * rsa_pool._STOCK[4096]
+    rsa_pool._ready[4096].clear()
+    rsa_pool.fill()
+    finish()
+    assert len(rsa_pool._ready[4096]) == rsa_pool._STOCK[4096]
+    assert made

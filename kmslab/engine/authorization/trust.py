@@ -7,6 +7,8 @@ MiniStack asks identity policies always, and lets the root user assume any role.
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Any
 
 from kmslab.engine.authorization import settling
@@ -36,9 +38,19 @@ def trust_policy(stock: Any, service: str, resource_arn: str) -> Any:
 
     account, name = resource_arn.split(":")[4], resource_arn.rsplit("/", 1)[-1]
     role = iam._roles.get_scoped(account, None, name)
+    if role is None and _admitted(account, name):
+        role = iam._roles.get_scoped(account, None, name)
     if role is None:
         return None
     return settling.trust_of(account, name, role.get("AssumeRolePolicyDocument")), account
+
+
+def _admitted(account: str, role: str) -> bool:
+    """Whether the role is that of a member account which is entered for the first time; then it is made."""
+    from kmslab.engine import administrator
+
+    folder = Path(os.environ["STATE_DIR"]).parent
+    return role == administrator.NEIGHBOUR_ROLE and administrator.admit(account, folder)
 
 
 def trust_context(

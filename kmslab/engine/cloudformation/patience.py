@@ -1,6 +1,7 @@
 """The CDK CLI looks at a stack every five seconds; an answer that waits for the stack saves the rest of them.
 
-Only the CLI's own question is answered late: everybody else sees a stack in progress as it is.
+Only the CLI's own question is answered late, and kmslab's, which deploys a class without the CLI: everybody else
+sees a stack in progress as it is.
 """
 
 from __future__ import annotations
@@ -17,16 +18,17 @@ from kmslab.engine.hooks import extend
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-CLIENT = "aws-cdk"
-"""In the CLI's User-Agent."""
+CLIENTS = ("aws-cdk", "kmslab")
+"""In the User-Agent of the CLI, and of kmslab."""
 SECONDS = 4.0
 """Less than the CLI's own interval, so that it never waits longer than without this."""
 INTERVAL = 0.02
 
 
 def _stack_asked_for(headers: Mapping[str, str], body: bytes) -> str:
-    """The stack that the CLI polls; empty for every other request."""
-    if CLIENT not in headers.get("user-agent", "") or b"Action=DescribeStacks" not in body:
+    """The stack that somebody waits for; empty for every other request."""
+    agent = headers.get("user-agent", "")
+    if not any(client in agent for client in CLIENTS) or b"Action=DescribeStacks" not in body:
         return ""
     return parse_qs(body.decode()).get("StackName", [""])[0]
 
@@ -55,7 +57,7 @@ def install() -> None:
         body: bytes,
         query_params: Mapping[str, Any],
     ) -> Any:
-        """Let the CDK CLI's look at a stack wait until the stack has settled."""
+        """Let whoever deploys wait for a stack until it has settled."""
         if stack_name := _stack_asked_for(headers, body):
             await settled(stack_name)
         return await stock(method, path, headers, body, query_params)

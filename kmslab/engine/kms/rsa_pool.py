@@ -12,10 +12,13 @@ from typing import Any
 _EXPONENT = 65537
 _STOCK = {4096: 1, 3072: 1, 2048: 4}
 """How many keys of each size to keep ready."""
+_MOST = 16
+"""And how many when they run out again and again: a class is deployed, and each seat wants one."""
 
 _REST_SECONDS = 10.0
 
 _ready: dict[int, deque[Any]] = defaultdict(deque)
+_wanted = dict(_STOCK)
 _lock = threading.Lock()
 _filling = threading.Event()
 
@@ -25,9 +28,12 @@ def take(bits: int) -> Any:
     with _lock:
         key = _ready[bits].popleft() if _ready[bits] else None
     if key is None:
+        if bits in _STOCK:
+            _wanted[bits] = min(_wanted[bits] * 2, _MOST)
+            fill()
         return _generate(bits)
     # Whoever needed this one is busy: making the next would compete for the processor.
-    fill(after=_REST_SECONDS)
+    fill(after=0.0 if _wanted[bits] > _STOCK[bits] else _REST_SECONDS)
     return key
 
 
@@ -43,11 +49,12 @@ def fill(*, after: float = 0.0) -> None:
 
 def _fill() -> None:
     try:
-        for bits, wanted in _STOCK.items():
-            while len(_ready[bits]) < wanted:
+        for bits, usual in _STOCK.items():
+            while len(_ready[bits]) < _wanted[bits]:
                 key = _generate(bits)
                 with _lock:
                     _ready[bits].append(key)
+            _wanted[bits] = usual
     finally:
         _filling.clear()
 
