@@ -146,7 +146,7 @@ class LabSettings(_Frozen):
         Strings,
         Field(description="a comma-separated list of 12-digit account ids"),
     ] = ()
-    """The only accounts that ``kmslab --target aws`` touches; empty: none."""
+    """Accounts that ``kmslab --target aws`` may touch; the other way to name one is its organization's tag."""
     permissions_boundary: Annotated[
         str,
         Field(
