@@ -1,6 +1,6 @@
 # What people type and CI calls. tools/setup.py installs, kmslab does the rest; nothing is decided here.
 .DEFAULT_GOAL := help
-.PHONY: help lab setup setup-dev test nightly fmt lock bench score site guide-aws clean
+.PHONY: help lab setup setup-dev test nightly lint-templates fmt lock bench score site guide-aws clean
 
 PYTHON ?= $(shell command -v .venv/bin/python || command -v python3 || command -v python)
 BIN := .venv/bin
@@ -27,6 +27,10 @@ test: setup-dev ## linters, types and the whole test suite
 nightly: setup-dev ## what takes too long for `make test`: every fault, 50 green runs in a row, the worst days
 	$(BIN)/python -m benchmarks.score --greens 50 --scanner none
 	$(BIN)/pytest -m nightly
+	$(BIN)/python -m benchmarks.findings
+
+lint-templates: setup-dev ## cfn-lint, CDK, cfn-guard, checkov and prowler: fails on what docs/findings.md does not name
+	$(BIN)/python -m benchmarks.findings
 
 fmt: setup-dev ## format the code and mend what the linter can mend
 	$(BIN)/ruff format .

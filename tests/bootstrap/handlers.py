@@ -262,7 +262,7 @@ def _in_secrets_manager(operation: str, name: str) -> list[Target]:
 
 
 def _in_kms(kind: str, operation: str) -> list[Target]:
-    alias = (f"{KMS}:alias/{PREFIX}/app", {})
+    alias: Target = (f"{KMS}:alias/{PREFIX}/app", {})
     if kind == "AWS::KMS::Alias":
         return [("*", {})] if operation == "ListAliases" else [alias, (KEY, TAG)]
     if kind == "AWS::EC2::Volume":

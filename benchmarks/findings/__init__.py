@@ -1,0 +1,1 @@
+"""What other tools find in the lab, and which of their findings are accepted, each with its reason."""
