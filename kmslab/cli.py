@@ -20,7 +20,7 @@ from kmslab.options import ContextOption, EndpointOption, LabGroup, PortOption, 
 if TYPE_CHECKING:
     from types import FrameType
 
-EXIT_CODES = """[bold]Exit codes[/]  0 done, nothing failed · 1 a check answered FAIL or ERROR, something got worse (diff), or could not be seen (doctor) · 2 wrong option, setting or file · 3 Node.js, CDK CLI or virtual environment missing, or no network to bring them · 4 local engine did not start, died, or its port is taken · 5 credentials missing or expired, or account or stack not ours to touch · 6 deployment or destruction did not finish, or would not (doctor) · 70 a fault of kmslab itself · 130 Ctrl-C"""
+EXIT_CODES = """[bold]Exit codes[/]  0 done, nothing failed · 1 a check answered FAIL or ERROR, something got worse (diff), could not be seen (doctor), or is left (residue, down) · 2 wrong option, setting or file · 3 Node.js, CDK CLI or virtual environment missing, or no network to bring them · 4 local engine did not start, died, or its port is taken · 5 credentials missing or expired, or account or stack not ours to touch · 6 deployment or destruction did not finish, or would not (doctor) · 70 a fault of kmslab itself · 130 Ctrl-C"""
 
 FIRST_STEPS = """Without an AWS account, everything happens on this machine:
 
