@@ -65,7 +65,12 @@ def lab(project: Project, broken: Broken, monkeypatch: pytest.MonkeyPatch) -> Br
     monkeypatch.setattr(command, "Access", lambda target, _: FakeAccess(broken.world, kind=target.kind))
     monkeypatch.setattr(command, "read_outputs", lambda _: OUTPUTS)
     monkeypatch.setattr(command, "owner_access", lambda _, __: None)
-    monkeypatch.setattr(command, "until_it_counts", lambda *asked: broken.waited.append(asked[1:]) or True)
+
+    def counts(_: object, *asked: Any) -> bool:
+        broken.waited.append(asked)
+        return True
+
+    monkeypatch.setattr(command, "until_it_counts", counts)
     return broken
 
 

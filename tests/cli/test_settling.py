@@ -43,7 +43,7 @@ def workshop(late: Late, monkeypatch: pytest.MonkeyPatch, *, seconds: float) -> 
     access = FakeAccess(World())
     access.target = replace(access.target, settle_seconds=seconds)
     monkeypatch.setattr(access.stopping, "wait", late.wait)
-    monkeypatch.setattr(settling.time, "monotonic", lambda: late.now)
+    monkeypatch.setattr("kmslab.commands.settling.time.monotonic", lambda: late.now)
     monkeypatch.setattr(runner, "run_all", late.run_all)
     return Workshop(access, OUTPUTS, None)
 
