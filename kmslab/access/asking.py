@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 
 from kmslab.access import questions
 from kmslab.access.matrix import context_of
-from kmslab.access.operations import PERMISSIONS, SERVICES, means_something, of_connection, takes_context
+from kmslab.access.operations import (
+    MULTI_REGION,
+    PERMISSIONS,
+    SERVICES,
+    means_something,
+    of_connection,
+    takes_context,
+)
 from kmslab.access.questions import Question, Step
 from kmslab.access.roles import assuming, on_identity
 from kmslab.access.things import Kind
@@ -81,13 +88,16 @@ def _with_key(
     if key is None:  # a thing that is a key has itself
         raise ValueError(thing.name)
     operation = permission(word)
-    if not means_something(operation, key):
+    notes = []
+    if operation in MULTI_REGION and not key.metadata.get("MultiRegion"):
+        # Who is allowed to is asked all the same: a key policy that allows it is copied from key to key.
+        notes.append(f"{key.name} is a single-Region key: KMS refuses {operation}, whoever is allowed to.")
+    elif not means_something(operation, key):
         kind = f"{key.metadata['KeySpec']}, {key.metadata['KeyUsage']}, {key.metadata['Origin']}"
         raise LabError(
             f"{operation} means nothing for the key {key.name} ({kind}).",
             hint="`kmslab who-can all all` shows what can be asked about each key.",
         )
-    notes = []
     if takes_context(operation, key) or operation == "CreateGrant":
         context = context_of(found, key, via) if context is None else context
         pairs = ", ".join(f"{name}={value}" for name, value in context.items())

@@ -35,11 +35,12 @@ _USAGES = {
 }
 _ROTATION = ("DisableKeyRotation", "EnableKeyRotation", "RotateKeyOnDemand")
 _IMPORT = ("DeleteImportedKeyMaterial", "GetParametersForImport", "ImportKeyMaterial")
-_MULTI_REGION = ("ReplicateKey", "UpdatePrimaryRegion")
+MULTI_REGION = ("ReplicateKey", "UpdatePrimaryRegion")
+"""Operations of multi-Region keys."""
 PERMISSIONS = CROSS_ACCOUNT | {
     *_ROTATION,
     *_IMPORT,
-    *_MULTI_REGION,
+    *MULTI_REGION,
     "CancelKeyDeletion",
     "CreateAlias",
     "DeleteAlias",
@@ -73,7 +74,7 @@ def means_something(operation: str, key: Key) -> bool:
         return symmetric and metadata.get("Origin") == "AWS_KMS"
     if operation in _IMPORT:
         return bool(metadata.get("Origin") == "EXTERNAL")
-    return bool(metadata.get("MultiRegion")) if operation in _MULTI_REGION else True
+    return bool(metadata.get("MultiRegion")) if operation in MULTI_REGION else True
 
 
 def parameters(operation: str, key: Key, context: Mapping[str, str], grantee: str = "") -> dict[str, Any]:

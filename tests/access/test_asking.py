@@ -180,6 +180,13 @@ def test_an_operation_that_means_nothing_for_the_key(found: Reading, finder: Fin
         asking.question(found, "sign", finder.find("app"))
 
 
+def test_who_may_replicate_is_asked_of_a_single_region_key_too(found: Reading, finder: Finder) -> None:
+    """It is an escalation that key policies are looked through for, whatever the key at hand is."""
+    question = asking.question(found, "replicate-key", finder.find("app"))
+    assert question.notes == ("app is a single-Region key: KMS refuses ReplicateKey, whoever is allowed to.",)
+    assert question.steps[0].request.action == "kms:ReplicateKey"
+
+
 def test_a_service_that_is_not_known(found: Reading, finder: Finder) -> None:
     with pytest.raises(LabError, match="--via sqs"):
         asking.question(found, "decrypt", finder.find("app"), via="sqs")
