@@ -101,6 +101,7 @@ class AuditStack(Stack):
                         "cloudtrail:GetEventSelectors",
                         "cloudtrail:GetTrail",
                         "cloudtrail:GetTrailStatus",
+                        "cloudtrail:ListPublicKeys",
                         "cloudtrail:ListTags",
                         "cloudtrail:ListTrails",
                         "cloudtrail:LookupEvents",
@@ -114,6 +115,7 @@ class AuditStack(Stack):
                 allow(
                     "ReadTheBucketsConfiguration",
                     (
+                        "s3:GetBucketLocation",
                         "s3:GetBucketLogging",
                         "s3:GetBucketPolicy",
                         "s3:GetBucketPolicyStatus",

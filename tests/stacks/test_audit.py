@@ -112,3 +112,47 @@ def test_topic(lab: Assembly) -> None:
             ],
         },
     }
+
+
+def test_the_auditor_reads_the_trail_and_can_validate_its_log_files(lab: Assembly) -> None:
+    """What `aws cloudtrail validate-logs` asks for: the trail, its public keys, the bucket's Region and its files."""
+    policy = lab.only("AWS::IAM::ManagedPolicy", "audit")
+    assert policy["Roles"] == ["kms-lab-auditor"]
+    trail, files, bucket, alarms = policy["PolicyDocument"]["Statement"]
+    assert trail == {
+        "Sid": "ReadTheTrail",
+        "Effect": "Allow",
+        "Action": [
+            "cloudtrail:DescribeTrails",
+            "cloudtrail:GetEventSelectors",
+            "cloudtrail:GetTrail",
+            "cloudtrail:GetTrailStatus",
+            "cloudtrail:ListPublicKeys",
+            "cloudtrail:ListTags",
+            "cloudtrail:ListTrails",
+            "cloudtrail:LookupEvents",
+        ],
+        "Resource": "*",
+    }
+    assert files == {
+        "Sid": "ReadLogFiles",
+        "Effect": "Allow",
+        "Action": ["s3:GetObject", "s3:GetObjectVersion"],
+        "Resource": {"Fn::Join": ["", [BUCKET_ARN, "/AWSLogs/*"]]},
+    }
+    assert bucket == {
+        "Sid": "ReadTheBucketsConfiguration",
+        "Effect": "Allow",
+        "Action": [
+            "s3:GetBucketLocation",
+            "s3:GetBucketLogging",
+            "s3:GetBucketPolicy",
+            "s3:GetBucketPolicyStatus",
+            "s3:GetBucketPublicAccessBlock",
+            "s3:GetBucketVersioning",
+            "s3:GetEncryptionConfiguration",
+            "s3:ListBucket",
+        ],
+        "Resource": BUCKET_ARN,
+    }
+    assert alarms["Sid"] == "ReadTheAlarms"
