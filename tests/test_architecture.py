@@ -9,7 +9,16 @@ import pytest
 
 PROJECT = Path(__file__).parents[1]
 OURS = ("kmslab", "stacks", "app")
-HEAVY = ("boto3", "botocore", "aws_cdk", "ministack", "cryptography", "aws_encryption_sdk", "jinja2")
+HEAVY = (
+    "boto3",
+    "botocore",
+    "aws_cdk",
+    "ministack",
+    "cryptography",
+    "aws_encryption_sdk",
+    "jinja2",
+    "starlette",
+)
 
 MAY_IMPORT = {
     "app": ("stacks", "kmslab.model"),
@@ -37,6 +46,7 @@ MAY_IMPORT = {
     "kmslab.faults": ("kmslab.faults", "kmslab.authorization", "kmslab.lab", "kmslab.model"),
     "kmslab.engine": ("kmslab.engine", "kmslab.authorization", "kmslab.lab", "kmslab.model"),
     "kmslab.guides": ("kmslab.guides", "kmslab.model"),
+    "kmslab.cost": ("kmslab.cost", "kmslab.model"),
     "kmslab.residue": (
         "kmslab.residue",
         "kmslab.checks.temporary",

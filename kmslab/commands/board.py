@@ -76,5 +76,5 @@ def course(project: Project) -> Course:
         topics,
         {check.id: Claim(check.title, check.guide) for check in checks},
         {fault.id: fault.title for fault in FAULTS.values()},
-        Rates(found.per_hour, total(found.deployment), total(found.verify), charged=charged),
+        Rates(found.per_hour, total(found.deployment), total(found.verify) / len(checks), charged=charged),
     )

@@ -25,13 +25,13 @@ class Rates:
     Attributes:
         hour: USD for each hour that it stands.
         deployment: USD for each deployment, with the later destruction.
-        verify: USD for each run of every check.
+        check: USD for each check, on average.
         charged: whether the class is on AWS; else it would cost that there.
     """
 
     hour: float
     deployment: float
-    verify: float
+    check: float
     charged: bool
 
 

@@ -79,14 +79,14 @@ class Standing:
     Attributes:
         seconds: that earlier labs of the seat stood.
         since: when the lab that stands now began to be made; None: none stands.
-        deployments: that were begun.
-        verifies: that were completed.
+        deployments: that were begun; a reset is one.
+        checks: that were run.
     """
 
     seconds: float = 0.0
     since: datetime | None = None
     deployments: int = 0
-    verifies: int = 0
+    checks: int = 0
 
     def hours(self, now: datetime) -> float:
         """Hours that labs stood at the seat until now."""
@@ -203,11 +203,16 @@ def _enter(phase: Phase, words: str) -> Callable[[SeatState, datetime, Event], S
     return apply
 
 
-def _deploy_started(seat: SeatState, at: datetime, event: Event) -> SeatState:
-    standing = replace(
-        seat.standing, since=seat.standing.since or at, deployments=seat.standing.deployments + 1
-    )
-    return replace(_enter(Phase.DEPLOYING, "deployment began")(seat, at, event), standing=standing)
+def _begin_lab(phase: Phase, words: str) -> Callable[[SeatState, datetime, Event], SeatState]:
+    """An event with which a lab begins to cost."""
+    enter = _enter(phase, words)
+
+    def apply(seat: SeatState, at: datetime, event: Event) -> SeatState:
+        used = seat.standing
+        standing = replace(used, since=used.since or at, deployments=used.deployments + 1)
+        return replace(enter(seat, at, event), standing=standing)
+
+    return apply
 
 
 def _verify_topic(seat: SeatState, at: datetime, event: Event) -> SeatState:
@@ -224,12 +229,8 @@ def _verify_topic(seat: SeatState, at: datetime, event: Event) -> SeatState:
     if counts[Outcome.FAIL] or counts[Outcome.ERROR]:
         since = before.since if before and before.since else at
     topic = Topic(MappingProxyType(counts), failing, at, since)
-    return replace(seat, topics=MappingProxyType({**seat.topics, name: topic}))
-
-
-def _verify_done(seat: SeatState, at: datetime, event: Event) -> SeatState:
-    standing = replace(seat.standing, verifies=seat.standing.verifies + 1)
-    return replace(_enter(Phase.READY, "verified")(seat, at, event), standing=standing)
+    standing = replace(seat.standing, checks=seat.standing.checks + sum(counts.values()))
+    return replace(seat, topics=MappingProxyType({**seat.topics, name: topic}), standing=standing)
 
 
 def _broken(seat: SeatState, at: datetime, event: Event) -> SeatState:
@@ -264,16 +265,16 @@ def _nudge(seat: SeatState, at: datetime, event: Event) -> SeatState:
 
 
 _APPLY: Mapping[str, Callable[[SeatState, datetime, Event], SeatState]] = {
-    "deploy.started": _deploy_started,
+    "deploy.started": _begin_lab(Phase.DEPLOYING, "deployment began"),
     "deploy.done": _enter(Phase.READY, "deployed"),
     "deploy.failed": _enter(Phase.DEPLOY_FAILED, "deployment failed"),
     "verify.started": _enter(Phase.VERIFYING, "verify began"),
     "verify.topic": _verify_topic,
-    "verify.done": _verify_done,
+    "verify.done": _enter(Phase.READY, "verified"),
     "verify.failed": _enter(Phase.VERIFY_FAILED, "verify broke off"),
     "broken": _broken,
     "repaired": _repaired,
-    "reset.started": _enter(Phase.RESETTING, "reset began"),
+    "reset.started": _begin_lab(Phase.RESETTING, "reset began"),
     "reset.done": _reset_done,
     "reset.failed": _enter(Phase.RESET_FAILED, "reset failed"),
     "down.started": _enter(Phase.LEAVING, "take-down began"),

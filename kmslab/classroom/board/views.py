@@ -193,5 +193,5 @@ def _cost(everyone: list[Row], course: Course, now: datetime) -> float | None:
     return (
         rates.hour * sum(one.hours(now) for one in used)
         + rates.deployment * sum(one.deployments for one in used)
-        + rates.verify * sum(one.verifies for one in used)
+        + rates.check * sum(one.checks for one in used)
     )

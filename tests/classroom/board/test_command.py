@@ -41,7 +41,7 @@ def test_the_topics_are_those_that_the_class_claims() -> None:
     assert (plain.rates.charged, networked.rates.charged) == (False, True)
     assert networked.rates.hour > plain.rates.hour > 0
     assert plain.rates.deployment > 0
-    assert plain.rates.verify > 0
+    assert 0 < plain.rates.check < plain.rates.deployment
 
 
 def test_every_check_and_fault_has_its_title() -> None:

@@ -129,11 +129,13 @@ def test_what_a_lab_used_up() -> None:
         told(0, "ada", "deploy.started"),
         told(1, "ada", "deploy.failed", why="x"),
         told(2, "ada", "deploy.started"),
-        told(9, "ada", "verify.done"),
+        verified(8, "ada", "s3", "s3.reader"),
+        verified(9, "ada", "keys"),
+        told(20, "ada", "reset.started"),
         told(30, "ada", "down.done"),
         told(40, "ada", "deploy.started"),
     )
-    assert (seat.standing.deployments, seat.standing.verifies) == (3, 1)
+    assert (seat.standing.deployments, seat.standing.checks) == (4, 7)
     assert seat.standing.hours(at(40)) == pytest.approx(0.5)
     assert seat.standing.hours(at(40) + timedelta(hours=1)) == pytest.approx(1.5)
     assert after(told(0, "ada", "nudge", text="x")).standing.hours(at(40)) == 0
