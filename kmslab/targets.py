@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -30,11 +31,17 @@ _INVALID = frozenset(
     {
         "InvalidClientTokenId",
         "UnrecognizedClientException",
+        "InvalidSignatureException",
         "AuthFailure",
         "SignatureDoesNotMatch",
         "InvalidAccessKeyId",
     }
 )
+_EXPIRED_SAID = re.compile(r"ExpiredToken|token included in the request is expired")
+_SKEWED = frozenset({"RequestInTheFuture", "RequestTimeTooSkewed"})
+"""How S3 says that the clock of the one who signed is wrong (S3 API Reference, "Error responses"); the others say it in
+the message of a wrong signature (IAM User Guide, "Troubleshoot signed requests for AWS APIs"); read 2026-11-22."""
+_SKEWED_SAID = re.compile(r"Signature expired|Signature not yet current")
 _DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
 
 
@@ -226,13 +233,31 @@ def aws_errors_in_one_line() -> Iterator[None]:
         raise _from_client_error(error.response["Error"].get("Code", ""), str(error)) from error
 
 
-def _from_client_error(code: str, said: str) -> LabError:
-    if code in _EXPIRED:
+def gave_out(code: str, said: str) -> LabError | None:
+    """Say in one line that the credentials have expired or the clock is wrong; None: it is something else.
+
+    Args:
+        code: of an AWS error; may be empty where only its message is known.
+        said: its message.
+    """
+    if code in _EXPIRED or _EXPIRED_SAID.search(said):
         return LabError(
             "The credentials have expired.",
             hint="Sign in again, then repeat the command.",
             exit_code=ExitCode.TARGET,
         )
+    if code in _SKEWED or _SKEWED_SAID.search(said):
+        return LabError(
+            "The clock of this machine is wrong: AWS takes no request that is signed minutes before or after its time.",
+            hint="Set the clock, then repeat the command.",
+            exit_code=ExitCode.TARGET,
+        )
+    return None
+
+
+def _from_client_error(code: str, said: str) -> LabError:
+    if found := gave_out(code, said):
+        return found
     if code in _INVALID:
         return _no_credentials(f"they are not accepted ({code})")
     line = " ".join(said.split())

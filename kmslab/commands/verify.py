@@ -27,7 +27,7 @@ from kmslab.progress import counted
 from kmslab.project import find_project, unwritable
 from kmslab.reports.report import Report, Result
 from kmslab.reports.table import STYLES
-from kmslab.targets import aws_errors_in_one_line, choose_target, require_sandbox
+from kmslab.targets import aws_errors_in_one_line, choose_target, gave_out, require_sandbox
 from kmslab.terminal import err, out
 
 if TYPE_CHECKING:
@@ -119,6 +119,7 @@ def run(
     _write(report, formats, folder)
     if target.kind is TargetKind.LOCAL:
         _keep_progress(project.home, only, verdicts, quick=quick)
+    _tell_what_gave_out(verdicts)
     if target.kind is not TargetKind.ENDPOINT:
         _tell_faults(access)
     if formats >= {"table", "html"} and not report.failed and kind is TargetKind.LOCAL:
@@ -135,6 +136,22 @@ def _keep_progress(
     seen = [(check.id, check.guide, verdict.outcome is Outcome.PASS) for check, verdict in verdicts]
     with suppress(OSError):
         progress.save(home, progress.load(home).with_run(only, seen, quick=quick))
+
+
+def _tell_what_gave_out(verdicts: Sequence[tuple[Check, Verdict]]) -> None:
+    """Say once why checks could not look, where it was the credentials or the clock."""
+    unclear = [verdict for _, verdict in verdicts if verdict.outcome is Outcome.ERROR]
+    why = [found for verdict in unclear if (found := _what_gave_out(verdict))]
+    if why:
+        checks = "1 check" if len(why) == 1 else f"{len(why)} checks"
+        line = f"{why[0].message} So {checks} could not look. {why[0].hint}"
+        err.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
+
+
+def _what_gave_out(verdict: Verdict) -> LabError | None:
+    if verdict.evidence and (found := gave_out(verdict.evidence[-1].result, verdict.evidence[-1].detail)):
+        return found
+    return gave_out("", verdict.summary)  # a persona that could not be assumed has made no call
 
 
 def _tell_faults(access: Access) -> None:

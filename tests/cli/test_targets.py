@@ -200,6 +200,9 @@ def test_an_organization_that_does_not_answer_stops_the_command() -> None:
     assert caught.value.exit_code is ExitCode.TARGET
 
 
+SKEWED = "The clock of this machine is wrong: AWS takes no request that is signed minutes before or after its time."
+
+
 def client_error(code: str, message: str = "said so") -> botocore.ClientError:
     return botocore.ClientError({"Error": {"Code": code, "Message": message}}, "GetCallerIdentity")
 
@@ -215,6 +218,9 @@ def client_error(code: str, message: str = "said so") -> botocore.ClientError:
         (client_error("ExpiredToken"), "The credentials have expired."),
         (client_error("ExpiredTokenException"), "The credentials have expired."),
         (client_error("RequestExpired"), "The credentials have expired."),
+        (client_error("RequestTimeTooSkewed"), SKEWED),
+        (client_error("SignatureDoesNotMatch", "Signature not yet current: 20261122T090000Z is"), SKEWED),
+        (client_error("InvalidSignatureException", "Signature expired: 20261122T090000Z is now"), SKEWED),
         (
             botocore.InvalidConfigError(error_msg="ca_bundle is empty"),
             "The AWS configuration does not work: ca_bundle is empty",

@@ -19,8 +19,9 @@ from kmslab.model.capability import ALL, Capability
 from kmslab.model.errors import ExitCode, LabError
 from kmslab.model.inventory import Inventory
 from kmslab.model.matrix import AccessMatrix
+from kmslab.model.persona import Persona
 from kmslab.model.target import Target, TargetKind
-from kmslab.model.verdict import Outcome, Verdict
+from kmslab.model.verdict import Call, Outcome, Verdict
 from tests.checks.fakes import ACCOUNT, OUTPUTS, FakeAccess, World
 from tests.faults.fakes import an_entry, parameter_store
 
@@ -42,6 +43,8 @@ class Runner:
         self.problems: list[str] = []
         self.inventories = self.matrices = 0
         self.unreadable = False
+        self.summary = "seen"
+        self.evidence: tuple[Call, ...] = ()
 
     def build_matrix(self, _access: Any, outputs: Any) -> AccessMatrix:
         assert outputs is OUTPUTS
@@ -72,7 +75,10 @@ class Runner:
         self.capabilities = capabilities
         self.deadline_seconds = deadline_seconds
         on_sweep(Swept(problems=self.problems))
-        verdicts = [(check, Verdict(self.outcome, "seen")) for check in runner.catalogue(only, quick=quick)]
+        verdicts = [
+            (check, Verdict(self.outcome, self.summary, self.evidence))
+            for check in runner.catalogue(only, quick=quick)
+        ]
         for check, verdict in verdicts:
             on_verdict(check, verdict)
         return verdicts
@@ -198,6 +204,39 @@ def test_who_may_not_read_the_ledger_can_verify(
     monkeypatch.setattr(verify, "Access", lambda *_: FakeAccess(world))
     assert run(set(), tmp_path) is ExitCode.OK
     assert "Could not look whether faults are in place: Not permitted" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("summary", "evidence", "said"),
+    [
+        (
+            "data-owner could not call kms:Encrypt",
+            "ExpiredTokenException",
+            "The credentials have expired. So ",
+        ),
+        (
+            "nobody could act as auditor: The security token included in the request is expired",
+            "",
+            "expired. So ",
+        ),
+        (
+            "auditor could not call s3:GetBucketAcl",
+            "RequestTimeTooSkewed",
+            "The clock of this machine is wrong",
+        ),
+        ("auditor could not call kms:ListKeys", "ThrottlingException", ""),
+    ],
+)
+def test_what_gave_out_in_the_middle_is_said_once(
+    fake: Runner, tmp_path: Path, capsys: pytest.CaptureFixture[str], summary: str, evidence: str, said: str
+) -> None:
+    fake.outcome, fake.summary = Outcome.ERROR, summary
+    fake.evidence = (Call(Persona.AUDITOR, "a:Call", "", evidence, "so it says"),) if evidence else ()
+    assert run(set(), tmp_path) is ExitCode.NOT_PROVEN
+    told = capsys.readouterr().err
+    assert said in told
+    assert told.count("\n") == (1 if said else 0)
+    assert f"So {len(runner.catalogue(ONLY))} checks could not look." in told or not said
 
 
 @pytest.mark.usefixtures("fake")
