@@ -129,6 +129,11 @@ def test_the_same_named_request_is_one_grant(kms: Any, grantee: Principal, key: 
     assert len(kms.list_grants(KeyId=key, Marker=page["NextMarker"])["Grants"]) == 1
 
 
+def test_describe_key_does_not_mind_a_token_that_is_none(kms: Any, key: str) -> None:
+    """API reference, DescribeKey: its errors do not have InvalidGrantTokenException."""
+    assert kms.describe_key(KeyId=key, GrantTokens=["none"])["KeyMetadata"]["Arn"] == key
+
+
 def test_a_retiring_principal_retires_by_token_and_by_id(
     engine: Engine, kms: Any, grantee: Principal, key: str
 ) -> None:
@@ -237,7 +242,7 @@ def test_a_token_that_is_none_is_refused(kms: Any, key: str, make_key: Callable[
     for tokens in (["rubbish"], [other, "rubbish"]):
         for operation, parameters in (
             ("encrypt", {"Plaintext": b"x"}),
-            ("describe_key", {}),
+            ("generate_data_key", {"KeySpec": "AES_256"}),
             ("create_grant", {"GranteePrincipal": OTHERS, "Operations": ["Encrypt"]}),
         ):
             with refused("InvalidGrantTokenException"):

@@ -7,17 +7,17 @@ from typing import Any
 import pytest
 
 from kmslab.engine.kms.errors import KmsError
-from kmslab.engine.kms.validation import validated
+from kmslab.engine.kms.validation import FRONT_END
 
 
 def refusal(operation: str, parameters: Any) -> tuple[str, str]:
     with pytest.raises(KmsError) as caught:
-        validated(operation, parameters)
+        FRONT_END.validated(operation, parameters)
     return caught.value.refusal.code, caught.value.refusal.message
 
 
 def test_blobs_become_bytes_and_unknown_members_go() -> None:
-    assert validated("Encrypt", {"KeyId": "k", "Plaintext": "eA==", "Unknown": 1}) == {
+    assert FRONT_END.validated("Encrypt", {"KeyId": "k", "Plaintext": "eA==", "Unknown": 1}) == {
         "KeyId": "k",
         "Plaintext": b"x",
     }
@@ -147,7 +147,7 @@ def test_one_problem_is_told_in_awss_words(operation: str, parameters: Any, prob
 
 @pytest.mark.parametrize("value", ["ML_DSA_44", "ECC_NIST_EDWARDS25519", "SM2"])
 def test_a_value_that_the_recorded_words_leave_out_is_taken_all_the_same(value: str) -> None:
-    assert validated("CreateKey", {"KeySpec": value}) == {"KeySpec": value}
+    assert FRONT_END.validated("CreateKey", {"KeySpec": value}) == {"KeySpec": value}
 
 
 @pytest.mark.parametrize(

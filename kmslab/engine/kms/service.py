@@ -19,8 +19,9 @@ from kmslab.engine.authorization import caller as callers
 from kmslab.engine.authorization.decision import Request, authorize
 from kmslab.engine.authorization.grants import grant_of_token
 from kmslab.engine.events import KeyEvent, Refusal
-from kmslab.engine.kms import records, validation
+from kmslab.engine.kms import records
 from kmslab.engine.kms.errors import KmsError, unsupported
+from kmslab.engine.kms.validation import FRONT_END
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from kmslab.engine.kms.records import KeyRecord
 
 logger = logging.getLogger("kmslab.engine.kms")
+
+_NO_TOKEN = "InvalidGrantTokenException"  # noqa: S105  # the name of an error
 
 _SECRET = frozenset(
     {
@@ -198,9 +201,12 @@ class Call:
         )
         if refusal:
             raise KmsError(refusal.code, refusal.message)
-        # A grant counts as soon as it is made, so a token mostly adds nothing; but it must be one.
-        if any(grant_of_token(token) is None for token in self.get("GrantTokens", ())):
-            raise KmsError("InvalidGrantTokenException", "Invalid grant token")
+        # A grant counts as soon as it is made, so a token mostly adds nothing; but it must be one, wherever that is
+        # an error of the operation: not for DescribeKey.
+        tokens = self.get("GrantTokens", ())
+        unknown = any(grant_of_token(token) is None for token in tokens)
+        if unknown and FRONT_END.documents(self.operation, _NO_TOKEN):
+            raise KmsError(_NO_TOKEN, "Invalid grant token")
 
 
 def _foreign(arn: str) -> bool:
@@ -244,7 +250,7 @@ def perform(name: str, parameters: Any, *, access_key: str = "", via_service: st
     error: Refusal | None = None
     answer: dict[str, Any] = {}
     try:
-        call.parameters = validation.validated(name, parameters)
+        call.parameters = FRONT_END.validated(name, parameters)
         if call.get("Recipient"):
             raise unsupported("Recipient: Nitro enclaves do not exist on the local engine.")
         answer = handler(call)
@@ -330,7 +336,7 @@ async def handle_request(
     from ministack.core import iam_evaluator
 
     target, _, name = headers.get("x-amz-target", "").rpartition(".")
-    if target != _TARGET or name not in validation.operations():
+    if target != _TARGET or name not in FRONT_END.operations:
         return _answer(400, {"__type": "UnknownOperationException"})
     try:
         parameters = _DECODER.decode((body or b"{}").decode())
@@ -346,7 +352,7 @@ async def handle_request(
     except KmsError as failure:
         return error_answer(failure.refusal)
     # An operation without output answers with nothing, not with an empty object.
-    return _answer(200, members) if validation.has_output(name) else (200, dict(_HEADERS), b"")
+    return _answer(200, members) if FRONT_END.has_output(name) else (200, dict(_HEADERS), b"")
 
 
 def _no_constant(name: str) -> None:

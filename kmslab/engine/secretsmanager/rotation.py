@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ministack.core import iam_evaluator
 
 from kmslab.engine.secretsmanager import records, values
-from kmslab.engine.secretsmanager.errors import SecretsError, invalid_parameter, invalid_request
+from kmslab.engine.secretsmanager.errors import SecretsError, invalid_request
 from kmslab.engine.secretsmanager.service import operation
 
 if TYPE_CHECKING:
@@ -28,8 +28,6 @@ logger = logging.getLogger("kmslab.engine.secretsmanager")
 
 STEPS = ("createSecret", "setSecret", "testSecret", "finishSecret")
 PRINCIPAL = "secretsmanager.amazonaws.com"
-LONGEST_PERIOD = 1000
-"""Days between two rotations, at most."""
 
 
 @operation("RotateSecret")
@@ -40,8 +38,6 @@ def rotate_secret(parameters: Members) -> Members:
     if not function:
         raise invalid_request("No Lambda rotation function ARN is associated with this secret.")
     rules = parameters.get("RotationRules") or {}
-    if not 1 <= rules.get("AutomaticallyAfterDays", 1) <= LONGEST_PERIOD:
-        raise invalid_parameter("RotationRules.AutomaticallyAfterDays must be within 1-1000.")
     record = _invocable(function)
     pending = records.version_with(secret, records.PENDING)
     if pending not in ("", token, records.version_with(secret, records.CURRENT)):

@@ -6,13 +6,13 @@ An operation is a function of the request's members that returns the answer's.
 from __future__ import annotations
 
 import json
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from kmslab.engine.front_end import FrontEnd
 from kmslab.engine.secretsmanager.errors import SecretsError, invalid_parameter, invalid_request
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
     from kmslab.engine.secretsmanager.errors import Response
 
@@ -25,6 +25,9 @@ NEEDS_TOKEN = {
     "UpdateSecret": invalid_request,
 }
 """Operations that every SDK gives a ClientRequestToken, and how its absence is told."""
+LONGEST_PERIOD = 1000
+"""Days between two rotations at most (API reference, RotationRulesType)."""
+FRONT_END = FrontEnd("secretsmanager", SecretsError)
 _operations: dict[str, Operation] = {}
 
 
@@ -48,12 +51,19 @@ def perform(name: str, parameters: dict[str, Any]) -> dict[str, Any]:
         raise NEEDS_TOKEN[name](
             "You must provide a ClientRequestToken value. We recommend a UUID-type value."
         )
-    problems = list(_problems(name, parameters))
-    if problems:
-        plural = "error" if len(problems) == 1 else "errors"
-        found = f"{len(problems)} validation {plural} detected: {'; '.join(problems)}"
-        raise SecretsError("ValidationException", found)
+    _check_period(parameters.get("RotationRules"))
+    FRONT_END.validated(name, parameters)
+    # The model demands none, and nobody could find such a tag again.
+    if any(tag.get("Key") is None for tag in parameters.get("Tags") or ()):
+        raise invalid_parameter("A tag is a key and a value.")
     return _operations[name](parameters)
+
+
+def _check_period(rules: Any) -> None:
+    """Tell of a rotation period that cannot be in the service's own words, not in the front end's."""
+    days = rules.get("AutomaticallyAfterDays") if isinstance(rules, dict) else None
+    if isinstance(days, int) and not 1 <= days <= LONGEST_PERIOD:
+        raise invalid_parameter(f"RotationRules.AutomaticallyAfterDays must be within 1-{LONGEST_PERIOD}.")
 
 
 async def handle_request(
@@ -82,68 +92,3 @@ def _members(body: bytes) -> dict[str, Any]:
     if not isinstance(members, dict):
         raise SecretsError("SerializationException", "Start of structure or map found where not expected.")
     return members
-
-
-@lru_cache(maxsize=1)
-def _model() -> dict[str, Any]:
-    from botocore.loaders import create_loader
-
-    model: dict[str, Any] = create_loader().load_service_model("secretsmanager", "service-2")
-    return model
-
-
-_TYPES: dict[str, type] = {
-    "string": str,
-    "blob": str,
-    "integer": int,
-    "long": int,
-    "boolean": bool,
-    "list": list,
-    "structure": dict,
-}
-
-
-def _problems(name: str, parameters: Mapping[str, Any]) -> Iterator[str]:
-    """What the service model forbids of a request's members: absence, type, length, range, words.
-
-    Raises:
-        SecretsError: a member is of another type.
-    """
-    shapes = _model()["shapes"]
-    request = shapes[_model()["operations"][name]["input"]["shape"]]
-    for member, reference in request["members"].items():
-        shape, value = shapes[reference["shape"]], parameters.get(member)
-        where = f"'{member[0].lower()}{member[1:]}' failed to satisfy constraint: Member must"
-        if value is None:
-            if member in request.get("required", ()):
-                yield f"Value null at {where} not be null"
-            continue
-        if type(value) is not _TYPES[shape["type"]]:
-            raise SecretsError("SerializationException", f"{member} is not of type {shape['type']}.")
-        if member == "Tags" and not all(map(_is_tag, parameters[member])):
-            raise SecretsError("InvalidParameterException", "A tag is a key and a value.")
-        # A value of a secret is never repeated, whatever is wrong with it.
-        told = "Value at " if shape.get("sensitive") else f"Value '{value}' at "
-        if problem := _problem(shape, value):
-            yield told + where + problem
-
-
-def _is_tag(value: Any) -> bool:
-    """Whether a member of Tags has a key; the model demands none, and nobody could find such a tag again."""
-    return (
-        isinstance(value, dict)
-        and isinstance(value.get("Key"), str)
-        and isinstance(value.get("Value", ""), str)
-    )
-
-
-def _problem(shape: Mapping[str, Any], value: Any) -> str:
-    is_number = shape["type"] in ("integer", "long")
-    size, what = (value, "value") if is_number else (len(value) if hasattr(value, "__len__") else 0, "length")
-    if size < shape.get("min", size):
-        return f" have {what} greater than or equal to {shape['min']}"
-    if shape["type"] != "blob" and size > shape.get("max", size):
-        return f" have {what} less than or equal to {shape['max']}"
-    if value not in shape.get("enum", (value,)):
-        return f" satisfy enum value set: [{', '.join(shape['enum'])}]"
-    return ""
