@@ -39,8 +39,8 @@ _INVALID = frozenset(
 )
 _EXPIRED_SAID = re.compile(r"ExpiredToken|token included in the request is expired")
 _SKEWED = frozenset({"RequestInTheFuture", "RequestTimeTooSkewed"})
-"""How S3 says that the clock of the one who signed is wrong (S3 API Reference, "Error responses"); the others say it in
-the message of a wrong signature (IAM User Guide, "Troubleshoot signed requests for AWS APIs"); read 2026-11-22."""
+"""How S3 says that the clock of the one who signed is wrong (github.com/aws/aws-sdk-js-v3/issues/2208); the others say
+it in the message of a wrong signature (AWS Developer Tools Blog, "Clock-skew correction"); read 2026-11-22."""
 _SKEWED_SAID = re.compile(r"Signature expired|Signature not yet current")
 _DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
 

@@ -155,6 +155,62 @@ def test_an_interrupted_synthesis_is_repeated(cloud: Cloud, lab: Deployment) -> 
     assert did(cloud) == ["deploy", "synth"]
 
 
+def test_an_interrupted_deployment_goes_on_where_it_stopped(cloud: Cloud, lab: Deployment) -> None:
+    def interrupt(command: str) -> None:
+        if command == "deploy":
+            cloud.add(f"{PREFIX}-keys")
+            cloud.add(f"{PREFIX}-identity", "CREATE_FAILED")
+            raise KeyboardInterrupt
+
+    cloud.during = interrupt
+    with pytest.raises(KeyboardInterrupt):
+        lab.up()
+    did(cloud)
+    cloud.during = lambda _: None
+    assert lab.up()
+    assert did(cloud) == ["deploy"], "the templates are written already"
+    assert not lab.up()
+
+
+def test_an_interrupted_destruction_goes_on_where_it_stopped(cloud: Cloud, lab: Deployment) -> None:
+    lab.up()
+    did(cloud)
+
+    def interrupt(command: str) -> None:
+        if command == "destroy":
+            del cloud.stacks[f"{PREFIX}-audit"]
+            cloud.add(f"{PREFIX}-storage", "DELETE_FAILED")
+            raise KeyboardInterrupt
+
+    cloud.during = interrupt
+    with pytest.raises(KeyboardInterrupt):
+        lab.down()
+    assert did(cloud) == ["destroy"]
+    cloud.during = lambda _: None
+    lab.down()
+    assert did(cloud) == ["destroy"]
+    assert set(cloud.stacks) == {"CDKToolkit"}
+
+
+def test_up_after_an_interrupted_destruction_makes_the_lab_whole(cloud: Cloud, lab: Deployment) -> None:
+    lab.up()
+
+    def interrupt(command: str) -> None:
+        if command == "destroy":
+            del cloud.stacks[f"{PREFIX}-audit"]
+            raise KeyboardInterrupt
+
+    cloud.during = interrupt
+    with pytest.raises(KeyboardInterrupt):
+        lab.down()
+    did(cloud)
+    cloud.during = lambda _: None
+    assert lab.up()
+    assert did(cloud) == ["deploy"]
+    assert f"{PREFIX}-audit" in cloud.stacks
+    assert cloud.parameters == {PARAMETER: OUTPUTS.key_secrets}, "which down had removed already"
+
+
 def test_ctrl_c_does_not_wait_for_the_synthesis_to_end(cloud: Cloud, lab: Deployment) -> None:
     synthesizing = threading.Event()
 

@@ -5,8 +5,8 @@ aliases then decide as they stood so many seconds ago, while reading them shows 
 for who presents its token. A key or role that is newer than that has the policies that it has now.
 
 Sources: KMS Developer Guide, "AWS KMS eventual consistency" and "Using a grant token"; IAM User Guide, "Troubleshoot
-IAM", "Changes that I make are not always immediately visible". How long AWS takes is not promised: "typically less than
-a few seconds, but in some cases it can take several minutes".
+IAM", "Changes that I make are not always immediately visible". How long AWS takes is not promised: KMS typically less
+than a few seconds, in some cases several minutes (read 2026-11-22).
 """
 
 from __future__ import annotations
