@@ -60,9 +60,9 @@ def _cloudformation() -> Tagged:
 def _cloudtrail() -> Tagged:
     from ministack.services import cloudtrail
 
-    for arn, tags in cloudtrail._trail_tags.items():
-        if arn.split(":")[3] == _arn("cloudtrail", "").split(":")[3]:
-            yield arn, _list(tags)
+    for name in cloudtrail._trails:  # what is kept of tags outlives the trail
+        arn = _arn("cloudtrail", f"trail/{name}")
+        yield arn, _list(cloudtrail._trail_tags.get(arn) or {})
 
 
 def _logs() -> Tagged:

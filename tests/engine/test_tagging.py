@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.engine.conftest import policy
+
 if TYPE_CHECKING:
     from tests.engine.conftest import Engine
 
@@ -59,6 +61,29 @@ def test_stacks_until_they_are_deleted(engine: Engine, tag: dict[str, str]) -> N
     cloudformation.delete_stack(StackName=arn)
     cloudformation.get_waiter("stack_delete_complete").wait(StackName=arn, WaiterConfig={"Delay": 1})
     assert listed(engine, tag) == []
+
+
+def test_trails_until_they_are_deleted(engine: Engine, tag: dict[str, str]) -> None:
+    cloudtrail, s3, name = engine.client("cloudtrail"), engine.client("s3"), tag["Key"]
+    s3.create_bucket(Bucket=name)
+    s3.put_bucket_policy(Bucket=name, Policy=policy(*delivery(name)))
+    arn = cloudtrail.create_trail(Name=name, S3BucketName=name, TagsList=[tag])["TrailARN"]
+    assert listed(engine, tag) == [arn]
+    cloudtrail.delete_trail(Name=name)
+    assert listed(engine, tag) == []
+
+
+def delivery(bucket: str) -> list[dict[str, Any]]:
+    """What CloudTrail wants of a bucket before it accepts it."""
+    service = {"Service": "cloudtrail.amazonaws.com"}
+    return [
+        {
+            "Effect": "Allow",
+            "Principal": service,
+            "Action": ["s3:GetBucketAcl", "s3:PutObject"],
+            "Resource": [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"],
+        }
+    ]
 
 
 def test_another_region_lists_its_own(engine: Engine, tag: dict[str, str]) -> None:
