@@ -67,7 +67,8 @@ def test_trails_until_they_are_deleted(engine: Engine, tag: dict[str, str]) -> N
     cloudtrail, s3, name = engine.client("cloudtrail"), engine.client("s3"), tag["Key"]
     s3.create_bucket(Bucket=name)
     s3.put_bucket_policy(Bucket=name, Policy=policy(*delivery(name)))
-    arn = cloudtrail.create_trail(Name=name, S3BucketName=name, TagsList=[tag])["TrailARN"]
+    arn = cloudtrail.create_trail(Name=name, S3BucketName=name)["TrailARN"]
+    cloudtrail.add_tags(ResourceId=arn, TagsList=[tag])
     assert listed(engine, tag) == [arn]
     cloudtrail.delete_trail(Name=name)
     assert listed(engine, tag) == []
