@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import gc
 import webbrowser
+from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from kmslab.checks.catalogue import catalogue, topic
 from kmslab.classroom.board.course import Claim, Course, Rates
 from kmslab.classroom.classes import kept
-from kmslab.classroom.seats import load_seats
+from kmslab.classroom.seats import class_folder, load_seats
 from kmslab.cost import estimate
 from kmslab.cost.estimating import total
 from kmslab.faults import REGISTRY as FAULTS
 from kmslab.model.errors import ExitCode, LabError
 from kmslab.model.settings import LabSettings
 from kmslab.model.target import TargetKind
-from kmslab.project import Project, find_project
+from kmslab.project import Project, find_project, write_private
 from kmslab.terminal import err, out
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def run(port: int, *, browser: bool) -> None:
@@ -32,6 +37,7 @@ def run(port: int, *, browser: bool) -> None:
     from kmslab.classroom.board.serving import listen, serve
 
     project = find_project()
+    folder = class_folder(project)
     load_seats(project)  # no class: said before anything is begun
     try:
         listening = listen(port)
@@ -50,11 +56,21 @@ def run(port: int, *, browser: bool) -> None:
             highlight=False,
         )
         if browser:
-            webbrowser.open(address)
+            _open(folder / "board.html", address)
 
     gc.enable()  # this command stays (decision 0027)
-    serve(project, course(project), listening, ready)
+    try:
+        serve(project, course(project), listening, ready)
+    finally:
+        (folder / "board.html").unlink(missing_ok=True)
     err.print("\nThe board is closed.", style="dim")
+
+
+def _open(page: Path, address: str) -> None:
+    """Open an address by way of a page: what a browser is called with, everybody on the machine can read."""
+    with suppress(OSError):  # the address was printed
+        write_private(page, f'<!doctype html><meta http-equiv="refresh" content="0; url={address}">\n')
+        webbrowser.open(page.as_uri())
 
 
 def course(project: Project) -> Course:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from kmslab.classroom.board.state import begin, fold
@@ -48,17 +49,17 @@ class Follower:
     def look(self) -> bool:
         """Read what is new; return whether anything was.
 
-        Seats that were replaced, or a file of events that is another or shorter, begin a new generation; seats
-        that cannot be read now leave everything as it was: somebody is writing them.
+        Seats that were replaced, or a file of events that is another or shorter, begin a new generation.
+
+        Raises:
+            LabError: the seats cannot be read; everything is as it was: somebody is writing them.
+            OSError: the events cannot be read.
         """
         if self._signs != (now := (_signs(seats_file(self._project)), _identity(self.folder / FILE))):
             first_events = self._signs[0] == now[0] and self._signs[1] is None
             self._signs = now
             if not first_events:
-                try:
-                    self._begin()
-                except LabError:
-                    return False
+                self._begin()
                 return True
         events, offset = read(self.folder, self.state.version)
         if offset < self.state.version:  # cut short in place
@@ -70,11 +71,12 @@ class Follower:
         return True
 
     async def follow(self) -> None:
-        """Look again and again until cancelled."""
+        """Look again and again until cancelled; files that cannot be read now may be readable later."""
         while True:
             await asyncio.sleep(INTERVAL)
-            if self.look():
-                await self._wake()
+            with suppress(OSError, LabError):
+                if self.look():
+                    await self._wake()
 
     async def stop(self) -> None:
         """Let every waiter go."""

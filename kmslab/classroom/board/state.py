@@ -176,7 +176,7 @@ def fold(state: ClassState, events: Iterable[Event], version: int) -> ClassState
     for event in events:
         name, at = event.get("seat"), _time(event.get("at"))
         apply = _APPLY.get(str(event.get("kind")))
-        if name in seats and at and apply:
+        if isinstance(name, str) and name in seats and at and apply:
             seat = apply(seats[name], at, event)
             seats[name] = replace(seat, changed=version)
     return ClassState(MappingProxyType(seats), version)

@@ -117,8 +117,8 @@ def served(project: Project) -> Iterator[Asking]:
 class Served:
     """Serves a board in a thread with a loop of its own."""
 
-    def __init__(self, project: Project, course: Course = COURSE) -> None:
-        self._project, self._course = project, course
+    def __init__(self, project: Project, port: int = 0) -> None:
+        self._project, self._port = project, port
         self._ready = threading.Event()
         self._address = ""
         self._end: Callable[[], object] = lambda: None
@@ -132,7 +132,7 @@ class Served:
             self._address = address
             self._ready.set()
 
-        await serving.run(self._project, self._course, serving.listen(0), ready, stop)
+        await serving.run(self._project, COURSE, serving.listen(self._port), ready, stop)
 
     def __enter__(self) -> str:
         self._thread.start()

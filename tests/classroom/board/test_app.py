@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kmslab.classroom.board import actions
+from kmslab.classroom.board import actions, app
 from kmslab.classroom.events import read
 from kmslab.classroom.seats import class_folder, keep_seats
 from tests.classroom.board.conftest import SEATS, Asking, Served, tell, told, verified
@@ -181,6 +181,28 @@ def test_a_page_of_another_class_is_told_to_load_again(served: Asking) -> None:
     for since in ("", "x", "x:", "x:-1", "x:²"):
         path = f"{served.base}/events?since={since.replace('²', '%C2%B2')}"
         assert served.ask(path)[0] == 400
+
+
+def test_streams_are_bounded_and_one_that_is_left_makes_room(
+    served: Asking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app, "STREAMS", 1)
+    monkeypatch.setattr(app, "HEARTBEAT", 0.05)
+    seen = re.search(r'data-seen="([\w:]+)"', served.ask(served.base)[2])
+    assert seen
+    path = f"{served.base}/events?since={seen[1]}"
+
+    def opens() -> bool:
+        with served.opened(path) as stream:
+            if stream.status == 200:
+                next_event(stream, "hello")
+            return stream.status == 200
+
+    with served.opened(path) as stream:
+        next_event(stream, "hello")
+        assert stream.readline() == b": still here\n"
+        assert not opens()
+    wait_for(opens)
 
 
 def test_a_reset_is_the_command_that_one_would_type(

@@ -253,11 +253,15 @@ def test_a_reset_is_asked_twice(board: Watched, project: Project, monkeypatch: p
     tell(project, told(40, "seat-03", "reset.failed", why="x"), verified(41, "seat-03", "s3", "s3.reader"))
 
 
-def test_a_board_that_has_ended_is_said(browser: Browser, tmp_path: Path) -> None:
+def test_a_board_that_ended_is_said_and_one_that_is_back_goes_on(browser: Browser, tmp_path: Path) -> None:
     made = Project(tmp_path, tmp_path / "home")
     keep_seats(made, [Seat("ada", "700000000001")])
     with Served(made) as address:
         seen = Watched(browser, address)
     seen.page.wait_for_selector("#live[data-state=lost]")
     assert "still running" in seen.page.inner_text("#live")
-    seen.page.close()
+    tell(made, told(1, "ada", "deploy.started"))
+    with Served(made, Asking(address).port):
+        seen.page.wait_for_selector("#live[data-state=live]")
+        seen.page.wait_for_selector("#ada td.busy")
+        seen.page.close()

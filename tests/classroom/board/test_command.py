@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import stat
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,6 +16,7 @@ from kmslab.model.target import TargetKind
 from kmslab.project import HOME_VARIABLE, find_project
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 
@@ -68,3 +70,28 @@ def test_a_port_that_is_taken_is_said() -> None:
         with pytest.raises(LabError, match="cannot be used: address already in use") as refused:
             board.run(taken.getsockname()[1], browser=False)
     assert refused.value.exit_code is ExitCode.BAD_INPUT
+
+
+def test_the_token_is_in_no_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class_of(TargetKind.LOCAL)
+    opened: list[tuple[str, int, str]] = []
+    page = tmp_path / "class" / "board.html"
+
+    def serve(
+        _project: object, _course: object, listening: socket.socket, ready: Callable[[str], None]
+    ) -> None:
+        listening.close()
+        ready("http://127.0.0.1:1/board/secret")
+
+    def browse(address: str) -> None:
+        opened.append((address, stat.S_IMODE(page.stat().st_mode), page.read_text()))
+
+    monkeypatch.setattr("kmslab.classroom.board.serving.serve", serve)
+    monkeypatch.setattr("webbrowser.open", browse)
+    board.run(0, browser=False)
+    assert opened == []
+    board.run(0, browser=True)
+    ((address, mode, text),) = opened
+    assert (address, mode) == (page.as_uri(), 0o600)
+    assert "url=http://127.0.0.1:1/board/secret" in text
+    assert not page.exists()

@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from kmslab.classroom.board.following import Follower
+import pytest
+
+from kmslab.classroom.board.following import INTERVAL, Follower
 from kmslab.classroom.board.state import Phase
 from kmslab.classroom.events import FILE, append
 from kmslab.classroom.seats import class_folder, keep_seats, seats_file
+from kmslab.model.errors import LabError
 from tests.classroom.board.conftest import SEATS, tell, told
 
 if TYPE_CHECKING:
@@ -81,7 +84,8 @@ def test_other_seats_begin_anew_and_half_a_file_of_seats_is_passed_over(project:
     follower = Follower(project)
     generation = follower.generation
     seats_file(project).write_text("seat,acc")
-    assert not follower.look()
+    with pytest.raises(LabError):
+        follower.look()
     assert [*follower.seats] == ["ada", "bob", "cy"]
     keep_seats(project, SEATS[:2])
     assert follower.look()
@@ -96,6 +100,10 @@ def test_who_waits_is_woken(project: Project) -> None:
         generation, version = follower.generation, follower.state.version
         assert not await follower.beyond(generation, version, 0.01)
         waiting = asyncio.create_task(follower.beyond(generation, version, 60))
+        seats = seats_file(project).read_text()
+        seats_file(project).write_text("half a li")
+        await asyncio.sleep(2 * INTERVAL)  # it looks at that at least once, and goes on
+        seats_file(project).write_text(seats)
         tell(project, told(1, "ada", "deploy.started"))
         assert await waiting
         assert phase(follower) is Phase.DEPLOYING
