@@ -199,6 +199,49 @@ def test_the_grant_for_a_root_volume_ends_with_the_instance(ec2: Any, kms: Any, 
     assert grants(kms, key) == []
 
 
+def test_a_terminated_instance_takes_only_the_volumes_along_that_go_with_it(ec2: Any) -> None:
+    """EC2 User Guide, "Preserve data when an instance is terminated": the root volume by default, others not."""
+
+    def launched(**ebs: Any) -> tuple[str, str]:
+        [one] = ec2.run_instances(
+            ImageId="ami-12345678",
+            MinCount=1,
+            MaxCount=1,
+            BlockDeviceMappings=[{"DeviceName": "/dev/xvda", "Ebs": {"VolumeSize": 9, **ebs}}],
+        )["Instances"]
+        attached = [{"Name": "attachment.instance-id", "Values": [one["InstanceId"]]}]
+        return one["InstanceId"], ec2.describe_volumes(Filters=attached)["Volumes"][0]["VolumeId"]
+
+    instance, root = launched()
+    keeping, kept = launched(DeleteOnTermination=False)
+    data = volume(ec2)["VolumeId"]
+    ec2.attach_volume(VolumeId=data, InstanceId=instance, Device="/dev/sdf")
+    ec2.terminate_instances(InstanceIds=[instance, keeping])
+    with refused("InvalidVolume.NotFound"):
+        ec2.describe_volumes(VolumeIds=[root])
+    for one in ec2.describe_volumes(VolumeIds=[kept, data])["Volumes"]:
+        assert (one["State"], one["Attachments"]) == ("available", [])
+
+
+def test_a_launch_asks_for_all_that_it_makes_and_takes(engine: Engine, ec2: Any) -> None:
+    """EC2 User Guide, "Launch instances (RunInstances)": each of these, and the image, has to be allowed."""
+    kinds = ("instance", "network-interface", "security-group", "subnet", "volume")
+    arns = [f"arn:aws:ec2:*:{engine.account}:{kind}/*" for kind in kinds]
+    arns += ["arn:aws:ec2:*::image/ami-12345678", f"arn:aws:ec2:*:{engine.account}:key-pair/mine"]
+
+    def launch(allowed: list[str]) -> str:
+        statement = {"Effect": "Allow", "Action": "ec2:RunInstances", "Resource": allowed}
+        [one] = engine.client("ec2", engine.role(statement)).run_instances(
+            ImageId="ami-12345678", KeyName="mine", MinCount=1, MaxCount=1
+        )["Instances"]
+        return str(one["InstanceId"])
+
+    ec2.terminate_instances(InstanceIds=[launch(arns)])
+    for one in arns:
+        with refused("UnauthorizedOperation"):
+            launch([other for other in arns if other != one])
+
+
 @pytest.mark.parametrize("name", ["aws:ResourceTag/team", "ec2:ResourceTag/team"])
 def test_permissions_may_depend_on_a_volumes_tags(engine: Engine, ec2: Any, name: str) -> None:
     tagged, other = volume(ec2)["VolumeId"], volume(ec2)["VolumeId"]

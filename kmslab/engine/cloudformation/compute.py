@@ -107,11 +107,6 @@ class Instance:
     def delete(self, physical_id: str, _properties: Properties) -> None:
         """TerminateInstances: volumes are detached, and the root volume goes with the instance."""
         _ec2("TerminateInstances", {"InstanceId": [physical_id]}, missing_is_fine=True)
-        for volume_id, volume in list(ec2._volumes.items()):
-            for attachment in [a for a in volume["Attachments"] if a["InstanceId"] == physical_id]:
-                _ec2("DetachVolume", {"VolumeId": volume_id})
-                if attachment["DeleteOnTermination"]:
-                    _ec2("DeleteVolume", {"VolumeId": volume_id})
 
 
 def _instance_attributes(instance_id: str) -> dict[str, Any]:

@@ -76,13 +76,26 @@ def _encrypt(volume: dict[str, Any], mapping: dict[str, str]) -> Refusal | None:
 
 
 def _terminate_instances(stock: Callable[[Request], Response], p: Request) -> Response:
-    """A terminated instance needs no keys."""
+    """A terminated instance needs no keys: its volumes are detached, or go with it (DeleteOnTermination)."""
     response = stock(p)
     for instance_id in ec2._parse_member_list(p, "InstanceId"):
-        if (ec2._instances.get(instance_id) or {}).get("State", {}).get("Name") == "terminated":
+        instance = ec2._instances.get(instance_id)
+        if instance and instance["State"]["Name"] == "terminated":
             for volume in _volumes_of(instance_id):
-                grants.take(volume["VolumeId"])
+                _let_go(volume, instance_id)
+            instance["BlockDeviceMappings"] = []
     return response
+
+
+def _let_go(volume: dict[str, Any], instance_id: str) -> None:
+    grants.take(volume["VolumeId"])
+    ended = [one for one in volume["Attachments"] if one["InstanceId"] == instance_id]
+    if any(one["DeleteOnTermination"] for one in ended):
+        ec2._volumes.pop(volume["VolumeId"])
+        ec2._tags.pop(volume["VolumeId"], None)
+        return
+    volume["Attachments"] = [one for one in volume["Attachments"] if one not in ended]
+    volume["State"] = "in-use" if volume["Attachments"] else "available"
 
 
 def _keep_options(instance: dict[str, Any], p: Request) -> None:

@@ -1,13 +1,15 @@
-"""Which resources a request about volumes and snapshots is authorized against.
+"""Which resources a request about volumes, snapshots and instances is authorized against.
 
 Source: Service Authorization Reference, "Actions, resources, and condition keys for Amazon EC2".
 """
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from ministack.core import iam_actions
+from ministack.services import ec2
 
 from kmslab.engine.hooks import extend, replace_value
 
@@ -40,6 +42,8 @@ def resource_arn(  # noqa: PLR0917  # the parameters are MiniStack's
     action = iam_actions._query_param(query_params, "Action") if service == "ec2" else ""
     if action == "CreateVolume":
         return f"arn:aws:ec2:{region}:{account_id}:volume/*"
+    if action == "RunInstances":
+        return f"arn:aws:ec2:{region}:{account_id}:instance/*"
     if action in _SNAPSHOT_ACTIONS:
         named = "SourceSnapshotId" if action == "CopySnapshot" else "SnapshotId"
         return f"arn:aws:ec2:{region}::snapshot/{iam_actions._query_param(query_params, named)}"
@@ -58,10 +62,41 @@ def further_resources(
             return ["", f"arn:aws:ec2:{region}:{account_id}:volume/{volume}"]
         case "CreateVolume" if snapshot:
             return ["", f"arn:aws:ec2:{region}::snapshot/{snapshot}"]
+        case "RunInstances":
+            return ["", *_of_a_launch(query_params, region, account_id)]
         case "CopySnapshot" | "CreateSnapshot":
             return ["", f"arn:aws:ec2:{region}::snapshot/*"]
         case _:
             return stock(query_params, region, account_id)
+
+
+def _of_a_launch(query_params: Mapping[str, Any], region: str, account_id: str) -> list[str]:
+    """Everything that a launch makes and takes beside the instance.
+
+    Source: EC2 User Guide, "Example policies to control access to the Amazon EC2 API", "Launch instances
+    (RunInstances)".
+    """
+
+    def given(pattern: str) -> list[str]:
+        names = [name for name in query_params if re.fullmatch(pattern, name)]
+        return [iam_actions._query_param(query_params, name) for name in names]
+
+    groups = given(r"(NetworkInterface\.\d+\.)?SecurityGroupId\.\d+") or [ec2._DEFAULT_SG_ID]
+    subnets = given(r"(NetworkInterface\.\d+\.)?SubnetId") or [ec2._DEFAULT_SUBNET_ID]
+    own = [
+        *("network-interface/*", "volume/*"),
+        *(f"security-group/{group}" for group in groups),
+        *(f"subnet/{subnet}" for subnet in subnets),
+        *(f"key-pair/{name}" for name in given("KeyName")),
+    ]
+    anybodys = [
+        *(f"image/{image}" for image in given("ImageId")),
+        *(f"snapshot/{one}" for one in given(r"BlockDeviceMapping\.\d+\.Ebs\.SnapshotId")),
+    ]
+    return [
+        *(f"arn:aws:ec2:{region}:{account_id}:{one}" for one in own),
+        *(f"arn:aws:ec2:{region}::{one}" for one in anybodys),
+    ]
 
 
 def install() -> None:
