@@ -87,6 +87,20 @@ def _refuse_foreign(stacks: Mapping[str, Stack], prefix: str) -> None:
             )
 
 
+def other_labs(access: Access) -> list[str]:
+    """The prefixes of the other labs that stand in the account and Region, by the tags of their stacks."""
+    pages = access.client(Persona.OPERATOR, "cloudformation").get_paginator("describe_stacks").paginate()
+    found = {
+        tag["Value"]
+        for page in pages
+        for stack in page["Stacks"]
+        if stack["StackStatus"] != "DELETE_COMPLETE"
+        for tag in stack.get("Tags", ())
+        if tag["Key"] == PREFIX_TAG
+    }
+    return sorted(found - {access.prefix})
+
+
 def refuse_foreign_user(access: Access, name: str) -> None:
     """Refuse to deploy where somebody else's IAM user has the name of the admin user, which no prefix tells apart.
 

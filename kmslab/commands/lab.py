@@ -20,7 +20,7 @@ from kmslab.commands.settings import (
     load_settings,
     parse_context,
 )
-from kmslab.deployed import OPTIONAL_STACKS, read_stacks, refuse_foreign_user
+from kmslab.deployed import OPTIONAL_STACKS, other_labs, read_stacks, refuse_foreign_user
 from kmslab.deployment import Deployment, exclusively
 from kmslab.faults.ledger import Ledger
 from kmslab.lab import Access
@@ -122,11 +122,19 @@ def down(
     if kind is TargetKind.AWS:
         out.print(LEFT_ON_AWS, highlight=False, soft_wrap=True)
     if kind is TargetKind.LOCAL and not keep_engine:
-        from kmslab.engine import control
-
-        control.stop(project.home)
-        out.print("The engine is stopped.")
+        _stop_engine(project, other_labs(access))
     return ExitCode.OK if residue.clean else ExitCode.NOT_PROVEN
+
+
+def _stop_engine(project: Project, others: Sequence[str]) -> None:
+    if others:
+        stand = "stands" if len(others) == 1 else "stand"
+        out.print(f"The engine keeps running: {', '.join(others)} {stand} on it.", highlight=False)
+        return
+    from kmslab.engine import control
+
+    control.stop(project.home)
+    out.print("The engine is stopped.")
 
 
 def _forget(project: Project) -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 from botocore.exceptions import ClientError
 
-from kmslab.deployed import read_outputs, refuse_foreign_user
+from kmslab.deployed import other_labs, read_outputs, refuse_foreign_user
 from kmslab.model.errors import ExitCode, LabError
 from kmslab.model.outputs import LabOutputs, LabStack
 from tests.checks.fakes import OUTPUTS, PREFIX, REGION
@@ -81,3 +81,17 @@ def test_who_may_not_look_at_users_may_still_deploy(cloud: Cloud, lab: Deploymen
     cloud.world.refuses("iam:ListUserTags", code="ServiceFailure")
     with pytest.raises(ClientError, match="ServiceFailure"):
         refuse_foreign_user(lab.access, "kenya-one")
+
+
+def test_other_labs_are_known_by_the_tags_of_their_stacks(cloud: Cloud, lab: Deployment) -> None:
+    cloud.add_all()
+    cloud.add("CDKToolkit", tags={})
+    assert other_labs(lab.access) == []
+    for name, status in (
+        ("team-b", "CREATE_COMPLETE"),
+        ("team-a", "CREATE_FAILED"),
+        ("gone", "DELETE_COMPLETE"),
+    ):
+        cloud.add(f"{name}-keys", status, tags={"kmslab:prefix": name})
+    cloud.add("team-c-keys", tags={"team": "payroll"})
+    assert other_labs(lab.access) == ["team-a", "team-b"]

@@ -47,6 +47,8 @@ class Lab:
         self.changed = True
         self.contexts: list[dict[str, str]] = []
         self.recovered = False
+        self.settle = 0.0
+        self.others: list[str] = []
         self.things: tuple[Found, ...] = (GOING,)
 
     def read_residue(self, access: FakeAccess, before: Membership) -> Residue:
@@ -54,7 +56,8 @@ class Lab:
         self.did.append("residue")
         return Residue(access.prefix, ACCOUNT, REGION, "2026-11-22T08:00:00Z", self.things)
 
-    def start(self, home: Path, *, port: int, environment: dict[str, str]) -> EngineInfo:
+    def start(self, home: Path, *, port: int, environment: dict[str, str], settle: float) -> EngineInfo:
+        self.settle = settle
         self.started.append({"home": home, "port": port, "environment": environment})
         self.running = replace(INFO, recovered=self.recovered)
         return self.running
@@ -98,6 +101,7 @@ def lab(project: Project, monkeypatch: pytest.MonkeyPatch) -> Lab:
     monkeypatch.setattr(command, "Access", lambda target, _: FakeAccess(world, kind=target.kind))
     monkeypatch.setattr(command, "Deployment", Deployment)
     monkeypatch.setattr(command, "read_residue", fake.read_residue)
+    monkeypatch.setattr(command, "other_labs", lambda _: fake.others)
     monkeypatch.setattr(
         command, "wait_until", lambda moment, _: fake.did.append(f"waited for {moment:%H:%M}")
     )
@@ -188,6 +192,22 @@ def test_down_fails_where_something_is_left(lab: Lab) -> None:
     assert "ec2:snapshot  snap-1  by key" in result.stdout
     assert "Not proven empty: 1 left" in result.stdout
     assert lab.did[-1] == "engine stopped"
+
+
+def test_down_leaves_the_engine_to_the_other_labs_on_it(lab: Lab) -> None:
+    lab.others = ["team-a", "team-b"]
+    result = run("down")
+    assert result.exit_code == ExitCode.OK
+    assert "The engine keeps running: team-a, team-b stand on it." in result.stdout
+    assert "engine stopped" not in lab.did
+
+
+def test_an_engine_can_be_started_whose_permissions_settle_late(lab: Lab) -> None:
+    assert run("engine", "start").exit_code == ExitCode.OK
+    assert lab.settle == 0.0
+    assert run("engine", "start", "--settle", "3").exit_code == ExitCode.OK
+    assert lab.settle == 3.0
+    assert run("engine", "start", "--settle", "-1").exit_code == ExitCode.BAD_INPUT
 
 
 def test_down_can_leave_the_engine_running(lab: Lab) -> None:
