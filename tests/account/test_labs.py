@@ -10,7 +10,7 @@ from kmslab.faults.ledger import Entry, Ledger
 from kmslab.model.errors import ExitCode
 from kmslab.model.finding import State
 from kmslab.model.outputs import LabStack
-from tests.account.conftest import Account, creation
+from tests.account.conftest import CREATED, Account, creation
 from tests.checks.fakes import REGION, FakeAccess, World
 
 if TYPE_CHECKING:
@@ -56,6 +56,8 @@ def test_a_lab_that_stands_says_since_when_and_by_whom(access: FakeAccess, accou
     assert found["Faults"].seen == "none in place"
     asked = account.world.asked("cloudtrail:LookupEvents")[0]
     assert asked["LookupAttributes"] == [{"AttributeKey": "EventName", "AttributeValue": "CreateStack"}]
+    assert asked["StartTime"] < CREATED < asked["EndTime"]
+    assert asked["EndTime"] - asked["StartTime"] < timedelta(hours=1)
 
 
 @pytest.mark.parametrize(

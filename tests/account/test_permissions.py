@@ -188,13 +188,14 @@ def FakeAccessAgain(access: FakeAccess) -> FakeAccess:  # noqa: N802  # reads as
     return type(access)(access.world, kind=access.target.kind)
 
 
-def test_the_region_is_told_to_the_simulator(access: FakeAccess, account: Account) -> None:
+def test_the_simulator_is_told_the_region_and_who_asks(access: FakeAccess, account: Account) -> None:
     account.bootstrapped()
     cloudformation(access, NAMED)
-    regions = {
-        request["ActionNames"][0].partition(":")[0]: request["ContextEntries"][0]["ContextKeyValues"]
-        for request in account.world.asked("iam:SimulatePrincipalPolicy")
-    }
+    regions = {}
+    for request in account.world.asked("iam:SimulatePrincipalPolicy"):
+        told = {entry["ContextKeyName"]: entry["ContextKeyValues"] for entry in request["ContextEntries"]}
+        assert told["aws:PrincipalArn"] == [request["PolicySourceArn"]]
+        regions[request["ActionNames"][0].partition(":")[0]] = told["aws:RequestedRegion"]
     assert regions["kms"] == [REGION]
     assert regions["iam"] == ["us-east-1"]
 

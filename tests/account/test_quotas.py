@@ -106,6 +106,13 @@ def test_storage_is_asked_for_in_tebibytes(access: FakeAccess, account: Account)
     assert "--desired-value 2 " in found.remedy
 
 
+def test_only_storage_of_the_labs_own_kind_counts(access: FakeAccess, account: Account) -> None:
+    storage = next(quota for quota in quotas.QUOTAS if quota.need == needs.VOLUME_GIB)
+    look(access, storage)
+    asked = account.world.asked("ec2:DescribeVolumes")[0]
+    assert asked["Filters"] == [{"Name": "volume-type", "Values": ["gp3"]}]
+
+
 def test_the_quota_of_buckets_is_told_in_one_region(access: FakeAccess, account: Account) -> None:
     for quota in quotas.QUOTAS:
         look(access, quota)
