@@ -19,6 +19,13 @@ from kmslab.project import HOME_VARIABLE
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
+NAMED_AFTER_ANOTHER = {
+    "AWS::S3::BucketPolicy",
+    "AWS::SecretsManager::ResourcePolicy",
+    "AWS::SNS::TopicPolicy",
+}
+"""Types whose physical id is that of the resource that they belong to."""
+
 
 def find(note: Callable[[str], None]) -> frozenset[Finding]:
     """Deploy a lab, have prowler look at it, and stop its engine."""
@@ -70,7 +77,7 @@ def _resources(environment: Mapping[str, str]) -> list[tuple[str, str]]:
             StackName=stack["StackName"]
         )
         for one in page["StackResourceSummaries"]
-        if one.get("PhysicalResourceId")
+        if one.get("PhysicalResourceId") and one["ResourceType"] not in NAMED_AFTER_ANOTHER
     ]
 
 
