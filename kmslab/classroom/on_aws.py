@@ -94,7 +94,8 @@ class Run:
         self._each(self._enter)
         for wave in assembly.waves(self.templates):
             for template in wave:
-                self._drop(self.stack_sets.deploy(template, self._left))
+                if self._left:
+                    self._drop(self.stack_sets.deploy(template, self._left))
         self._each(lambda desk, seat: self._deployment(desk, seat).up())
 
     def down(self) -> None:
@@ -102,7 +103,8 @@ class Run:
         self._each(lambda desk, seat: self._deployment(desk, seat).prepare())
         for wave in reversed(assembly.waves(self.templates)):
             for template in wave:
-                self._drop(self.stack_sets.remove(template.name, self._left))
+                if self._left:
+                    self._drop(self.stack_sets.remove(template.name, self._left))
         self._each(lambda desk, seat: self._deployment(desk, seat).down())
 
     def told(self, what: str, outcome: str, steps: Sequence[Callable[[], None]]) -> list[Done]:
@@ -120,7 +122,10 @@ class Run:
             with aws_errors_in_one_line():
                 for step in steps:
                     step()
-        except BaseException as error:
+        except KeyboardInterrupt:
+            self._drop(dict.fromkeys([seat.name for seat in self._left], "interrupted"))
+            raise
+        except Exception as error:
             self._drop({seat.name: pool.in_one_line(error) for seat in self._left})
             raise
         finally:
