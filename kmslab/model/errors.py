@@ -10,7 +10,7 @@ class ExitCode(IntEnum):
 
     OK = 0
     NOT_PROVEN = 1
-    """A check answered FAIL or ERROR, or two runs compared: something got worse."""
+    """A check answered FAIL or ERROR; of two runs something got worse; doctor could not see something."""
     BAD_INPUT = 2
     """A wrong option, context value or file."""
     TOOLCHAIN = 3
@@ -20,7 +20,7 @@ class ExitCode(IntEnum):
     TARGET = 5
     """Credentials are missing or expired, or the account or stack is not ours to touch."""
     DEPLOYMENT = 6
-    """A deployment or destruction did not finish."""
+    """A deployment or destruction did not finish, or by what doctor saw would not."""
     FAULT = 70
     """A fault of kmslab itself; 70 is EX_SOFTWARE of sysexits.h."""
     INTERRUPTED = 130

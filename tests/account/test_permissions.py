@@ -180,10 +180,10 @@ def test_before_the_bootstrap_the_caller_must_be_able_to_make_it(
     spoil(account, CreateRepository=DENIED)
     assert you(access, NAMED).seen == "ecr:CreateRepository would be refused"
     account.bootstrapped()
-    assert you(FakeAccessAgain(access), NAMED).fine
+    assert you(anew(access), NAMED).fine
 
 
-def FakeAccessAgain(access: FakeAccess) -> FakeAccess:  # noqa: N802  # reads as the class it makes
+def anew(access: FakeAccess) -> FakeAccess:
     """The same account, looked at anew."""
     return type(access)(access.world, kind=access.target.kind)
 
