@@ -21,6 +21,7 @@ PARTS = (
     "verification",
     "throttling",
     "synthesis",
+    "destruction",
     "whole_lab",
 )
 
