@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import uuid
 from typing import TYPE_CHECKING, Any
 
@@ -153,3 +154,72 @@ def test_only_a_symmetric_key_encrypts_a_parameter(engine: Engine, ssm: Any, nam
         put(ssm, name, "alias/none-of-that-name")
     with refused("ParameterNotFound"):
         ssm.get_parameter(Name=name)
+
+
+@pytest.fixture
+def secret(engine: Engine, key: str) -> str:
+    """The name of a secret with a first and a second version."""
+    sm, made = engine.client("secretsmanager"), f"team/{uuid.uuid4().hex[:12]}"
+    sm.create_secret(Name=made, SecretString="first", KmsKeyId=key, ClientRequestToken=str(uuid.uuid4()))
+    sm.put_secret_value(SecretId=made, SecretString="second", ClientRequestToken=str(uuid.uuid4()))
+    return made
+
+
+def test_a_secret_is_read_by_its_reference(engine: Engine, ssm: Any, secret: str) -> None:
+    reference = f"/aws/reference/secretsmanager/{secret}"
+    held = engine.client("secretsmanager").get_secret_value(SecretId=secret)
+    shown = ssm.get_parameter(Name=reference, WithDecryption=True)["Parameter"]
+    source = json.loads(shown.pop("SourceResult"))
+    assert source.pop("createdDate")
+    assert source == {
+        "ARN": held["ARN"],
+        "name": secret,
+        "versionId": held["VersionId"],
+        "secretString": "second",
+        "versionStages": ["AWSCURRENT"],
+    }
+    assert shown == {
+        "Name": reference,
+        "Type": "SecureString",
+        "Value": "second",
+        "Version": 0,
+        "LastModifiedDate": held["CreatedDate"],
+        "ARN": held["ARN"],
+    }
+    before = ssm.get_parameter(Name=f"{reference}:AWSPREVIOUS", WithDecryption=True)["Parameter"]
+    assert (before["Value"], before["Selector"], before["Name"]) == ("first", ":AWSPREVIOUS", reference)
+    by_version = ssm.get_parameter(Name=f"{reference}:{held['VersionId']}", WithDecryption=True)["Parameter"]
+    assert by_version["Value"] == "second"
+
+
+def test_a_reference_that_cannot_be_answered_is_told_as_aws_tells_it(
+    ssm: Any, name: str, secret: str
+) -> None:
+    prefix = "/aws/reference/secretsmanager"
+    with refused("ValidationException", "WithDecryption flag must be True"):
+        ssm.get_parameter(Name=f"{prefix}/{secret}")
+    with refused("ValidationException", "Invalid parameter name"):
+        ssm.get_parameter(Name=f"{prefix}/{secret}:a:b", WithDecryption=True)
+    for missing, told in (("/none", "/nonenull"), (f"/{secret}:NOSTAGE", f"/{secret}:NOSTAGE")):
+        with refused("ParameterNotFound", f"Secret aws/reference/secretsmanager{told} not found."):
+            ssm.get_parameter(Name=prefix + missing, WithDecryption=True)
+    ssm.put_parameter(Name=name, Value="plain", Type="String")
+    names = [f"{prefix}/{secret}", name, f"{prefix}/none"]
+    answer = ssm.get_parameters(Names=names, WithDecryption=True)
+    assert sorted(one["Value"] for one in answer["Parameters"]) == ["plain", "second"]
+    assert answer["InvalidParameters"] == [f"{prefix}/none"]
+    in_plain = ssm.get_parameters(Names=names)
+    assert [one["Value"] for one in in_plain["Parameters"]] == ["plain"]
+
+
+def test_a_reference_is_read_by_who_may_read_the_secret(engine: Engine, secret: str) -> None:
+    reference = f"/aws/reference/secretsmanager/{secret}"
+    decrypt, read = allow("kms:Decrypt"), allow("secretsmanager:GetSecretValue")
+    reader = engine.client("ssm", engine.role(SSM_ALL, decrypt, read))
+    assert reader.get_parameter(Name=reference, WithDecryption=True)["Parameter"]["Value"] == "second"
+    for lacking, word in ((decrypt, "secretsmanager:GetSecretValue"), (read, "KMS")):
+        without = engine.client("ssm", engine.role(SSM_ALL, lacking))
+        with refused("AccessDeniedException", "when referencing Secrets Manager", word):
+            without.get_parameter(Name=reference, WithDecryption=True)
+        with refused("AccessDeniedException"):
+            without.get_parameters(Names=[reference], WithDecryption=True)

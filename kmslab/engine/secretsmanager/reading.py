@@ -15,7 +15,7 @@ from kmslab.engine.secretsmanager.errors import (
     invalid_request,
     not_found,
 )
-from kmslab.engine.secretsmanager.service import operation
+from kmslab.engine.secretsmanager.service import operation, perform
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -50,6 +50,16 @@ def get_secret_value(parameters: Members) -> Members:
         "VersionStages": version["Stages"],
         "CreatedDate": version["CreatedDate"],
     }
+
+
+def for_its_caller(parameters: Members) -> Members:
+    """GetSecretValue for another service, whose caller needs the permission too.
+
+    Raises:
+        SecretsError: as GetSecretValue's.
+    """
+    _authorize("secretsmanager:GetSecretValue", _arn(parameters["SecretId"]))
+    return perform("GetSecretValue", parameters)
 
 
 def _version(secret: Secret, version_id: str, label: str) -> str:

@@ -148,7 +148,10 @@ def install() -> None:
     """Apply the room's hooks to MiniStack."""
     from ministack.services import ssm
 
+    from kmslab.engine.ssm import references
+
     extend(ssm, "_put_parameter", "data")(put_parameter)
     for name in READS:
         extend(ssm, name, "data")(read_parameters)
     extend(ssm, "resolve_parameter_value", "name_or_arn", "version", "decrypt")(resolve_parameter_value)
+    references.install()
