@@ -88,7 +88,7 @@ def looked_at(folder: Path, profile: Path, width: int, *, dark: bool) -> dict[st
             *(("--force-dark-mode",) if dark else ()),
             *("--dump-dom", address),
         ]
-        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)  # noqa: S603  # a browser
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=900)  # noqa: S603  # a browser
     told = re.search("<title>AXE(.*?)EXA</title>", done.stdout, re.DOTALL)
     assert told, done.stdout[-2000:]
     found: dict[str, Any] = json.loads(html.unescape(told[1]))

@@ -59,11 +59,22 @@ def test_a_page_is_light(site: Path) -> None:
 def test_drawings_are_svg_with_a_text_alternative(site: Path) -> None:
     for path in PAGES.glob("[0-9]*.md"):
         text = html(site)[f"{path.stem}.html"]
-        assert text.count('<figure class="drawing"><svg ') == 1, path
+        assert text.count('<figure class="drawing" tabindex="0"><svg ') == 1, path
         (label,) = re.findall(r'<svg [^>]*role="img" aria-label="([^"]+)"', text)
         assert len(label) > 20
         assert 'class="mermaid"' not in text
         assert "var(--drawing-text)" in text
+
+
+def test_drawings_are_never_too_small_to_be_read(site: Path) -> None:
+    """Text in them is written in 16 pixels; on a phone they scroll, by the keyboard too."""
+    for path in PAGES.glob("[0-9]*.md"):
+        (drawing,) = re.findall(
+            r'<figure class="drawing" tabindex="0"><svg [^>]*>', html(site)[f"{path.stem}.html"]
+        )
+        (natural,) = re.findall(r'viewBox="\S+ \S+ (\S+) \S+"', drawing)
+        ((most, least),) = re.findall(r"max-width: (\d+)px; min-width: (\d+)px;", drawing)
+        assert 0.64 * float(natural) < int(least) <= int(most) <= float(natural) + 1, path
 
 
 def test_answers_fold_and_are_markdown(site: Path) -> None:

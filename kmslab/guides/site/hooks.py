@@ -75,6 +75,12 @@ _REMOTE = re.compile(r"https://(?:unpkg\.com|api\.github\.com)/[\w@./${}]*")
 _SPOKEN = re.compile(r"^\s*(accTitle|accDescr)\s*:\s*(.+)$", re.MULTILINE)
 _LABEL = re.compile(r"<(?:text|tspan|p|span)\b[^>]*>([^<]+)<")
 
+_NATURAL = re.compile(r'<svg [^>]*?style="(?P<style>[^"]*)" viewBox="(?P<size>[^"]*)"[^>]*>')
+LEAST_SCALE = 0.65
+"""Mermaid writes in 16 pixels: a drawing is not made smaller than this times what it was made for."""
+TALLEST = 760
+"""In pixels: a drawing that is taller is made smaller, as far as it can still be read."""
+
 _drawings: dict[str, list[str]] = {}
 
 
@@ -150,7 +156,19 @@ def _figure(source: str, name: str) -> str:
         svg = re.sub(colour, f"var({variable})", svg, flags=re.IGNORECASE)
     said = " ".join(text for _, text in _SPOKEN.findall(source)) or _labels(svg)
     svg = re.sub(r'role="[^"]*"', f'role="img" aria-label="{html.escape(said)}"', svg, count=1)
-    return f'<figure class="drawing">{svg}</figure>'
+    svg = _NATURAL.sub(_legible, svg, count=1)
+    return f'<figure class="drawing" tabindex="0">{svg}</figure>'
+
+
+def _legible(natural: re.Match[str]) -> str:
+    """How wide a drawing may become: as wide as it was made, and never so narrow that one cannot read it.
+
+    A page narrower than that scrolls it.
+    """
+    width, height = (float(size) for size in natural["size"].split()[2:])
+    widest = width * max(LEAST_SCALE, min(1.0, TALLEST / height))
+    style = f"max-width: {widest:.0f}px; min-width: {width * LEAST_SCALE:.0f}px;"
+    return natural[0].replace(natural["style"], style)
 
 
 def _labels(svg: str) -> str:
