@@ -155,7 +155,9 @@ def _region(default: str = "") -> str:
     return region
 
 
-def require_sandbox(access: Access, settings: LabSettings, command: str) -> None:
+def require_sandbox(
+    access: Access, settings: LabSettings, command: str, *, reader: Access | None = None
+) -> None:
     """Refuse to touch an account of AWS that is no sandbox: see `kmslab.account.sandbox`, the one rule.
 
     Says on stderr what the rule could not make sure of.
@@ -164,6 +166,7 @@ def require_sandbox(access: Access, settings: LabSettings, command: str) -> None
         access: with the operator's credentials.
         settings: which name sandboxes.
         command: what the user typed, for the hint to repeat.
+        reader: who reads the account's tag; None: the account itself.
 
     Raises:
         LabError: the account is none, or it could not be looked at.
@@ -174,7 +177,7 @@ def require_sandbox(access: Access, settings: LabSettings, command: str) -> None
     from kmslab.terminal import err
 
     with aws_errors_in_one_line():
-        standing = sandbox.look(access, settings)
+        standing = sandbox.look(access, settings, reader)
     if refused := sandbox.refusal(standing, command):
         raise refused
     if doubt := sandbox.doubt(standing):

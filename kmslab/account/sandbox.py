@@ -29,6 +29,8 @@ TAG_VALUE = "true"
 """The tag's only value that does."""
 
 _NO_ORGANIZATION = "AWSOrganizationsNotInUseException"
+_OTHER_ORGANIZATION = "TargetNotFoundException"
+"""What the reader is told of an account that is not in its organization."""
 _BY_POLICY = "service control policy"
 """Words in a refusal that only a member account can get."""
 
@@ -62,10 +64,17 @@ class Standing:
         return f"its organization's tag {TAG}={TAG_VALUE}" if self.tagged else ""
 
 
-def look(access: Access, settings: LabSettings) -> Standing:
+def look(access: Access, settings: LabSettings, reader: Access | None = None) -> Standing:
     """Ask who the caller is, and of the account's organization no more than the rule needs.
 
     A missing permission is an answer (None). Anything else that fails is raised: the rule fails closed.
+
+    Args:
+        access: with the operator's credentials in the account.
+        settings: which name sandboxes.
+        reader: who reads the account's tag: a delegated administrator's account for a seat of its class; None: the
+            account itself. Which account manages the organization is asked in the account itself in any case,
+            since the reader may be of another organization.
 
     Raises:
         ClientError, BotoCoreError: the credentials do not work, or AWS did not answer.
@@ -81,7 +90,7 @@ def look(access: Access, settings: LabSettings) -> Standing:
     found = _with_management(access, found)
     if found.in_settings or not found.management or found.management == found.account:
         return found
-    return _with_tag(access, found)
+    return _with_tag(reader or access, found)
 
 
 def _with_management(access: Access, found: Standing) -> Standing:
@@ -115,6 +124,8 @@ def _with_tag(access: Access, found: Standing) -> Standing:
             for tag in page["Tags"]
         }
     except ClientError as error:
+        if refusals.code(error) == _OTHER_ORGANIZATION:
+            return replace(found, tagged=False)
         if refusals.denied(error):
             return replace(found, unseen=refusals.why(error))
         raise

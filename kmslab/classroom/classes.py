@@ -117,7 +117,7 @@ class Classroom:
             LabError: it cannot be entered, or it is no sandbox.
         """
         access = desk.sit(seat)
-        require_sandbox(access, self.settings, "kmslab class deploy")
+        require_sandbox(access, self.settings, "kmslab class deploy", reader=self.hub)
         return access
 
 

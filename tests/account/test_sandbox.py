@@ -8,8 +8,9 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from kmslab.account import sandbox
 from kmslab.model.errors import ExitCode, LabError
 from kmslab.model.settings import LabSettings
+from kmslab.model.target import TargetKind
 from tests.account.conftest import MANAGEMENT, NAMED, Account
-from tests.checks.fakes import ACCOUNT, FakeAccess
+from tests.checks.fakes import ACCOUNT, FakeAccess, World
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -126,6 +127,31 @@ def test_who_may_not_read_the_tag_must_be_named_by_the_settings(access: FakeAcce
     assert (found.tagged, found.unseen) == (None, "ListTagsForResource: AccessDeniedException")
     assert "is not named" in the_refusal(access, NOBODY).message
     assert refusal(access, NAMED) is None
+
+
+def trainer(account: Account) -> FakeAccess:
+    """Access to a delegated administrator's account, of the same organization."""
+    return FakeAccess(account.world, kind=TargetKind.AWS)
+
+
+def test_a_delegated_administrator_reads_the_tag_of_a_seat(access: FakeAccess, account: Account) -> None:
+    seat = World().answers(
+        "organizations:DescribeOrganization", {"Organization": {"MasterAccountId": MANAGEMENT}}
+    )
+    seat.refuses("organizations:ListTagsForResource")
+    account.tags = {"kmslab:sandbox": "true"}
+    found = sandbox.look(FakeAccess(seat, kind=TargetKind.AWS), NOBODY, trainer(account))
+    assert sandbox.refusal(found, COMMAND) is None
+    # The seat itself says who manages its organization: the reader may be of another one.
+    assert seat.asked("organizations:DescribeOrganization")
+    assert not account.world.asked("organizations:DescribeOrganization")
+
+
+def test_a_reader_of_another_organization_names_nobody(access: FakeAccess, account: Account) -> None:
+    elsewhere = World().refuses("organizations:ListTagsForResource", code="TargetNotFoundException")
+    found = sandbox.look(access, NOBODY, FakeAccess(elsewhere, kind=TargetKind.AWS))
+    assert found.tagged is False
+    assert sandbox.refusal(found, COMMAND) is not None
 
 
 @pytest.mark.parametrize("call", ["DescribeOrganization", "ListTagsForResource"])

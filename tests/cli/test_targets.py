@@ -193,6 +193,17 @@ def test_what_could_not_be_made_sure_of_is_said(capsys: pytest.CaptureFixture[st
     )
 
 
+def test_a_seats_tag_is_read_by_the_trainers_account() -> None:
+    seat = World().answers(
+        "organizations:DescribeOrganization", {"Organization": {"MasterAccountId": "1" * 12}}
+    )
+    trainer = World().answers(
+        "organizations:ListTagsForResource", {"Tags": [{"Key": "kmslab:sandbox", "Value": "true"}]}
+    )
+    reader = FakeAccess(trainer, kind=TargetKind.AWS)
+    require_sandbox(FakeAccess(seat, kind=TargetKind.AWS), LabSettings(), "", reader=reader)
+
+
 def test_an_organization_that_does_not_answer_stops_the_command() -> None:
     world = World().unreachable("organizations:DescribeOrganization")
     with pytest.raises(LabError, match="The target does not answer") as caught:
