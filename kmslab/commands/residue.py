@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 SCHEMA_VERSION = 1
 """Version of the JSON that is printed."""
 WITNESSES = {"cloudtrail": "the trail", "cloudformation": "CloudFormation", "kms": "KMS"}
-NAMES = {"kms:key": "keys", "secretsmanager:secret": "secrets"}
-"""What has a deletion window, in the plural."""
+NAMES = {"kms:key": "key", "secretsmanager:secret": "secret"}
+"""What has a deletion window, in a word."""
 STYLES = {State.LEFT: "red", State.UNSEEN: "yellow", State.STANDS: "yellow", State.GOING: "green"}
 
 
@@ -93,14 +93,18 @@ def _summary(residue: Residue) -> str:
         f"{count[State.LEFT]} left" if count[State.LEFT] else "",
         f"{count[State.STANDS]} of stacks that stand" if count[State.STANDS] else "",
         f"{count[State.UNSEEN]} of which nobody tells" if count[State.UNSEEN] else "",
-        f"{len(residue.unseen)} looks that failed" if residue.unseen else "",
+        f"{_counted(len(residue.unseen), 'look')} that failed" if residue.unseen else "",
     ]
     waiting = Counter(thing.kind for thing in residue.of(State.GOING))
-    kinds = " and ".join(f"{number} {NAMES.get(kind, kind)}" for kind, number in sorted(waiting.items()))
-    going = f"{kinds} in their deletion window, which cost nothing" if kinds else ""
+    kinds = " and ".join(_counted(number, NAMES.get(kind, kind)) for kind, number in sorted(waiting.items()))
+    going = f"{kinds} in the deletion window, at no cost" if kinds else ""
     if residue.clean:
         return f"Nothing is left but {going}" if going else "Nothing is left"
     return f"Not proven empty: {', '.join(part for part in (*parts, going) if part)}"
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _document(residue: Residue) -> dict[str, Any]:

@@ -180,7 +180,7 @@ def test_down_proves_what_is_left_and_stops_the_engine(lab: Lab) -> None:
     result = run("down")
     assert lab.did == ["down", "residue", "engine stopped"]
     assert f"{OUTPUTS.key_s3}  by tag; until 2026-11-29T08:00:00Z, says KMS" in result.stdout
-    assert "Nothing is left but 1 keys in their deletion window, which cost nothing" in result.stdout
+    assert "Nothing is left but 1 key in the deletion window, at no cost" in result.stdout
     assert result.exit_code == ExitCode.OK
     assert len(lab.started) == 1  # destroying needs an engine
 
