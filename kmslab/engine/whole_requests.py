@@ -22,8 +22,9 @@ _REQUEST = re.compile(rb"POST / HTTP/1\.1\r\n(" + _FIELDS + rb")\r\n")
 _BREAK = re.compile(rb"[\r\n\0]")
 _LONGEST = 5
 """Digits of a length: longer bodies are better read as they come."""
-_ELSEWHERE = frozenset({b"connection", b"expect", b"te", b"trailer", b"transfer-encoding", b"upgrade"})
+_ELSEWHERE = frozenset({b"expect", b"te", b"trailer", b"transfer-encoding", b"upgrade"})
 """Headers that change how a request or its answer is sent."""
+_KEPT = b"keep-alive"
 _HELD_OPEN = b"Logs_20140328.StartLiveTail"
 """The one operation whose answer has no end."""
 _PHRASES = {status.value: status.phrase.encode() for status in HTTPStatus}
@@ -46,6 +47,7 @@ def begun(data: bytes) -> tuple[Headers, int, int] | None:
     if (
         len(given) < len(headers)
         or b"host" not in given
+        or given.get(b"connection", _KEPT).lower() != _KEPT
         or not given.keys().isdisjoint(_ELSEWHERE)
         or given.get(b"x-amz-target") == _HELD_OPEN
         or not length.isdigit()

@@ -26,13 +26,14 @@ def head(*lines: str, first: str = "POST / HTTP/1.1") -> bytes:
 
 
 def test_a_request_as_an_sdk_sends_it_is_read() -> None:
-    data = head(*GOOD, "User-Agent: \tBoto3 (x; y) ") + b"{}"
+    data = head(*GOOD, "Connection: Keep-Alive", "User-Agent: \tBoto3 (x; y) ") + b"{}"
     headers, start, end = whole_requests.begun(data) or pytest.fail("left to Hypercorn")
     assert data[start:end] == b"{}"
     assert dict(headers) == {
         b"host": b"x",
         b"x-amz-target": b"TrentService.ListKeys",
         b"content-length": b"2",
+        b"connection": b"Keep-Alive",
         b"user-agent": b"Boto3 (x; y)",
     }
 
