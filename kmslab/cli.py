@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kmslab import cli_class, cli_cost, cli_faults, cli_guides, cli_probe, cli_questions, cli_reports, cli_residue
+from kmslab import (
+    cli_class,
+    cli_cost,
+    cli_faults,
+    cli_guides,
+    cli_probe,
+    cli_questions,
+    cli_reports,
+    cli_residue,
+)
 from kmslab.model.errors import ExitCode, LabError
 from kmslab.model.persona import Persona
 from kmslab.model.target import TargetKind
