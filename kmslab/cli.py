@@ -280,7 +280,11 @@ def engine_start(
     settle: Annotated[
         float,
         typer.Option(
-            "--settle", min=0.0, max=60.0, hidden=True, help="Seconds after which a changed permission counts."
+            "--settle",
+            min=0.0,
+            max=60.0,
+            hidden=True,
+            help="Seconds after which a changed permission counts.",
         ),
     ] = 0.0,
 ) -> None:
