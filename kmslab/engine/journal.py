@@ -234,7 +234,9 @@ class Journal:
         if not (isinstance(key, tuple) and key[0] is touched.ALL):
             return (key,)
         _, account = key
-        return [one for one in {*self._stores[place]._data, *self._known[place]} if one[0] == account]
+        # Those that are gone are noted one by one.
+        found: list[Any] = self._stores[place]._data.of(account)
+        return found
 
     def _changes_of_whole(
         self, place: Place, store: Any, holding: Holding | None

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 ALL: Final = object()
 """Stands for every entry of a store that the caller's account has."""
+_GONE: Final = object()
 
 
 class Hand:
@@ -120,9 +121,12 @@ def in_hand() -> set[tuple[Place, Any]]:
 
 
 class Entries(dict[Any, Any]):
-    """The entries of a store, which notes who takes one out, sets or removes it. Its keys begin with the account."""
+    """The entries of a store, which notes who takes one out, sets or removes it. Its keys begin with the account.
 
-    __slots__ = ("_place",)
+    It knows which keys are whose: what one account has costs the same to list, however many accounts there are.
+    """
+
+    __slots__ = ("_keys_of", "_place")
 
     def __init__(self, entries: dict[Any, Any], place: Place) -> None:
         """Hold these entries.
@@ -133,6 +137,19 @@ class Entries(dict[Any, Any]):
         """
         super().__init__(entries)
         self._place = place
+        self._keys_of: dict[str, dict[Any, None]] = {}
+        for key in entries:
+            self._keys_of.setdefault(key[0], {})[key] = None
+
+    def of(self, account: str) -> list[Any]:
+        """The keys of an account, in the order in which they were set; notes nothing."""
+        return list(self._keys_of.get(account, ()))
+
+    def _added(self, key: Any) -> None:
+        self._keys_of.setdefault(key[0], {})[key] = None
+
+    def _removed(self, key: Any) -> None:
+        self._keys_of.get(key[0], {}).pop(key, None)
 
     def __reduce_ex__(self, _protocol: SupportsIndex, /) -> Any:
         """Be copied as the dictionary that it is."""
@@ -141,7 +158,8 @@ class Entries(dict[Any, Any]):
     def _note(self, key: Any) -> None:
         _HAND.get().add((self._place, key))
 
-    def _note_all(self) -> None:
+    def note_all(self) -> None:
+        """Note what the caller's account has."""
         from ministack.core.responses import get_account_id
 
         if not _looking.get():
@@ -156,11 +174,13 @@ class Entries(dict[Any, Any]):
         """Note the entry."""
         self._note(key)
         super().__setitem__(key, value)
+        self._added(key)
 
     def __delitem__(self, key: Any) -> None:
         """Note the entry."""
         self._note(key)
         super().__delitem__(key)
+        self._removed(key)
 
     def get(self, key: Any, default: Any = None, /) -> Any:
         """Note the entry."""
@@ -170,12 +190,16 @@ class Entries(dict[Any, Any]):
     def setdefault(self, key: Any, default: Any = None, /) -> Any:
         """Note the entry."""
         self._note(key)
-        return super().setdefault(key, default)
+        value = super().setdefault(key, default)
+        self._added(key)
+        return value
 
     def pop(self, key: Any, *default: Any) -> Any:
         """Note the entry."""
         self._note(key)
-        return super().pop(key, *default)
+        value = super().pop(key, *default)
+        self._removed(key)
+        return value
 
     def update(self, *others: Any, **entries: Any) -> None:
         """Note what is set."""
@@ -187,15 +211,16 @@ class Entries(dict[Any, Any]):
         for key in list(self):
             self._note(key)
         super().clear()
+        self._keys_of.clear()
 
     def values(self) -> Any:
         """Note the account's entries."""
-        self._note_all()
+        self.note_all()
         return super().values()
 
     def items(self) -> Any:
         """Note the account's entries."""
-        self._note_all()
+        self.note_all()
         return super().items()
 
 
@@ -204,7 +229,7 @@ def install() -> None:
     import copy
 
     from ministack.core.responses import AccountRegionScopedDict, AccountScopedDict
-    from ministack.services import kms
+    from ministack.services import kms, lambda_svc
 
     def deepcopy(self: Any, memo: dict[int, Any]) -> Any:
         """Hand out the store itself while the journal looks."""
@@ -216,7 +241,61 @@ def install() -> None:
 
     for kind in (AccountRegionScopedDict, AccountScopedDict):
         add_method(kind, "__deepcopy__", deepcopy)
+        for name, ours in (
+            ("keys", _keys),
+            ("values", _values),
+            ("items", _items),
+            ("__iter__", _iterate),
+            ("__len__", _count),
+            ("__bool__", _is_filled),
+        ):
+            extend(kind, name, "self")(ours)
     extend(kms, "get_state")(_keys_as_they_are)
+    extend(lambda_svc, "get_state")(_functions_as_they_are)
+
+
+def _own(store: Any) -> list[Any]:
+    """The scoped keys of the caller's account, and of its Region where the store has Regions."""
+    prefix = store._prefix()
+    if isinstance(prefix, str):
+        return list(store._data.of(prefix))
+    account, region = prefix
+    return [key for key in store._data.of(account) if key[1] == region]
+
+
+def _keys(stock: Any, store: Any) -> Any:
+    """List what the account has without looking at the others'."""
+    return [key[-1] for key in _own(store)] if isinstance(store._data, Entries) else stock(store)
+
+
+def _values(stock: Any, store: Any) -> Any:
+    """List what the account has without looking at the others'."""
+    return [value for _, value in _items(stock, store)] if isinstance(store._data, Entries) else stock(store)
+
+
+def _items(stock: Any, store: Any) -> Any:
+    """List what the account has without looking at the others'."""
+    data = store._data
+    if not isinstance(data, Entries):
+        return stock(store)
+    data.note_all()
+    found = ((key, dict.get(data, key, _GONE)) for key in _own(store))
+    return [(key[-1], value) for key, value in found if value is not _GONE]
+
+
+def _iterate(stock: Any, store: Any) -> Iterator[Any]:
+    """List what the account has without looking at the others'."""
+    return iter(_keys(stock, store)) if isinstance(store._data, Entries) else stock(store)
+
+
+def _count(stock: Any, store: Any) -> Any:
+    """Count what the account has without looking at the others'."""
+    return len(_own(store)) if isinstance(store._data, Entries) else stock(store)
+
+
+def _is_filled(stock: Any, store: Any) -> Any:
+    """Look whether the account has anything without looking at the others'."""
+    return bool(_own(store)) if isinstance(store._data, Entries) else stock(store)
 
 
 def _keys_as_they_are(_stock: Callable[[], dict[str, Any]]) -> dict[str, Any]:
@@ -228,4 +307,20 @@ def _keys_as_they_are(_stock: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         "aliases": kms._aliases,
         "alias_dates": kms._alias_dates,
         "grants": kms._grants,
+    }
+
+
+def _functions_as_they_are(stock: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Hand out the functions themselves while the journal looks, code and all: what changed of each is noted."""
+    from ministack.services import lambda_svc
+
+    if not _looking.get():
+        return stock()
+    return {
+        "functions": lambda_svc._functions,
+        "layers": lambda_svc._layers,
+        "esms": lambda_svc._esms,
+        "function_urls": lambda_svc._function_urls,
+        "kinesis_positions": lambda_svc._kinesis_positions,
+        "dynamodb_stream_positions": lambda_svc._dynamodb_stream_positions,
     }

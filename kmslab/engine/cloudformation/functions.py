@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 from ministack.core import lambda_runtime
 from ministack.core.responses import get_account_id
-from ministack.services import lambda_svc
 
 import kmslab
 from kmslab.engine.hooks import extend, replace_value
@@ -40,7 +39,9 @@ def node() -> str:
 
 
 def install() -> None:
-    """Say where Node.js and the SDK are."""
+    """Say where Node.js and the SDK are, and how long processes stay and whose they are."""
+    from ministack.services import lambda_svc  # after the rooms that take over what it copies at import
+
     os.environ.setdefault("NODE_PATH", str(NODE_MODULES))
 
     @extend(lambda_runtime, "_detect_runtime_binary", "runtime")
