@@ -27,9 +27,10 @@ from kmslab.faults.ledger import Ledger
 from kmslab.lab import Access
 from kmslab.model.outputs import LabOutputs
 from kmslab.model.persona import Persona
-from kmslab.project import HOME_VARIABLE
+from kmslab.project import HOME_VARIABLE, Project
 from kmslab.residue.model import State
 from kmslab.residue.proof import read_residue
+from kmslab.targets import owner_access
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -108,9 +109,10 @@ class Killed:
             self._whole("down", "--forget")
         if recovery == "up" and not wrong:
             self._keep()
-        self.tally.wrong += [
-            f"run {number}: {command} killed after {moment:.2f} s, then {recovery}: {line}" for line in wrong
-        ]
+        for line in wrong:
+            told = f"run {number}: {command} killed after {moment:.2f} s, then {recovery}: {line}"
+            print(f"\r{told}", file=sys.stderr, flush=True)
+            self.tally.wrong.append(told)
 
     def _arguments(self, command: str) -> tuple[str, ...]:
         match command:
@@ -194,7 +196,8 @@ class Killed:
 
     def _wrong(self, recovery: str, command: str, before: Mapping[str, Any]) -> list[str]:
         """What was lost or left."""
-        residue = read_residue(self._access())
+        access = self._access()
+        residue = read_residue(access, owner=owner_access(Project(PROJECT, self.home), access))
         wrong = [f"{one.state}: {one.kind} {one.id} {one.note}" for one in residue.of(State.LEFT)]
         wrong += [f"{one.state}: {one.id}" for one in residue.of(State.UNSEEN)]
         wrong += [f"could not look: {line}" for line in residue.unseen]

@@ -32,7 +32,7 @@ from kmslab.model.target import TargetKind
 from kmslab.progress import shown_on
 from kmslab.project import find_project
 from kmslab.residue.proof import read_residue
-from kmslab.targets import aws_errors_in_one_line, choose_target, require_sandbox
+from kmslab.targets import aws_errors_in_one_line, choose_target, owner_access, require_sandbox
 from kmslab.terminal import err, out
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def down(
         require_sandbox(access, settings, as_typed("down", values))
         before = Deployment(project, access, context, progress).down()
         progress.begin("residue", "asking every service")
-        residue = read_residue(access, before)
+        residue = read_residue(access, before, owner=owner_access(project, access))
         progress.end("residue", "every service was asked")
     if load_settings(project).prefix == settings.prefix:
         forget_context(project)

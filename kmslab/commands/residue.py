@@ -17,7 +17,7 @@ from kmslab.progress import shown_on
 from kmslab.project import find_project
 from kmslab.residue.model import State
 from kmslab.residue.proof import read_residue
-from kmslab.targets import aws_errors_in_one_line, choose_target
+from kmslab.targets import aws_errors_in_one_line, choose_target, owner_access
 from kmslab.terminal import err, out
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def run(kind: TargetKind, values: Sequence[str], *, as_json: bool) -> ExitCode:
     access = Access(choose_target(project, kind), settings.prefix)
     with shown_on(err) as progress, aws_errors_in_one_line():
         progress.begin("residue", "asking every service")
-        residue = read_residue(access)
+        residue = read_residue(access, owner=owner_access(project, access))
         progress.end("residue", "every service was asked")
     if as_json:
         out.print(json.dumps(_document(residue), indent=2), markup=False, highlight=False, soft_wrap=True)

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
     Tags = Mapping[str, str]
 
+AS_OWNER = "asked as the root user"
+
 
 @dataclass(frozen=True, slots=True)
 class _Word:
@@ -51,7 +53,14 @@ class _Event:
 class Keys:
     """The keys of one account and Region."""
 
-    def __init__(self, access: Access, membership: Membership, unseen: list[str], region: str = "") -> None:
+    def __init__(
+        self,
+        access: Access,
+        membership: Membership,
+        unseen: list[str],
+        region: str = "",
+        owner: Access | None = None,
+    ) -> None:
         """Take what is looked at.
 
         Args:
@@ -59,11 +68,14 @@ class Keys:
             membership: what the lab's stacks own and owned.
             unseen: gets a line for each witness that does not answer.
             region: another Region than the target's.
+            owner: as the account's root user, where that is somebody's to play: the local engine forgets events
+                and deleted stacks earlier than AWS does, so there the owner is the last witness.
         """
         self._access = access
         self._membership = membership
         self._unseen = unseen
         self._region = region
+        self._owner = owner
         self._kms = access.client(Persona.OPERATOR, "kms", region=region)
 
     def found(self, tagged: Mapping[str, Tags], ours: Callable[[Tags], bool]) -> Iterator[Found]:
@@ -139,7 +151,16 @@ class Keys:
             window = self._window(owned)
             until = owned.changed + timedelta(days=window) if owned.changed and window else None
             return _Word(State.GOING, until, "cloudformation", "the trail does not tell of it yet")
+        if self._owner:
+            return self._by_the_owner(self._owner, key_id, owned)
         return _Word(State.UNSEEN, None, "", "its policy lets nobody look, and the trail does not tell of it")
+
+    def _by_the_owner(self, owner: Access, key_id: str, owned: Owned | None) -> _Word:
+        kms = owner.client(Persona.OPERATOR, "kms", region=self._region)
+        about = kms.describe_key(KeyId=key_id)["KeyMetadata"]
+        if about["KeyState"] in LEAVING:
+            return _Word(State.GOING, about.get("DeletionDate"), "kms", AS_OWNER)
+        return _Word(_alive(owned), None, "kms", f"{about['KeyState']}, {AS_OWNER}")
 
     @cached_property
     def _trail(self) -> dict[str, _Event]:

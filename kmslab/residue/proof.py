@@ -32,22 +32,24 @@ WHOLE_KINDS = frozenset({"s3", "sns", "sqs"})
 """Services whose ARNs name no type of resource."""
 
 
-def read_residue(access: Access, before: Membership | None = None) -> Residue:
+def read_residue(access: Access, before: Membership | None = None, *, owner: Access | None = None) -> Residue:
     """Look for everything that is, or was, the lab's. Changes nothing.
 
     Args:
         access: with the operator's credentials.
         before: what the stacks owned before they were destroyed, where somebody looked then.
+        owner: see `Keys`.
 
     Raises:
         ClientError, BotoCoreError: not even CloudFormation answers, so nothing can be told.
     """
-    return _Look(access, before or Membership()).residue()
+    return _Look(access, before or Membership(), owner).residue()
 
 
 class _Look:
-    def __init__(self, access: Access, before: Membership) -> None:
+    def __init__(self, access: Access, before: Membership, owner: Access | None) -> None:
         self._access = access
+        self._owner = owner
         self._at = datetime.now(UTC)
         self._membership = read_membership(access).and_before(before)
         self._unseen: list[str] = []
@@ -107,13 +109,13 @@ class _Look:
         return dict(self._try(f"tagging in {region}", look))
 
     def _keys(self, tagged: Mapping[str, Tags]) -> list[Found]:
-        keys = Keys(self._access, self._membership, self._unseen)
+        keys = Keys(self._access, self._membership, self._unseen, owner=self._owner)
         of_kms = {arn: tags for arn, tags in tagged.items() if kind_of(arn) == "kms:key"}
         return [*keys.found(of_kms, self._ours), *keys.aliases()]
 
     def _elsewhere(self, region: str) -> list[Found]:
         """What the tagging service knows in another Region: replicas of keys, and what somebody made there."""
-        keys = Keys(self._access, Membership(), self._unseen, region)
+        keys = Keys(self._access, Membership(), self._unseen, region, self._owner)
         found = []
         for arn, tags in self._tagged(region).items():
             if kind_of(arn) == "kms:key":

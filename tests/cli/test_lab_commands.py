@@ -51,7 +51,7 @@ class Lab:
         self.others: list[str] = []
         self.things: tuple[Found, ...] = (GOING,)
 
-    def read_residue(self, access: FakeAccess, before: Membership) -> Residue:
+    def read_residue(self, access: FakeAccess, before: Membership, **_: object) -> Residue:
         assert before is OWNED
         self.did.append("residue")
         return Residue(access.prefix, ACCOUNT, REGION, "2026-11-22T08:00:00Z", self.things)

@@ -32,7 +32,7 @@ def found(project: Project, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """What the look finds: things, and lines about what it could not look at."""
     told: list[Any] = [(), ()]
 
-    def look(access: FakeAccess) -> Residue:
+    def look(access: FakeAccess, **_: object) -> Residue:
         return Residue(access.prefix, ACCOUNT, REGION, "2026-11-22T08:00:00Z", told[0], told[1], ("kms",))
 
     monkeypatch.chdir(project.root)
@@ -110,7 +110,7 @@ def test_a_target_that_does_not_answer_is_one_line(found: list[Any], monkeypatch
     world = World().refuses("cloudformation:ListStacks", code="ExpiredToken")
     from kmslab.residue.proof import read_residue
 
-    monkeypatch.setattr(command, "read_residue", lambda _: read_residue(FakeAccess(world)))
+    monkeypatch.setattr(command, "read_residue", lambda _, **__: read_residue(FakeAccess(world)))
     result = run()
     assert result.exit_code == ExitCode.TARGET
     assert result.stderr.splitlines()[-2].startswith("error: The credentials have expired.")

@@ -137,6 +137,15 @@ def test_a_key_of_which_nobody_tells_is_not_taken_for_gone(world: World) -> None
     assert not residue.clean
 
 
+def test_at_last_the_root_user_where_somebody_may_play_it(world: World) -> None:
+    about = {"KeyId": KEY_ID, "KeyState": "PendingDeletion", "DeletionDate": DELETED_AT + timedelta(days=7)}
+    owner = FakeAccess(World().answers("kms:DescribeKey", {"KeyMetadata": about}))
+    (found,) = read_residue(FakeAccess(world), owner=owner).things
+    assert (found.state, found.until, found.note) == (
+        *(State.GOING, "2026-11-29T08:00:00Z", "asked as the root user"),
+    )
+
+
 def test_a_trail_that_does_not_answer_is_told(world: World) -> None:
     world.refuses("cloudtrail:LookupEvents")
     assert proof(world).unseen == ("cloudtrail:LookupEvents: AccessDeniedException",)
