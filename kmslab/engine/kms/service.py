@@ -258,8 +258,23 @@ def perform(name: str, parameters: Any, *, access_key: str = "", via_service: st
         error = failure.refusal
         raise
     finally:
-        _publish(call, answer, error)
+        _soon(_publish, call, answer, error)
     return answer
+
+
+def _soon(publish: Callable[..., None], call: Call, answer: Mapping[str, Any], error: Refusal | None) -> None:
+    """Publish a call that changed nothing once its answer is on its way, and before the next request is looked at.
+
+    On a worker thread, where nobody waits for the next turn, and for what the journal has to hold: at once.
+    """
+    try:
+        loop = asyncio.get_running_loop() if call.operation not in CHANGING else None
+    except RuntimeError:
+        loop = None
+    if loop:
+        loop.call_soon(publish, call, answer, error)
+    else:
+        publish(call, answer, error)
 
 
 def _publish(call: Call, answer: Mapping[str, Any], error: Refusal | None) -> None:
