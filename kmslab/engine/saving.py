@@ -29,6 +29,8 @@ QUIET_SECONDS = 1.0
 """How long after the last request the state is saved as a whole."""
 BUSY_SECONDS = 3.0
 """How long after the first one, when there is no quiet."""
+SHARE = 20
+"""Without quiet at most one part in so many of the time goes into it: it takes the longer, the more accounts there are."""
 RETRY_SECONDS = 0.1
 """How often a state in motion is looked at again."""
 _METHODS = ("GET", "HEAD")
@@ -74,6 +76,7 @@ class Saver:
         self._everything = False
         self._notes: set[tuple[Place, Any]] = set()
         self._rest_until = 0.0
+        self._took = 0.0
 
     def watching(self, app: Application) -> Application:
         """Return the application, with every answer held back until what the request changed is in the journal."""
@@ -130,11 +133,15 @@ class Saver:
             await self._changed.wait()
             await self._pause()
             self._changed.clear()
-            while (frozen := _frozen()) is None:
+            while True:
+                began = asyncio.get_running_loop().time()
+                if (frozen := _frozen()) is not None:
+                    break
                 await asyncio.sleep(RETRY_SECONDS)
             if await self._write(frozen):
                 # What goes on in the background ends without a request: look again until nothing moves.
                 self._changed.set()
+            self._took = asyncio.get_running_loop().time() - began
 
     async def finish(self) -> None:
         """Save what there is, after `run` was cancelled; half a deployment is left out."""
@@ -171,7 +178,7 @@ class Saver:
 
     async def _pause(self) -> None:
         clock = asyncio.get_running_loop().time
-        latest = clock() + BUSY_SECONDS
+        latest = clock() + max(BUSY_SECONDS, SHARE * self._took)
         while (now := clock()) < (due := min(self._last_change + QUIET_SECONDS, latest)):
             await asyncio.sleep(due - now)
 

@@ -14,11 +14,11 @@ ONE, TWO = "1" * 12, "2" * 12
 HERE, THERE = "eu-central-1", "us-east-1"
 
 
-class Regional(AccountRegionScopedDict):
+class Regional(AccountRegionScopedDict):  # type: ignore[misc]  # MiniStack is not typed
     """MiniStack's, with what the engine makes of it."""
 
 
-class Global(AccountScopedDict):
+class Global(AccountScopedDict):  # type: ignore[misc]  # MiniStack is not typed
     """MiniStack's, with what the engine makes of it."""
 
 
