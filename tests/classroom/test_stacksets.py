@@ -47,9 +47,10 @@ class Cloud:
 
     def __init__(self, stubber: Stubber) -> None:
         self.add = stubber.add_response
-        self.missing = lambda: stubber.add_client_error(
-            "describe_stack_set", "StackSetNotFoundException", expected_params=NAMED
-        )
+        self._refuse = stubber.add_client_error
+
+    def missing(self) -> None:
+        self._refuse("describe_stack_set", "StackSetNotFoundException", expected_params=NAMED)
 
     def stands(self, body: str = KEYS.body, tags: Any = TAGS) -> None:
         stack_set = {"StackSetName": KEYS.name, "TemplateBody": body, "Tags": tags}
