@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from kmslab.access.reader import Reader, UnreadableError
 from kmslab.authorization.keys import Grant
 from kmslab.authorization.model import Policy, Principal, PrincipalKind
+from kmslab.model.deployers import EXECUTION_ROLE
 from kmslab.model.naming import role_name
 from kmslab.model.outputs import LabOutputs
 from kmslab.model.persona import ROLES, Persona
@@ -25,12 +26,10 @@ if TYPE_CHECKING:
 
 ADMINISTRATOR_ACCESS = ":policy/AdministratorAccess"
 """How the ARN of AWS's managed policy for administrators ends."""
-_EXECUTION_ROLE = "-cfn-exec-role-"
-"""In the name of the role as which CloudFormation acts, from the standard ``cdk bootstrap``."""
 _BOOTSTRAP = re.compile(
-    r":role/cdk-[a-z0-9]+-(cfn-exec|deploy|file-publishing|image-publishing|lookup)-role-\d{12}-[a-z0-9-]+$"
+    r":role/cdk-[a-z0-9]+-(deploy|file-publishing|image-publishing|lookup)-role-\d{12}-[a-z0-9-]+$"
 )
-"""ARNs of the bootstrap's roles."""
+"""ARNs of the bootstrap's roles beside CloudFormation's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +61,12 @@ class Identity:
     @property
     def deploys(self) -> bool:
         """Whether it is CloudFormation's execution role, or another role of the standard ``cdk bootstrap``."""
-        return _BOOTSTRAP.search(self.arn) is not None
+        return self.is_execution_role or _BOOTSTRAP.search(self.arn) is not None
 
     @property
     def is_execution_role(self) -> bool:
         """Whether CloudFormation acts as this role."""
-        return _EXECUTION_ROLE in self.arn
+        return EXECUTION_ROLE.fullmatch(self.arn) is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -12,6 +11,7 @@ from kmslab.checks.samples import refused_soon, soon
 from kmslab.checks.temporary import stopped
 from kmslab.checks.values import temporary_parameter, temporary_secret
 from kmslab.model.capability import Capability
+from kmslab.model.deployers import EXECUTION_ROLE
 from kmslab.model.naming import ENCRYPTION_CONTEXT
 from kmslab.model.persona import Persona
 
@@ -25,8 +25,6 @@ KEY_NOT_USABLE = frozenset(
 """What Secrets Manager says when KMS says that the key is disabled. The last, "Access to KMS is not allowed",
 is what it says of a missing permission too: only a success before and one after tell them apart."""
 EXCEPTION = ("arnnotequals", "aws:principalarn")
-EXECUTION_ROLE = re.compile(r"arn:[\w-]+:iam::\d{12}:role/cdk-\w+-cfn-exec-role-\d{12}-[\w-]+")
-"""CloudFormation's, from the standard ``cdk bootstrap``."""
 WITHOUT_THE_SECRET = (
     Persona.DATA_READER,
     Persona.STORAGE_OPERATOR,

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from kmslab.classroom.stacks import CAPABILITIES
+from kmslab.model.deployers import SELF_MANAGED_ROLE, SERVICE_MANAGED_ROLE
 from kmslab.model.errors import ExitCode, LabError
 from kmslab.model.naming import PREFIX_TAG
 from kmslab.model.persona import Persona
@@ -23,13 +24,6 @@ if TYPE_CHECKING:
     from kmslab.classroom.seats import Seat
     from kmslab.lab import Access
 
-SELF_MANAGED_ROLE = "AWSCloudFormationStackSetExecutionRole"
-"""As whom StackSets acts in an account with self-managed permissions (User Guide, "Grant self-managed
-permissions"); the trainer makes it in each account."""
-SERVICE_MANAGED_ROLE = "stacksets-exec-*"
-"""As whom with service-managed permissions: StackSets makes a role ``stacksets-exec-<id>`` in each account (User
-Guide, "Activate trusted access for StackSets with AWS Organizations"). Service control policies keep others from
-making a role of that name."""
 PREFERENCES = {
     "RegionConcurrencyType": "PARALLEL",
     "FailureTolerancePercentage": 100,
