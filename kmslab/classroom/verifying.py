@@ -34,6 +34,7 @@ would make a TLS handshake for each."""
 REPORTS = "reports"
 _TOLD = "faults-told.json"
 """In a seat's folder: the faults that the events say are in place."""
+_BAD = (Outcome.FAIL, Outcome.ERROR)
 MYSTERY = "a mystery"
 """What the class is told of a fault that is for somebody to find out."""
 
@@ -136,7 +137,7 @@ class _Topics:
                     "verify.topic",
                     topic=topic,
                     verdicts={outcome.name: counts[outcome] for outcome in Outcome},
-                    failed=sorted(check_id for check_id, outcome in seen if outcome is Outcome.FAIL),
+                    failed=sorted(check_id for check_id, outcome in seen if outcome in _BAD),
                 ),
             )
 
