@@ -105,7 +105,7 @@ def down(
                 require_sandbox(
                     Access(choose_target(project, kind), settings.prefix), settings, as_typed("down", values)
                 )
-                err.print(STAY, highlight=False)
+                err.print(STAY, highlight=False, soft_wrap=True)
             wait_until(moment, progress)
         if kind is TargetKind.LOCAL:
             _start_engine(project, 0, progress)

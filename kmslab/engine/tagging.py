@@ -72,6 +72,17 @@ def _logs() -> Tagged:
         yield _arn("logs", f"log-group:{name}"), _list(group.get("tags") or {})
 
 
+def _secretsmanager() -> Tagged:
+    from ministack.services import secretsmanager
+
+    for secret in secretsmanager._secrets.values():
+        # Secrets Manager takes a tag without a value; the tagging service has one for each.
+        yield (
+            secret["ARN"],
+            [{"Key": tag["Key"], "Value": tag.get("Value", "")} for tag in secret.get("Tags") or ()],
+        )
+
+
 def install() -> None:
     """Add what MiniStack lacks."""
     from ministack.services import tagging
@@ -81,7 +92,7 @@ def install() -> None:
         "cloudtrail": _cloudtrail,
         "ec2": _ec2,
         "logs": _logs,
-        "secretsmanager": tagging._collect_secretsmanager,
+        "secretsmanager": _secretsmanager,
         "ssm": tagging._collect_ssm,
     }
     for service, collect in known.items():

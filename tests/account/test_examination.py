@@ -133,10 +133,12 @@ def test_a_real_deployment_is_examined_on_the_engine(deployed_lab: DeployedLab) 
     )
     found = examine(Access(target, PREFIX), LabSettings(sandbox_accounts=(info.account_id,)))
     # The engine has no Organizations and no Service Quotas: the rule fails closed, AWS's defaults stand in.
-    assert [what for what, finding in found.items() if not finding.fine] == ["Sandbox"]
+    # Its event history has room for 4,000, and other tests of this lab may have pushed the deployment out.
+    assert {what for what, finding in found.items() if not finding.fine} - {"Deployed by"} == {"Sandbox"}
     assert found["Sandbox"].state is State.UNSEEN
     assert found["CDK bootstrap"].seen.startswith("version ")
     assert f"kms-lab stands in {info.region}: 6 stacks" in found["Lab"].seen
-    assert ":assumed-role/cdk-hnb659fds-deploy-role-" in found["Deployed by"].seen
+    deployed_by = found["Deployed by"]
+    assert deployed_by.state is State.UNSEEN or ":assumed-role/cdk-hnb659fds-deploy-role-" in deployed_by.seen
     assert found["CloudFormation's permissions"].seen.endswith("actions simulated, all allowed")
     assert "the lab needs 35 more" in found["Quota: KMS keys"].seen

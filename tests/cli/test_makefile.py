@@ -25,7 +25,7 @@ def make(*arguments: str) -> list[str]:
 def test_make_alone_lists_what_can_be_made() -> None:
     listed = {line.split()[1] for line in make()}
     usual = {"help", "lab", "setup", "test", "nightly", "fmt", "lock", "bench", "score", "clean"}
-    assert listed == {*usual, "site", "guide-aws"}
+    assert listed == {*usual, "site", "guide-aws", "lint-templates"}
 
 
 @pytest.mark.parametrize(
@@ -52,6 +52,7 @@ def test_make_alone_lists_what_can_be_made() -> None:
                 "tools/setup.py --dev",
                 ".venv/bin/python -m benchmarks.score --greens 50 --scanner none",
                 ".venv/bin/pytest -m nightly",
+                ".venv/bin/python -m benchmarks.findings",
             ],
         ),
         ("score", ["tools/setup.py", ".venv/bin/python -m benchmarks.score --greens 50"]),

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
+from kmslab import terminal
 from kmslab.cli import app
 from kmslab.cost import estimate
 from kmslab.model.errors import ExitCode
@@ -19,12 +20,13 @@ PROJECT = Path(__file__).parents[2]
 
 @pytest.fixture(autouse=True)
 def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(terminal.out, "width", 140)  # else it is that of its first use in this process
     monkeypatch.chdir(PROJECT)
     monkeypatch.setenv("KMSLAB_HOME", str(tmp_path))
 
 
 def cost(*options: str) -> Result:
-    return CliRunner().invoke(app, ["cost", *options], env={"COLUMNS": "140"})
+    return CliRunner().invoke(app, ["cost", *options])
 
 
 def document(*options: str) -> dict[str, Any]:

@@ -42,6 +42,18 @@ def test_volumes_and_snapshots(engine: Engine, tag: dict[str, str]) -> None:
     assert listed(engine, tag) == []
 
 
+def test_a_tag_without_a_value_hides_no_secret(engine: Engine, tag: dict[str, str]) -> None:
+    secrets, name = engine.client("secretsmanager"), tag["Key"]
+    made = [
+        secrets.create_secret(Name=f"{name}-{number}", SecretString="x", Tags=tags)["ARN"]
+        for number, tags in enumerate(([{"Key": "bare"}], [tag]))
+    ]
+    assert listed(engine, tag) == made[1:]
+    assert listed(engine, {"Key": "bare", "Value": ""}) == made[:1]
+    for arn in made:
+        secrets.delete_secret(SecretId=arn, ForceDeleteWithoutRecovery=True)
+
+
 def test_secrets_parameters_and_log_groups(engine: Engine, tag: dict[str, str]) -> None:
     name, where = tag["Key"], f"{engine.region}:{engine.account}"
     secret = engine.client("secretsmanager").create_secret(Name=name, SecretString="x", Tags=[tag])["ARN"]
