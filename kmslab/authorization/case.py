@@ -51,6 +51,11 @@ class Case:
         grant: the grant that names the principal most directly, if any, and how it does.
         identity: the first Allow of the identity policies, if any.
         lacking: the limits that the principal has and that do not allow.
+        named: how the resource's side names the principal in what it allows. For another account's principal a
+            statement is worth no more than one that names the account: their own policies have to allow, too. A
+            grant counts alone there as well: AWS documents grants to the service-linked role of another account,
+            whose policy says nothing about KMS (EC2 Auto Scaling User Guide, "Required AWS KMS key policy for use
+            with encrypted volumes").
     """
 
     __slots__ = (
@@ -60,6 +65,7 @@ class Case:
         "grants",
         "identity",
         "lacking",
+        "named",
         "required",
         "resource",
         "sides",
@@ -85,16 +91,9 @@ class Case:
         self.lacking = tuple(
             side for side in LIMITS if self.sides[side] and not any(self.matches(side, ALLOW))
         )
+        self.named = self._named()
 
-    @property
-    def named(self) -> Named:
-        """How the resource's side names the principal in what it allows.
-
-        For another account's principal a statement is worth no more than one that names the account: their own
-        policies have to allow, too. A grant counts alone there as well: AWS documents grants to the
-        service-linked role of another account, whose policy says nothing about KMS (EC2 Auto Scaling User
-        Guide, "Required AWS KMS key policy for use with encrypted volumes").
-        """
+    def _named(self) -> Named:
         by_policy = Named.NOT if self.resource is None else self.resource.named
         if self.context.foreign:
             by_policy = min(by_policy, Named.ACCOUNT)

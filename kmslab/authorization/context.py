@@ -30,10 +30,11 @@ class Context:
         action: what.
         resource: on what.
         owner: the account that the resource belongs to; empty when unknown.
+        foreign: whether that is another account than the principal's.
         given: the condition keys of the request, as they were spelled.
     """
 
-    __slots__ = ("_keys", "action", "given", "owner", "principal", "resource")
+    __slots__ = ("_keys", "action", "foreign", "given", "owner", "principal", "resource")
 
     def __init__(self, principal: Principal, request: Request, owner: str = "") -> None:
         self.principal = principal
@@ -41,14 +42,10 @@ class Context:
         self.resource = request.resource
         self.given = request.condition_keys
         self.owner = owner or account_of(request.resource) or principal.account
+        self.foreign = self.owner not in ("", principal.account) and bool(principal.account)
         self._keys: dict[str, str | tuple[str, ...]] = _follows(principal, self.owner)
         for given in (principal.condition_keys, request.condition_keys):
             self._keys |= {name.lower(): value for name, value in given.items()}
-
-    @property
-    def foreign(self) -> bool:
-        """Whether the resource belongs to another account than the principal."""
-        return self.owner not in ("", self.principal.account) and bool(self.principal.account)
 
     def values(self, key: str) -> tuple[str, ...]:
         """The values of a condition key; empty when the request has none."""
