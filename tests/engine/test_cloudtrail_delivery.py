@@ -202,6 +202,22 @@ def test_digests_are_signed_and_form_a_chain(engine: Engine, trail: Trail) -> No
     assert second[0]["digestStartTime"] == first[0]["digestEndTime"]
 
 
+def test_a_chain_that_begins_anew_replaces_no_digest(engine: Engine, trail: Trail) -> None:
+    """Ends run ahead of the clock where the status is asked often; a name holds its digest's end."""
+    for _ in range(8):
+        used(engine)
+        trail.status()
+    before = trail.digests()
+    assert len(before) == 8
+    for validated in (False, True):
+        trail.trails.update_trail(Name=trail.name, EnableLogFileValidation=validated)
+        used(engine)
+        trail.status()
+    assert trail.digests()[:8] == before
+    (newest,) = trail.digests()[8:]
+    assert newest[0]["previousDigestS3Object"] is None
+
+
 def test_a_changed_digest_does_not_verify(engine: Engine, trail: Trail) -> None:
     used(engine)
     trail.status()

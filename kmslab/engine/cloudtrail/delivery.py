@@ -53,8 +53,9 @@ def deliver(trail: Trail) -> None:
         return
     chain["delivered"] = now
     if trail.get("LogFileValidationEnabled"):
-        # Two digests never end in the same second: a digest's name holds its end.
-        end = max(now, chain["digest"].get("end", 0.0) + 1)
+        # Two digests never end in the same second, of another chain of this trail neither: a digest's name
+        # holds its end, and it must not replace an earlier one. Where deliveries are frequent, ends run ahead.
+        end = chain["end"] = max(now, chain.get("end", 0.0) + 1)
         made, content = digest(trail, files, chain["digest"], end)
         metadata = {"signature": made["signature"], "signature-algorithm": ALGORITHM}
         _write(trail, made["object"], content, metadata)
