@@ -92,6 +92,7 @@ def main() -> int:
     print(measured.table())
     what = "scanners" if arguments.scanners_only else "score"
     kept = PROJECT / "benchmarks" / "results" / f"{what}-{measured.machine['date']}.json"
+    kept.parent.mkdir(exist_ok=True)
     kept.write_text(json.dumps(measured.as_json(), indent=1) + "\n", encoding="utf-8")
     return 0 if measured.perfect else 1
 
