@@ -16,9 +16,11 @@ CONNECT_SECONDS = 5
 READ_SECONDS = 15
 """How long one attempt may take: what the lab calls answers within a second or two."""
 
-FIRST_DELAY_SECONDS = 0.25
-"""Most that is waited before the second attempt; twice as much before each further one. botocore waits four
-times as long, which on a short run counts (decision 0019)."""
+FIRST_DELAY_SECONDS = 0.1
+"""Most that is waited before the second attempt. botocore waits ten times as long, which on a short run counts
+(decision 0019)."""
+GROWTH = 3
+"""How many times longer the wait before each further attempt may be: who is throttled again waits like others."""
 THROTTLED = frozenset(
     {
         "RequestLimitExceeded",
@@ -68,7 +70,7 @@ def delay(attempts: int, response: tuple[Any, Any] | None, **_: Any) -> float | 
     http, parsed = response
     if http.status_code < TRANSIENT_STATUS and parsed.get("Error", {}).get("Code") not in THROTTLED:
         return None
-    longest: float = FIRST_DELAY_SECONDS * 2 ** (attempts - 1)
+    longest: float = FIRST_DELAY_SECONDS * GROWTH ** (attempts - 1)
     return random.random() * longest  # noqa: S311  # jitter, not a secret
 
 

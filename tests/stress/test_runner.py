@@ -112,7 +112,7 @@ def test_a_deadline_holds_when_nobody_answers(healthy: Healthy, monkeypatch: pyt
     with spoiled(healthy.target, 1.0, Trouble.TIMEOUT) as bad:
         outcomes = healthy.outcomes(bad.target, deadline_seconds=2.0)
     assert set(outcomes.values()) == {Outcome.ERROR}
-    longest_delay = sessions.FIRST_DELAY_SECONDS * 2**sessions.ATTEMPTS
+    longest_delay = sessions.FIRST_DELAY_SECONDS * sessions.GROWTH ** (sessions.ATTEMPTS - 2)
     assert time.monotonic() - began < 2.0 + 1.0 + ATTEMPT_SECONDS + longest_delay
 
 
