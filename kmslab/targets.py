@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from kmslab.lab import Access
+    from kmslab.model.capability import Capability
     from kmslab.model.settings import LabSettings
     from kmslab.project import Project
 
@@ -153,6 +154,17 @@ def _region(default: str = "") -> str:
             exit_code=ExitCode.TARGET,
         )
     return region
+
+
+def capabilities_of(kind: TargetKind) -> frozenset[Capability]:
+    """Return what AWS or the local engine enforces; other emulators are probed (`kmslab.probe.capabilities`)."""
+    if kind is TargetKind.LOCAL:
+        from kmslab.engine.capabilities import CAPABILITIES
+
+        return CAPABILITIES
+    from kmslab.model.capability import ALL
+
+    return ALL
 
 
 def require_sandbox(

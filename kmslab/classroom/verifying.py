@@ -10,14 +10,15 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
+from kmslab.checks.catalogue import topic as topic_of
 from kmslab.classroom.events import append, event
 from kmslab.classroom.seats import seat_folder
 from kmslab.deployed import read_outputs
 from kmslab.faults.ledger import Ledger
-from kmslab.model.target import TargetKind
 from kmslab.model.verdict import Outcome
 from kmslab.project import write_private
 from kmslab.reports.report import Report, Result
+from kmslab.targets import capabilities_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
     from kmslab.checks.registry import Check
     from kmslab.classroom.desk import SeatAccess
-    from kmslab.model.capability import Capability
     from kmslab.model.verdict import Verdict
 
 WORKERS = 12
@@ -63,7 +63,7 @@ def verify(
     outputs = read_outputs(access)
     checks = runner.claimed(runner.catalogue(only, quick=quick), outputs)
     topics = _Topics(folder, access.seat.name, checks)
-    capabilities = _capabilities(access.target.kind)
+    capabilities = capabilities_of(access.target.kind)
     verdicts = runner.run_all(
         access,
         outputs,
@@ -83,7 +83,7 @@ def verify(
         prefix=access.prefix,
         started=started,
         seconds=time.monotonic() - clock,
-        results=tuple(_result(check, verdict) for check, verdict in verdicts),
+        results=tuple(Result.of(check, verdict) for check, verdict in verdicts),
         capabilities=capabilities,
         unread=("access matrix and inventory: not read for a class",),
     )
@@ -117,11 +117,11 @@ class _Topics:
 
     def __init__(self, folder: Path, seat: str, checks: Sequence[Check]) -> None:
         self._folder, self._seat = folder, seat
-        self._left = Counter(_topic(check) for check in checks)
+        self._left = Counter(topic_of(check) for check in checks)
         self._seen: dict[str, list[tuple[str, Outcome]]] = {}
 
     def told(self, check: Check, verdict: Verdict) -> None:
-        topic = _topic(check)
+        topic = topic_of(check)
         self._seen.setdefault(topic, []).append((check.id, verdict.outcome))
         self._left[topic] -= 1
         if self._left[topic]:
@@ -140,29 +140,3 @@ class _Topics:
                     failed=sorted(check_id for check_id, outcome in seen if outcome in _BAD),
                 ),
             )
-
-
-def _topic(check: Check) -> str:
-    return check.id.partition(".")[0]
-
-
-def _capabilities(kind: TargetKind) -> frozenset[Capability]:
-    if kind is TargetKind.LOCAL:
-        from kmslab.engine.capabilities import CAPABILITIES
-
-        return CAPABILITIES
-    from kmslab.model.capability import ALL
-
-    return ALL
-
-
-def _result(check: Check, verdict: Verdict) -> Result:
-    return Result(
-        id=check.id,
-        title=check.title,
-        explanation=check.explanation,
-        guide=check.guide,
-        controls=check.controls,
-        needs=tuple(sorted(check.needs)),
-        verdict=verdict,
-    )

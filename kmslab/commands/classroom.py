@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
@@ -103,41 +103,37 @@ def _refuse_to_forget(project: Project, seats: Sequence[Seat]) -> None:
 
 def deploy(kind: TargetKind | None, only: Sequence[str], jobs: int) -> ExitCode:
     """Deploy the seats that are named, or all."""
-    with _opened(kind, only) as (classroom, seats):
-        templates = _templates(classroom)
-        if classroom.chosen.kind is TargetKind.AWS:
-            from kmslab.classroom import on_aws
-
-            with _told("deploying", seats) as told:
-                done = on_aws.deploy(on_aws.Run(classroom, seats, templates, jobs or AWS_JOBS, told))
-            return _tell("deployed", done)
-        return _each("deploying", "deployed", classroom, seats, templates, jobs, lambda bench: bench.deploy)
+    return _change(kind, only, jobs, "deploying", "deployed", lambda way: way.deploy)
 
 
 def down(kind: TargetKind | None, only: Sequence[str], jobs: int) -> ExitCode:
     """Destroy the seats that are named, or all."""
-    with _opened(kind, only) as (classroom, seats):
-        templates = _templates(classroom)
-        if classroom.chosen.kind is TargetKind.AWS:
-            from kmslab.classroom import on_aws
-
-            with _told("destroying", seats) as told:
-                done = on_aws.down(on_aws.Run(classroom, seats, templates, jobs or AWS_JOBS, told))
-            return _tell("destroyed", done)
-        return _each("destroying", "destroyed", classroom, seats, templates, jobs, lambda bench: bench.down)
+    return _change(kind, only, jobs, "destroying", "destroyed", lambda way: way.down)
 
 
 def reset(kind: TargetKind | None, only: Sequence[str]) -> ExitCode:
     """Make the seats that are named as new."""
+    return _change(kind, only, 0, "resetting", "reset", lambda way: way.reset)
+
+
+def _change(
+    kind: TargetKind | None,
+    only: Sequence[str],
+    jobs: int,
+    doing: str,
+    word: str,
+    what: Callable[[Any], Callable[..., Any]],
+) -> ExitCode:
+    """Do the same to many seats; ``what`` is asked of `on_aws`, or of a local seat's `work.Bench`."""
     with _opened(kind, only) as (classroom, seats):
         templates = _templates(classroom)
         if classroom.chosen.kind is TargetKind.AWS:
             from kmslab.classroom import on_aws
 
-            with _told("resetting", seats) as told:
-                done = on_aws.reset(on_aws.Run(classroom, seats, templates, AWS_JOBS, told))
-            return _tell("reset", done)
-        return _each("resetting", "reset", classroom, seats, templates, 0, lambda bench: bench.reset)
+            with _told(doing, seats) as told:
+                done = what(on_aws)(on_aws.Run(classroom, seats, templates, jobs or AWS_JOBS, told))
+            return _tell(word, done)
+        return _each(doing, word, classroom, seats, templates, jobs, what)
 
 
 def verify(

@@ -27,7 +27,7 @@ from kmslab.progress import counted
 from kmslab.project import find_project, unwritable
 from kmslab.reports.report import Report, Result
 from kmslab.reports.table import STYLES
-from kmslab.targets import aws_errors_in_one_line, choose_target, gave_out, require_sandbox
+from kmslab.targets import aws_errors_in_one_line, capabilities_of, choose_target, gave_out, require_sandbox
 from kmslab.terminal import err, out
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def run(
             prefix=settings.prefix,
             started=started,
             seconds=time.monotonic() - clock,
-            results=tuple(_result(check, verdict) for check, verdict in verdicts),
+            results=tuple(Result.of(check, verdict) for check, verdict in verdicts),
             capabilities=capabilities,
             matrix=matrix,
             inventory=inventory,
@@ -206,25 +206,7 @@ def _capabilities(access: Access) -> frozenset[Capability]:
         from kmslab.probe.capabilities import of_target
 
         return of_target(access.target, access.prefix)
-    if access.target.kind is TargetKind.LOCAL:
-        from kmslab.engine.capabilities import CAPABILITIES
-
-        return CAPABILITIES
-    from kmslab.model.capability import ALL
-
-    return ALL
-
-
-def _result(check: Check, verdict: Verdict) -> Result:
-    return Result(
-        id=check.id,
-        title=check.title,
-        explanation=check.explanation,
-        guide=check.guide,
-        controls=check.controls,
-        needs=tuple(sorted(check.needs)),
-        verdict=verdict,
-    )
+    return capabilities_of(access.target.kind)
 
 
 @contextmanager

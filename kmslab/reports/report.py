@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from kmslab.model.verdict import Outcome
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from kmslab.checks.registry import Check
     from kmslab.model.capability import Capability
     from kmslab.model.inventory import Inventory
     from kmslab.model.matrix import AccessMatrix
@@ -37,6 +38,19 @@ class Result:
     controls: tuple[str, ...]
     needs: tuple[str, ...]
     verdict: Verdict
+
+    @classmethod
+    def of(cls, check: Check, verdict: Verdict) -> Self:
+        """Return what reports show of a check that has come to its verdict."""
+        return cls(
+            id=check.id,
+            title=check.title,
+            explanation=check.explanation,
+            guide=check.guide,
+            controls=check.controls,
+            needs=tuple(sorted(check.needs)),
+            verdict=verdict,
+        )
 
     @property
     def topic(self) -> str:
