@@ -12,7 +12,7 @@ from kmslab.checks.registry import check
 from kmslab.checks.samples import sample_object
 from kmslab.checks.shared import read_policies
 from kmslab.lab import Inconclusive
-from kmslab.model.capability import Capability
+from kmslab.model.capability import DECIDING, DECIDING_FULLY, Capability
 from kmslab.model.persona import Persona
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from kmslab.lab import Lab
 
 GUIDE = "03-key-policies"
-DECIDING = frozenset({Capability.IAM, Capability.KEY_POLICIES, Capability.CONDITION_KEYS, Capability.GRANTS})
 OWNER, READER = Persona.DATA_OWNER, Persona.DATA_READER
 CLOUDFORMATION = "CloudFormation's role"
 USERS: dict[str, frozenset[str]] = {
@@ -61,7 +60,7 @@ ALLOWED_BY_IAM = {
 """With which keys a persona's identity policies allow Decrypt; how, the key policy says."""
 
 
-@check(guide=GUIDE, needs=DECIDING, lengthy=True)
+@check(guide=GUIDE, needs=DECIDING_FULLY, lengthy=True)
 def the_matrix_holds_for_symmetric_keys(lab: Lab) -> str:
     """With the symmetric keys, personas can directly do just what the policies say.
 
@@ -73,7 +72,7 @@ def the_matrix_holds_for_symmetric_keys(lab: Lab) -> str:
     return trying.as_computed(lab, ("s3", "ebs", "secrets", "trail", "app", "imported", "global"))
 
 
-@check(guide=GUIDE, needs=DECIDING | {Capability.ASYMMETRIC}, lengthy=True)
+@check(guide=GUIDE, needs=DECIDING_FULLY | {Capability.ASYMMETRIC}, lengthy=True)
 def the_matrix_holds_for_key_pairs_and_macs(lab: Lab) -> str:
     """With signing keys, key pairs and HMAC keys, personas can do just what the policies say.
 
@@ -83,7 +82,7 @@ def the_matrix_holds_for_key_pairs_and_macs(lab: Lab) -> str:
     return trying.as_computed(lab, (*keys, "pq") if Capability.POST_QUANTUM in lab.capabilities else keys)
 
 
-@check(guide=GUIDE, needs=DECIDING | {Capability.KMS_ON_BEHALF_OF_CALLER})
+@check(guide=GUIDE, needs=DECIDING_FULLY | {Capability.KMS_ON_BEHALF_OF_CALLER})
 def the_matrix_holds_through_s3(lab: Lab) -> str:
     """Whoever S3 lets through to KMS can write and read an object just where the policies say so.
 
@@ -153,7 +152,7 @@ def the_simulator_agrees(lab: Lab) -> str:
 
 @check(
     guide=GUIDE,
-    needs={Capability.IAM, Capability.KEY_POLICIES},
+    needs=DECIDING,
     controls=("KMS.5",),
 )
 def nobody_else_gets_at_what_keys_protect(lab: Lab) -> str:
@@ -200,7 +199,7 @@ def _somebody_can(lab: Lab, found: Reading) -> None:
     lab.note("positive control", "by the same policies the data owner may decrypt with the app key")
 
 
-@check(guide=GUIDE, needs=DECIDING)
+@check(guide=GUIDE, needs=DECIDING_FULLY)
 def nobody_decrypts_without_the_context(lab: Lab) -> str:
     """Without the encryption context that belongs to it, those who may use a key cannot decrypt either.
 
@@ -285,7 +284,7 @@ def _deputies(lab: Lab) -> Iterable[tuple[str, str, dict[str, Any], list[dict[st
         yield "events.amazonaws.com", operation, of_topic(topic), foreign_topics
 
 
-@check(guide=GUIDE, needs=DECIDING)
+@check(guide=GUIDE, needs=DECIDING_FULLY)
 def cloudformation_administers_every_key(lab: Lab) -> str:
     """CloudFormation's role can change and delete every key that it made.
 

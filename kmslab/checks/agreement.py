@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from kmslab.checks.registry import check
 from kmslab.checks.samples import public_key
 from kmslab.checks.temporary import key_tags, scratch_key_of_kind
-from kmslab.model.capability import Capability
+from kmslab.model.capability import DECIDING, Capability
 from kmslab.model.persona import Persona
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def larger_curves_agree_too(lab: Lab) -> str:
     return "the same secret in KMS and on this machine: " + ", ".join(seen) + "; no Ed25519 key agrees"
 
 
-@check(guide=GUIDE, needs={Capability.ASYMMETRIC, Capability.KEY_POLICIES, Capability.IAM})
+@check(guide=GUIDE, needs=DECIDING | {Capability.ASYMMETRIC})
 def only_the_permitted_derive(lab: Lab) -> str:
     """Deriving needs the key: the public key alone leads nowhere.
 

@@ -14,7 +14,7 @@ from kmslab.checks.policy import statements
 from kmslab.checks.registry import check
 from kmslab.checks.samples import sample_object, temporary_tags
 from kmslab.checks.temporary import temporary_key
-from kmslab.model.capability import Capability
+from kmslab.model.capability import DECIDING, Capability
 from kmslab.model.naming import ENCRYPTION_CONTEXT, role_name
 from kmslab.model.persona import Persona
 from kmslab.model.target import TargetKind
@@ -211,7 +211,7 @@ def bucket_key_is_recorded_with_the_bucket(lab: Lab) -> str:
     return "the data key for the bucket was asked for with the bucket's ARN as context"
 
 
-@check(guide=GUIDE, needs=TRAIL | {Capability.IAM, Capability.KEY_POLICIES})
+@check(guide=GUIDE, needs=TRAIL | DECIDING)
 def denied_call_is_recorded(lab: Lab) -> str:
     """An attempt that KMS refuses is recorded as well, with the error: that is how probing is noticed.
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from kmslab.checks.registry import check
 from kmslab.checks.temporary import scratch_key
-from kmslab.model.capability import Capability
+from kmslab.model.capability import DECIDING, Capability
 from kmslab.model.naming import ENCRYPTION_CONTEXT
 from kmslab.model.persona import Persona
 
@@ -166,7 +166,7 @@ def re_encryption_changes_the_key(lab: Lab) -> str:
     return "the ciphertext moved to the second key; naming the first gives IncorrectKeyException"
 
 
-@check(guide=GUIDE, needs={Capability.IAM, Capability.KEY_POLICIES})
+@check(guide=GUIDE, needs=DECIDING)
 def others_cannot_decrypt(lab: Lab) -> str:
     """Who holds the ciphertext and the context, but no permission, reads nothing.
 
@@ -231,7 +231,7 @@ def re_encryption_changes_the_context(lab: Lab) -> str:
     return "the ciphertext opens with its new context and no longer with the old one"
 
 
-@check(guide=GUIDE, needs={Capability.IAM, Capability.KEY_POLICIES})
+@check(guide=GUIDE, needs=DECIDING)
 def a_dry_run_tells_and_does_nothing(lab: Lab) -> str:
     """DryRun tells whether a request would be allowed, and gives nothing away.
 

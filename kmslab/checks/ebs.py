@@ -9,7 +9,7 @@ from kmslab.checks.blocks import BLOCK_BYTES, checksum, sample_blocks, shared_sn
 from kmslab.checks.registry import check
 from kmslab.checks.samples import soon
 from kmslab.checks.temporary import stopped
-from kmslab.model.capability import Capability
+from kmslab.model.capability import ON_BEHALF, Capability
 from kmslab.model.persona import Persona
 
 if TYPE_CHECKING:
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 GUIDE = "06-ebs"
 ENCRYPTION = frozenset({Capability.EBS_ENCRYPTION})
-ON_BEHALF = ENCRYPTION | {Capability.IAM, Capability.KEY_POLICIES, Capability.KMS_ON_BEHALF_OF_CALLER}
-DIRECT = ON_BEHALF | {Capability.EBS_DIRECT_APIS}
+USING_THE_KEY = ENCRYPTION | ON_BEHALF
+DIRECT = USING_THE_KEY | {Capability.EBS_DIRECT_APIS}
 
 
 @check(
@@ -46,7 +46,7 @@ def snapshot_inherits_the_key(lab: Lab) -> str:
     return "the snapshot carries the volume's key"
 
 
-@check(guide=GUIDE, needs=ON_BEHALF)
+@check(guide=GUIDE, needs=USING_THE_KEY)
 def copy_changes_the_key(lab: Lab) -> str:
     """Copying a snapshot is how blocks move to another key.
 
@@ -61,7 +61,7 @@ def copy_changes_the_key(lab: Lab) -> str:
     return "the copy is under the other key, the original under the lab's"
 
 
-@check(guide=GUIDE, needs=ON_BEHALF)
+@check(guide=GUIDE, needs=USING_THE_KEY)
 def volume_from_snapshot_needs_the_key(lab: Lab) -> str:
     """A snapshot becomes a volume only for who may use its key.
 
@@ -75,7 +75,7 @@ def volume_from_snapshot_needs_the_key(lab: Lab) -> str:
     return "the data owner gets a volume under the same key, the storage operator none"
 
 
-@check(guide=GUIDE, needs=ON_BEHALF)
+@check(guide=GUIDE, needs=USING_THE_KEY)
 def copy_needs_the_key(lab: Lab) -> str:
     """Copying a snapshot is no way around its key: whoever copies must be able to decrypt it.
 
@@ -135,7 +135,7 @@ def writing_blocks_needs_the_key(lab: Lab) -> str:
     return "the data owner starts a snapshot under the lab's key, the storage operator cannot"
 
 
-@check(guide=GUIDE, needs=ON_BEHALF | {Capability.KEY_STATES}, serial=True, changes_keys=True)
+@check(guide=GUIDE, needs=USING_THE_KEY | {Capability.KEY_STATES}, serial=True, changes_keys=True)
 def disabled_key_stops_new_volumes(lab: Lab) -> str:
     """While the key is disabled, its snapshots become no volumes; enabling it restores that.
 

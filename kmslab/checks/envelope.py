@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from kmslab.checks.registry import check
 from kmslab.checks.samples import encryption_client, encryption_sdk
 from kmslab.lab import Inconclusive
-from kmslab.model.capability import Capability
+from kmslab.model.capability import DECIDING, Capability
 from kmslab.model.naming import ENCRYPTION_CONTEXT
 from kmslab.model.persona import Persona
 
@@ -190,7 +190,7 @@ def the_context_guards_the_data_key(lab: Lab) -> str:
     return "with another context: InvalidCiphertextException"
 
 
-@check(guide=GUIDE, needs={Capability.IAM, Capability.KEY_POLICIES})
+@check(guide=GUIDE, needs=DECIDING)
 def the_envelope_alone_is_worthless(lab: Lab) -> str:
     """Who has the whole envelope, but not the key, cannot open it.
 

@@ -16,7 +16,7 @@ from kmslab.checks.registry import check
 from kmslab.checks.shared import read_policies
 from kmslab.checks.temporary import other_region, put_own_policy
 from kmslab.lab import Inconclusive
-from kmslab.model.capability import Capability
+from kmslab.model.capability import DECIDING, Capability
 from kmslab.model.naming import ENCRYPTION_CONTEXT, alias_name
 from kmslab.model.persona import ROLES, Persona
 
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 GUIDE = "03-key-policies"
 PEOPLE = "01-orientation"
-DECIDING = frozenset({Capability.IAM, Capability.KEY_POLICIES})
 ADMINISTRATOR, OWNER, OPERATOR = Persona.KEY_ADMINISTRATOR, Persona.DATA_OWNER, Persona.OPERATOR
 
 ALIAS_OPERATIONS = ("CreateAlias", "UpdateAlias", "DeleteAlias")
@@ -52,11 +51,7 @@ TAGS_OR_ALIASES = ("aws:resourcetag/", "kms:resourcealiases", "kms:requestalias"
 SENSITIVE = (*USING, "Encrypt", "Sign", "GenerateMac", "DeriveSharedSecret", "CreateGrant", "PutKeyPolicy")
 
 
-@check(
-    guide=GUIDE,
-    needs=DECIDING,
-    changes_keys=True,
-)
+@check(guide=GUIDE, needs=DECIDING, changes_keys=True)
 def nobody_rewrites_a_key_policy(lab: Lab) -> str:
     """Only CloudFormation and the root user can put a key policy, with any key of the lab.
 
@@ -166,7 +161,7 @@ def nobody_replicates_a_key(lab: Lab) -> str:
     return f"{count} questions about replicas; {len(Persona)} principals tried and were refused"
 
 
-@check(guide=GUIDE, needs={Capability.IAM, Capability.KEY_POLICIES, Capability.IMPORTED_MATERIAL})
+@check(guide=GUIDE, needs=DECIDING | {Capability.IMPORTED_MATERIAL})
 def who_imports_does_not_use(lab: Lab) -> str:
     """Whoever imports key material cannot use the key, and whoever uses the key cannot import.
 
@@ -330,11 +325,7 @@ def the_admin_user_cannot_widen_anything(lab: Lab) -> str:
     return f"{user.name} administers the account; {stopped} ways to widen an access are stopped"
 
 
-@check(
-    guide=GUIDE,
-    needs=DECIDING,
-    controls=("KMS.3", "prowler:kms_cmk_not_deleted_unintentionally"),
-)
+@check(guide=GUIDE, needs=DECIDING, controls=("KMS.3", "prowler:kms_cmk_not_deleted_unintentionally"))
 def only_the_administrator_ends_a_key(lab: Lab) -> str:
     """Only the key administrator can disable a key or schedule its deletion.
 

@@ -12,7 +12,7 @@ from kmslab.checks.registry import check
 from kmslab.checks.samples import settle_seconds
 from kmslab.checks.temporary import GRANT_NAME, is_ours, scratch_key
 from kmslab.lab import Failed
-from kmslab.model.capability import Capability
+from kmslab.model.capability import DECIDING_FULLY, Capability
 from kmslab.model.naming import ENCRYPTION_CONTEXT
 from kmslab.model.persona import Persona
 
@@ -23,7 +23,6 @@ GUIDE = "09-grants"
 OWNER = Persona.DATA_OWNER
 OPERATOR = Persona.OPERATOR
 GRANTEE = Persona.OUTSIDER
-NEEDS = frozenset({Capability.IAM, Capability.KEY_POLICIES, Capability.GRANTS, Capability.CONDITION_KEYS})
 REVOKED = frozenset({"AccessDeniedException", "InvalidGrantTokenException"})
 """What KMS answers to the token of a grant that is no more."""
 REVOCATION_SECONDS = 330.0
@@ -79,7 +78,7 @@ def _revoke_if_there(lab: Lab, grant_id: str) -> None:
         kms.revoke_grant(KeyId=lab.outputs.key_app, GrantId=grant_id)
 
 
-@check(guide=GUIDE, needs=NEEDS)
+@check(guide=GUIDE, needs=DECIDING_FULLY)
 def a_grant_opens_one_record(lab: Lab) -> str:
     """A grant lets the outsider decrypt one record and nothing else.
 
@@ -108,7 +107,7 @@ def a_grant_opens_one_record(lab: Lab) -> str:
     return "the granted record opens; another record and another operation are refused"
 
 
-@check(guide=GUIDE, needs=NEEDS)
+@check(guide=GUIDE, needs=DECIDING_FULLY)
 def a_revoked_grant_stops(lab: Lab) -> str:
     """A revoked grant no longer opens anything.
 
@@ -125,7 +124,7 @@ def a_revoked_grant_stops(lab: Lab) -> str:
     return "the granted record opened, and not after the grant was revoked"
 
 
-@check(guide=GUIDE, needs=NEEDS)
+@check(guide=GUIDE, needs=DECIDING_FULLY)
 def a_grant_without_a_context_is_refused(lab: Lab) -> str:
     """The data owner can pass on only what the key policy lets them pass on.
 
@@ -150,7 +149,7 @@ def a_grant_without_a_context_is_refused(lab: Lab) -> str:
     return "a grant without the context, or for somebody else, is refused"
 
 
-@check(guide=GUIDE, needs=NEEDS)
+@check(guide=GUIDE, needs=DECIDING_FULLY)
 def a_grant_is_on_record(lab: Lab) -> str:
     """The auditor sees every grant: to whom, for what, within which context.
 
@@ -170,7 +169,7 @@ def a_grant_is_on_record(lab: Lab) -> str:
     return "the auditor sees grantee, operation and encryption context"
 
 
-@check(guide=GUIDE, needs=NEEDS)
+@check(guide=GUIDE, needs=DECIDING_FULLY)
 def a_grant_within_a_context_leaves_the_rest_open(lab: Lab) -> str:
     """A grant can name some pairs of the context (EncryptionContextSubset) and leave the others open.
 
@@ -196,7 +195,7 @@ def a_grant_within_a_context_leaves_the_rest_open(lab: Lab) -> str:
     return "two records of the granted class open, a record of another class does not"
 
 
-@check(guide=GUIDE, needs=NEEDS)
+@check(guide=GUIDE, needs=DECIDING_FULLY)
 def a_token_without_the_grant_is_worthless(lab: Lab) -> str:
     """A grant token gives its finder nothing: it speeds a grant up, it does not carry it.
 
@@ -212,7 +211,7 @@ def a_token_without_the_grant_is_worthless(lab: Lab) -> str:
     return "the grantee decrypts with the token; two others with the same token are refused"
 
 
-@check(guide=GUIDE, needs=NEEDS)
+@check(guide=GUIDE, needs=DECIDING_FULLY)
 def a_grantee_cannot_pass_it_on(lab: Lab) -> str:
     """Who was granted decryption cannot grant it to others, nor get a grant that lets them.
 
@@ -228,7 +227,7 @@ def a_grantee_cannot_pass_it_on(lab: Lab) -> str:
     return "the grantee is refused kms:CreateGrant, and the owner a grant that includes it"
 
 
-@check(guide=GUIDE, needs=NEEDS)
+@check(guide=GUIDE, needs=DECIDING_FULLY)
 def the_grantee_retires_its_grant(lab: Lab) -> str:
     """Who is done with a grant gives it back, with the token, where the grant includes RetireGrant.
 
@@ -243,7 +242,7 @@ def the_grantee_retires_its_grant(lab: Lab) -> str:
     return "retired by the grantee with its token: the record is closed again"
 
 
-@check(guide=GUIDE, needs=NEEDS)
+@check(guide=GUIDE, needs=DECIDING_FULLY)
 def the_retiring_principal_ends_a_grant(lab: Lab) -> str:
     """A grant can name who may retire it; that principal needs no other permission, and nobody else may.
 
@@ -263,7 +262,7 @@ def the_retiring_principal_ends_a_grant(lab: Lab) -> str:
     return "the data reader retired the grant by its id; the outsider may not retire theirs"
 
 
-@check(guide=GUIDE, needs=NEEDS)
+@check(guide=GUIDE, needs=DECIDING_FULLY)
 def the_same_request_is_the_same_grant(lab: Lab) -> str:
     """A grant with a name is made once, however often it is asked for, and a dry run makes none.
 

@@ -12,7 +12,7 @@ from kmslab.checks.registry import check
 from kmslab.checks.samples import refused_soon, settle_seconds, soon
 from kmslab.checks.temporary import scratch_key, temporary_key
 from kmslab.lab import Failed, Inconclusive
-from kmslab.model.capability import Capability
+from kmslab.model.capability import DECIDING, Capability
 from kmslab.model.persona import Persona
 
 if TYPE_CHECKING:
@@ -182,7 +182,7 @@ def an_imported_signing_key_is_the_owners(lab: Lab) -> str:
     return "signed in KMS, verified with the owner's public key; another private key is refused"
 
 
-@check(guide=GUIDE, needs=NEEDS | {Capability.IAM, Capability.KEY_POLICIES})
+@check(guide=GUIDE, needs=NEEDS | DECIDING)
 def only_the_administrator_brings_material(lab: Lab) -> str:
     """The key administrator, and nobody else, can begin an import for the lab's key.
 

@@ -12,7 +12,7 @@ from kmslab.checks.samples import sample_object
 from kmslab.checks.shared import read_once
 from kmslab.checks.temporary import put_own_policy, scratch_key, temporary_key
 from kmslab.lab import Inconclusive
-from kmslab.model.capability import Capability
+from kmslab.model.capability import DECIDING, Capability
 from kmslab.model.naming import ENCRYPTION_CONTEXT, role_name
 from kmslab.model.persona import Persona
 
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 GUIDE = "03-key-policies"
 OWNER = Persona.DATA_OWNER
 OPERATOR = Persona.OPERATOR
-DECIDING = frozenset({Capability.IAM, Capability.KEY_POLICIES})
 
 ADMINISTRATION = (
     "kms:PutKeyPolicy",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from kmslab.checks.registry import check
 from kmslab.checks.temporary import scratch_key_of_kind
-from kmslab.model.capability import Capability
+from kmslab.model.capability import DECIDING, Capability
 from kmslab.model.persona import Persona
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def code_is_repeatable(lab: Lab) -> str:
     return "the same message gives the same 32 bytes, another message others"
 
 
-@check(guide=GUIDE, needs={Capability.ASYMMETRIC, Capability.KEY_POLICIES, Capability.IAM})
+@check(guide=GUIDE, needs=DECIDING | {Capability.ASYMMETRIC})
 def only_the_permitted_make_codes(lab: Lab) -> str:
     """Making a code needs the key: those without it are refused.
 

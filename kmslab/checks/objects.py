@@ -10,7 +10,7 @@ from kmslab.checks.links import read_through_a_link
 from kmslab.checks.registry import check
 from kmslab.checks.samples import sample_object
 from kmslab.checks.temporary import scratch_key
-from kmslab.model.capability import Capability
+from kmslab.model.capability import ON_BEHALF, Capability
 from kmslab.model.persona import Persona
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 GUIDE = "05-s3"
 OWNER, READER, STORAGE = Persona.DATA_OWNER, Persona.DATA_READER, Persona.STORAGE_OPERATOR
-ON_BEHALF = frozenset({Capability.IAM, Capability.KEY_POLICIES, Capability.KMS_ON_BEHALF_OF_CALLER})
 SMALLEST_PART = 5 * 1024 * 1024
 """Bytes of every part of an upload but the last (S3 User Guide, "Multipart upload limits")."""
 NAMED = 3

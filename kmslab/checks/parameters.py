@@ -10,7 +10,7 @@ from kmslab.checks.history import context_of, event_of
 from kmslab.checks.registry import check
 from kmslab.checks.temporary import scratch_key
 from kmslab.checks.values import SECURE, temporary_parameter
-from kmslab.model.capability import Capability
+from kmslab.model.capability import ON_BEHALF, Capability
 from kmslab.model.naming import secure_string_name
 from kmslab.model.persona import Persona
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 GUIDE = "11-secrets"
 OWNER = Persona.DATA_OWNER
-ON_BEHALF = frozenset({Capability.IAM, Capability.KEY_POLICIES, Capability.KMS_ON_BEHALF_OF_CALLER})
 
 
 @check(guide=GUIDE)

@@ -8,7 +8,7 @@ from kmslab.checks.registry import check
 from kmslab.checks.samples import public_key
 from kmslab.checks.temporary import scratch_key_of_kind
 from kmslab.lab import Failed
-from kmslab.model.capability import Capability
+from kmslab.model.capability import DECIDING, Capability
 from kmslab.model.naming import ENCRYPTION_CONTEXT
 from kmslab.model.persona import Persona
 
@@ -44,7 +44,7 @@ def sealed_outside_opens_only_in_kms(lab: Lab) -> str:
     return "sealed offline with the public key, opened in KMS, refused with a byte changed"
 
 
-@check(guide=GUIDE, needs={Capability.ASYMMETRIC, Capability.KEY_POLICIES, Capability.IAM})
+@check(guide=GUIDE, needs=DECIDING | {Capability.ASYMMETRIC})
 def holders_of_the_public_key_cannot_open(lab: Lab) -> str:
     """Having the public key, or reading everything else in the lab, does not open what is sealed.
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kmslab.lab import Failed, Inconclusive
+from kmslab.lab import Failed, Inconclusive, NotOffered
+from kmslab.model.regions import lacking
 from kmslab.model.verdict import Outcome, Verdict
 
 if TYPE_CHECKING:
@@ -115,9 +116,13 @@ def run(one: Check, lab: Lab) -> Verdict:
             seen = one.function(lab)
     except Failed as failed:
         return verdict(Outcome.FAIL, failed)
+    except NotOffered as absent:
+        return verdict(Outcome.UNPROVABLE, absent)
     except Inconclusive as unclear:
         return verdict(Outcome.ERROR, unclear)
     except Exception as error:  # noqa: BLE001  # an unforeseen error is a check that could not look: ERROR
+        if lacks := lacking(error):
+            return verdict(Outcome.UNPROVABLE, lacks)
         # Its text may hold what the check held, plaintext or a key: the place is enough to find it.
         place = traceback.extract_tb(error.__traceback__)[-1]
         where = f"{Path(place.filename).name}:{place.lineno}"

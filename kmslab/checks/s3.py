@@ -16,14 +16,13 @@ from kmslab.checks.policy import statements
 from kmslab.checks.registry import check
 from kmslab.checks.samples import read_if_any, refused_soon, sample_object, soon
 from kmslab.checks.temporary import stopped
-from kmslab.model.capability import Capability
+from kmslab.model.capability import ON_BEHALF, Capability
 from kmslab.model.persona import Persona
 
 if TYPE_CHECKING:
     from kmslab.lab import Lab
 
 GUIDE = "05-s3"
-ON_BEHALF = frozenset({Capability.IAM, Capability.KEY_POLICIES, Capability.KMS_ON_BEHALF_OF_CALLER})
 KEY_NOT_USABLE = frozenset({"KMS.DisabledException", "KMS.KMSInvalidStateException"})
 """What S3 says when KMS says that the key is disabled."""
 EXPIRY = frozenset({"Expiration", "NoncurrentVersionExpiration"})

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import uuid4
 
-from kmslab.lab import Failed, Inconclusive, patience
+from kmslab.lab import Failed, Inconclusive, NotOffered, patience
 from kmslab.model.naming import PREFIX_TAG, TEMPORARY_TAG
 from kmslab.model.persona import Persona
 
@@ -154,6 +154,8 @@ def soon(lab: Lab, look: Callable[[], T]) -> T:
     def seen() -> list[T]:
         try:
             return [look()]
+        except NotOffered:
+            raise
         except (Failed, Inconclusive):
             if time.monotonic() >= deadline:
                 raise

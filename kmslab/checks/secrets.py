@@ -10,7 +10,7 @@ from kmslab.checks.registry import check
 from kmslab.checks.samples import refused_soon, soon
 from kmslab.checks.temporary import stopped
 from kmslab.checks.values import temporary_parameter, temporary_secret
-from kmslab.model.capability import Capability
+from kmslab.model.capability import DECIDING, ON_BEHALF, Capability
 from kmslab.model.deployers import EXECUTION_ROLE
 from kmslab.model.naming import ENCRYPTION_CONTEXT
 from kmslab.model.persona import Persona
@@ -32,7 +32,6 @@ WITHOUT_THE_SECRET = (
     Persona.KEY_ADMINISTRATOR,
     Persona.OUTSIDER,
 )
-ON_BEHALF = frozenset({Capability.IAM, Capability.KEY_POLICIES, Capability.KMS_ON_BEHALF_OF_CALLER})
 
 
 @check(
@@ -70,7 +69,7 @@ def only_the_owner_reads_the_secret(lab: Lab) -> str:
     return f"the data owner reads the value; {len(WITHOUT_THE_SECRET)} others are refused"
 
 
-@check(guide=GUIDE, needs={Capability.IAM, Capability.KEY_POLICIES})
+@check(guide=GUIDE, needs=DECIDING)
 def key_of_secrets_opens_nothing_directly(lab: Lab) -> str:
     """Whoever may read the secret through Secrets Manager may not use its key directly.
 

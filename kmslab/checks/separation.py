@@ -10,7 +10,7 @@ from kmslab.checks.registry import check
 from kmslab.checks.samples import refused_soon, soon
 from kmslab.checks.temporary import GRANT_NAME, other_region, put_own_policy, scratch_key, stopped
 from kmslab.lab import DENIED
-from kmslab.model.capability import Capability
+from kmslab.model.capability import DECIDING, Capability
 from kmslab.model.naming import ENCRYPTION_CONTEXT, alias_name
 from kmslab.model.persona import Persona
 
@@ -21,7 +21,6 @@ GUIDE = "03-key-policies"
 ADMINISTRATOR = Persona.KEY_ADMINISTRATOR
 OWNER = Persona.DATA_OWNER
 OPERATOR = Persona.OPERATOR
-DECIDING = frozenset({Capability.IAM, Capability.KEY_POLICIES})
 
 
 @check(guide=GUIDE, needs=DECIDING)

@@ -9,7 +9,7 @@ from kmslab.checks.registry import check
 from kmslab.checks.samples import public_key
 from kmslab.checks.temporary import scratch_key, scratch_key_of_kind
 from kmslab.lab import Failed
-from kmslab.model.capability import Capability
+from kmslab.model.capability import DECIDING, Capability
 from kmslab.model.persona import Persona
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def kms_verifies_its_signature(lab: Lab) -> str:
     return "KMS accepts its signature, and refuses it for a changed message; other bytes are no signature"
 
 
-@check(guide=GUIDE, needs={Capability.ASYMMETRIC, Capability.KEY_POLICIES, Capability.IAM})
+@check(guide=GUIDE, needs=DECIDING | {Capability.ASYMMETRIC})
 def only_the_signer_signs(lab: Lab) -> str:
     """Only the signer can sign.
 

@@ -9,7 +9,7 @@ from kmslab.checks.registry import check
 from kmslab.checks.samples import soon
 from kmslab.checks.temporary import discard, temporary_key
 from kmslab.lab import DENIED
-from kmslab.model.capability import Capability
+from kmslab.model.capability import ON_BEHALF, Capability
 from kmslab.model.naming import PREFIX_TAG, TEMPORARY_TAG
 from kmslab.model.persona import Persona
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 GUIDE = "06-ebs"
 ENCRYPTION = frozenset({Capability.EBS_ENCRYPTION})
-ON_BEHALF = ENCRYPTION | {Capability.IAM, Capability.KEY_POLICIES, Capability.KMS_ON_BEHALF_OF_CALLER}
+USING_THE_KEY = ENCRYPTION | ON_BEHALF
 SHARING_REFUSED = DENIED | {"InvalidParameter", "OperationNotPermitted", "UnsupportedOperation"}
 """How EC2 refuses to share what must not be: it has used each of these codes."""
 MANAGED_KEY = "alias/aws/ebs"
@@ -77,7 +77,7 @@ def no_snapshot_is_shared(lab: Lab) -> str:
     return f"snapshots looked at: {len(found)}, none is shared"
 
 
-@check(guide=GUIDE, needs=ON_BEHALF)
+@check(guide=GUIDE, needs=USING_THE_KEY)
 def an_encrypted_snapshot_cannot_become_public(lab: Lab) -> str:
     """EC2 refuses to make an encrypted snapshot public, to the account's administrator too.
 
@@ -96,7 +96,7 @@ def an_encrypted_snapshot_cannot_become_public(lab: Lab) -> str:
     return "shared with the own account, and refused to everybody"
 
 
-@check(guide=GUIDE, needs=ON_BEHALF)
+@check(guide=GUIDE, needs=USING_THE_KEY)
 def a_snapshot_under_the_managed_key_cannot_be_shared(lab: Lab) -> str:
     """What is under aws/ebs stays in the account: such a snapshot cannot be shared at all.
 
@@ -117,7 +117,7 @@ def a_snapshot_under_the_managed_key_cannot_be_shared(lab: Lab) -> str:
     return "sharing is taken under the lab's key and refused under aws/ebs"
 
 
-@check(guide=GUIDE, needs=ON_BEHALF)
+@check(guide=GUIDE, needs=USING_THE_KEY)
 def a_copy_cannot_be_unencrypted(lab: Lab) -> str:
     """A copy of an encrypted snapshot is encrypted, also where the request does not ask for it.
 
@@ -161,7 +161,7 @@ def the_regions_default_is_what_it_says(lab: Lab) -> str:
     return f"encryption by default is {_state(on)} in {lab.region}{under}"
 
 
-@check(guide=GUIDE, needs=ON_BEHALF | {Capability.KEY_STATES}, changes_keys=True)
+@check(guide=GUIDE, needs=USING_THE_KEY | {Capability.KEY_STATES}, changes_keys=True)
 def a_key_on_its_way_out_makes_no_volume(lab: Lab) -> str:
     """Under a key that is pending deletion no volume can be made, as it will be once the key is gone.
 

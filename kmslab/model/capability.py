@@ -56,3 +56,9 @@ class Capability(StrEnum):
 
 ALL: frozenset[Capability] = frozenset(Capability)
 """What AWS enforces."""
+DECIDING = frozenset({Capability.IAM, Capability.KEY_POLICIES})
+"""What every denial by KMS needs: identity policies and key policies decide."""
+DECIDING_FULLY = DECIDING | {Capability.CONDITION_KEYS, Capability.GRANTS}
+"""Everything that KMS decides by."""
+ON_BEHALF = DECIDING | {Capability.KMS_ON_BEHALF_OF_CALLER}
+"""What every denial by KMS needs when a service asks it for the caller."""
