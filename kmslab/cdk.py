@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from kmslab.model.errors import ExitCode, LabError
+from kmslab.model.regions import lacks
 from kmslab.project import private
 from kmslab.toolchain import cdk_script, require_node
 
@@ -41,8 +42,11 @@ class CdkError(LabError):
     """
 
     def __init__(self, message: str, excerpt: Iterable[str], log: Path) -> None:
-        super().__init__(message, hint=f"The whole output is in {log}.", exit_code=ExitCode.DEPLOYMENT)
         self.excerpt = tuple(excerpt)
+        hint = f"The whole output is in {log}."
+        if any(lacks(line) for line in (message, *self.excerpt)):
+            hint = f"This Region does not have it: `kmslab down`, then set AWS_REGION to another. {hint}"
+        super().__init__(message, hint=hint, exit_code=ExitCode.DEPLOYMENT)
 
 
 def local_environment(target: Target, given: Mapping[str, str]) -> dict[str, str]:

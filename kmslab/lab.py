@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 from kmslab import sessions
 from kmslab.model.naming import role_name
 from kmslab.model.persona import Persona
+from kmslab.model.regions import lacking
 from kmslab.model.target import Credentials, Target, TargetKind
 from kmslab.model.verdict import Call
 
@@ -68,6 +69,10 @@ class Failed(Exception):  # noqa: N818  # reads as the verdict it becomes
 
 class Inconclusive(Exception):  # noqa: N818  # reads as the verdict it becomes
     """Something kept the check from observing: the verdict is ERROR."""
+
+
+class NotOffered(Inconclusive):
+    """The target does not have what the check needs: the verdict is UNPROVABLE."""
 
 
 class Access:
@@ -264,14 +269,14 @@ class Lab:
         Returns: the response.
 
         Raises:
-            Inconclusive: the look-up itself was refused or failed.
+            Inconclusive: the look-up itself was refused or failed; NotOffered: the target does not have it.
         """
         from botocore.exceptions import BotoCoreError, ClientError
 
         try:
             return self._call(persona, action, parameters)
         except (ClientError, BotoCoreError) as error:
-            raise Inconclusive(f"{persona} could not call {action}: {_code(error)}") from error
+            raise _unclear(error, f"{persona} could not call {action}: {_code(error)}") from error
 
     def allowed(self, persona: Persona, action: str, *, plain_http: bool = False, **parameters: Any) -> Any:
         """Call what the persona is meant to be able to do; this is also the positive control of `refused`.
@@ -291,11 +296,11 @@ class Lab:
                 return self._call(persona, action, parameters, plain_http=plain_http)
             except ClientError as error:
                 if _code(error) not in DENIED:
-                    raise Inconclusive(f"{persona} could not call {action}: {_message(error)}") from error
+                    raise _unclear(error, f"{persona} could not call {action}: {_message(error)}") from error
                 if time.monotonic() + pause > deadline:
                     raise Failed(f"{persona} is refused {action}, which it should have") from error
             except BotoCoreError as error:
-                raise Inconclusive(f"{persona} could not call {action}: {_code(error)}") from error
+                raise _unclear(error, f"{persona} could not call {action}: {_code(error)}") from error
             self._pause(pause)
             pause = min(pause * 2, 8.0)
 
@@ -337,12 +342,12 @@ class Lab:
         except ClientError as error:
             message = _message(error)
             if _code(error) not in codes:
-                raise Inconclusive(f"{action} failed, but not as a refusal: {message}") from error
+                raise _unclear(error, f"{action} failed, but not as a refusal: {message}") from error
             if by and by not in message:
                 raise Inconclusive(f"{action} was refused, but not by {by}: {message}") from error
             return message
         except BotoCoreError as error:
-            raise Inconclusive(f"{persona} could not call {action}: {_code(error)}") from error
+            raise _unclear(error, f"{persona} could not call {action}: {_code(error)}") from error
         raise Failed(f"{persona} could call {action}, which must be refused")
 
     def expect(self, condition: object, otherwise: str) -> None:
@@ -405,6 +410,12 @@ class Lab:
             raise
         self.calls.append(Call(persona, action, subject, "ok"))
         return answer
+
+
+def _unclear(error: Exception, otherwise: str) -> Inconclusive:
+    """What an error means that is neither an answer nor a refusal: that the target lacks something, or else."""
+    missing = lacking(error)
+    return NotOffered(missing) if missing else Inconclusive(otherwise)
 
 
 def _code(error: Exception) -> str:

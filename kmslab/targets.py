@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from kmslab.model.errors import ExitCode, LabError
+from kmslab.model.regions import misspelt
 from kmslab.model.target import Target, TargetKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from botocore.exceptions import BotoCoreError
 
     from kmslab.lab import Access
     from kmslab.model.capability import Capability
@@ -27,7 +30,10 @@ _ENDPOINT = "AWS_ENDPOINT_URL"
 """An environment variable for every service; with ``_KMS`` and the like, for one."""
 _AWS_HOSTS = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws")
 
-_EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"})
+_EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired"})
+_EITHER = "RequestExpired"
+"""How EC2 says that a request was signed over a quarter of an hour ago or ahead ("Common Errors") and, as many found
+(github.com/aws/aws-sdk-go/pull/253), that the credentials have expired; read 2026-11-22."""
 _INVALID = frozenset(
     {
         "InvalidClientTokenId",
@@ -185,11 +191,14 @@ def require_sandbox(
     """
     if access.target.kind is not TargetKind.AWS:
         return
-    from kmslab.account import sandbox
+    from kmslab.account import caller, sandbox
     from kmslab.terminal import err
 
-    with aws_errors_in_one_line():
-        standing = sandbox.look(access, settings, reader)
+    try:
+        with aws_errors_in_one_line():
+            standing = sandbox.look(access, settings, reader)
+    except LabError as error:
+        raise caller.region_off(access, error) or error from error.__cause__
     if refused := sandbox.refusal(standing, command):
         raise refused
     if doubt := sandbox.doubt(standing):
@@ -233,11 +242,7 @@ def aws_errors_in_one_line() -> Iterator[None]:
     ) as error:
         raise _no_credentials(str(error)) from error
     except (botocore.ConnectionError, botocore.HTTPClientError) as error:
-        raise LabError(
-            f"The target does not answer: {' '.join(str(error).split())}",
-            hint="Is there a network? For the local lab: `kmslab engine status`.",
-            exit_code=ExitCode.TARGET,
-        ) from error
+        raise _no_answer(error) from error
     except botocore.BotoCoreError as error:
         raise LabError(
             f"The AWS configuration does not work: {' '.join(str(error).split())}",
@@ -259,6 +264,12 @@ def gave_out(code: str, said: str) -> LabError | None:
         return LabError(
             "The credentials have expired.",
             hint="Sign in again, then repeat the command.",
+            exit_code=ExitCode.TARGET,
+        )
+    if code == _EITHER:
+        return LabError(
+            "EC2 says that the request has expired: the credentials have, or the clock of this machine is wrong.",
+            hint="Sign in again and look at the clock, then repeat the command.",
             exit_code=ExitCode.TARGET,
         )
     if code in _SKEWED or _SKEWED_SAID.search(said):
@@ -283,6 +294,14 @@ def _from_client_error(code: str, said: str) -> LabError:
             exit_code=ExitCode.TARGET,
         )
     return LabError(f"AWS answered with an error: {line}", exit_code=ExitCode.TARGET)
+
+
+def _no_answer(error: BotoCoreError) -> LabError:
+    hint = "Is there a network? For the local lab: `kmslab engine status`."
+    if region := misspelt(error):
+        hint = f"No Region {region} is known to botocore: is AWS_REGION, or the profile's region, misspelt?"
+    line = f"The target does not answer: {' '.join(str(error).split())}"
+    return LabError(line, hint=hint, exit_code=ExitCode.TARGET)
 
 
 def _no_credentials(why: str) -> LabError:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
-from kmslab.lab import Access, Failed, Inconclusive, Lab
+from kmslab.lab import Access, Failed, Inconclusive, Lab, NotOffered
 from kmslab.model.persona import Persona
 from kmslab.model.target import Credentials, Target, TargetKind
 from kmslab.model.verdict import Call
@@ -42,6 +42,26 @@ def test_a_refusal_beside_a_positive_control_counts() -> None:
     decrypt(lab)
     said = lab.refused(OUTSIDER, "kms:Decrypt", by="kms:Decrypt", CiphertextBlob=b"x")
     assert "not authorized to perform: kms:Decrypt" in said
+
+
+UNKNOWN = "UnknownOperationException"
+
+
+def test_an_operation_that_the_target_does_not_have_is_not_offered() -> None:
+    lab = open_lab(two_sided().refuses("kms:Decrypt", OWNER, code=UNKNOWN, message="none"))
+    with pytest.raises(NotOffered, match="does not offer Decrypt"):
+        decrypt(lab)
+    with pytest.raises(NotOffered, match="does not offer Decrypt"):
+        lab.read("kms:Decrypt", persona=OWNER, CiphertextBlob=b"x")
+    with pytest.raises(NotOffered, match="does not offer Decrypt"):
+        lab.refused(OWNER, "kms:Decrypt", unproven_is_fine=True, CiphertextBlob=b"x")
+
+
+def test_an_error_that_a_check_waits_for_is_a_refusal_whatever_it_says() -> None:
+    world = World().refuses("kms:EnableKeyRotation", OUTSIDER, code="UnsupportedOperationException")
+    lab = open_lab(world.answers("kms:EnableKeyRotation", {}, OWNER))
+    lab.allowed(OWNER, "kms:EnableKeyRotation", KeyId="k")
+    lab.refused(OUTSIDER, "kms:EnableKeyRotation", codes={"UnsupportedOperationException"}, KeyId="k")
 
 
 def test_a_positive_control_of_another_action_does_not_count() -> None:

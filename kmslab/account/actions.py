@@ -208,20 +208,24 @@ BOOTSTRAP = (
 """What ``cdk bootstrap`` calls as the caller."""
 
 
-def of_cloudformation(access: Access, settings: LabSettings) -> list[Asked]:
-    """Return what CloudFormation does as its execution role."""
-    by_type = {
+def types(settings: LabSettings) -> dict[str, tuple[Asked, ...]]:
+    """Return the types of resources that the settings make, each with what CloudFormation calls for it."""
+    return {
         **CLOUDFORMATION,
         **(NETWORK if settings.network else {}),
         **(INSTANCE if settings.instance else {}),
         **(SCHEDULES if settings.ttl_hours else {}),
     }
+
+
+def of_cloudformation(access: Access, settings: LabSettings) -> list[Asked]:
+    """Return what CloudFormation does as its execution role."""
     tag = {
         f"aws:RequestTag/{PREFIX_TAG}": access.prefix,
         f"aws:ResourceTag/{PREFIX_TAG}": access.prefix,
     }
     asked = []
-    for kind, several in by_type.items():
+    for kind, several in types(settings).items():
         # Only then do the lab's roles have a boundary.
         bounded = _BOUNDED if kind == "AWS::IAM::Role" and settings.permissions_boundary else {}
         asked += [

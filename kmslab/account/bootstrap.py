@@ -67,7 +67,7 @@ def look(access: Access, settings: LabSettings) -> Finding:
         return unseen(
             _WHAT,
             f"could not be looked at ({refusals.why(error)})",
-            "Allow cloudformation:DescribeStacks and ssm:GetParameter.",
+            refusals.mend(error, "Allow cloudformation:DescribeStacks and ssm:GetParameter."),
         )
     environment = f"aws://{access.account}/{access.target.region}"
     try:

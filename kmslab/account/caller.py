@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from kmslab.account import refusals
 from kmslab.account.partitions import home
-from kmslab.model.errors import ExitCode
-from kmslab.model.finding import fine, unseen, wrong
+from kmslab.model.errors import ExitCode, LabError
+from kmslab.model.finding import fine, refused, unseen
 from kmslab.model.persona import Persona
 
 if TYPE_CHECKING:
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 OFF = "not-opted-in"
 """What EC2 says of a Region that the account has not switched on."""
+NOT_ACCEPTED = frozenset({"InvalidClientTokenId", "OptInRequired", "UnrecognizedClientException"})
+"""What the first call is answered with there; an expired session is no such thing."""
 
 
 def who(access: Access) -> Finding:
@@ -24,30 +26,37 @@ def who(access: Access) -> Finding:
     return fine("Credentials", f"{caller['Arn']}, account {caller['Account']}")
 
 
-def region_is_off(access: Access) -> bool:
-    """Whether the credentials that this Region does not accept are accepted elsewhere.
+def region_off(access: Access, error: LabError) -> LabError | None:
+    """Say that the account has not switched the Region on, if that is why the credentials were not accepted.
 
-    A Region that the account has not switched on answers as if the credentials were wrong.
+    Such a Region answers as if the credentials were wrong; another one of the partition then accepts them.
+
+    Args:
+        access: with the operator's credentials.
+        error: what came of the first call, raised from what AWS answered.
+
+    Returns: None: it is something else, or could not be looked at.
     """
     from botocore.exceptions import BotoCoreError, ClientError
 
     elsewhere = home(access.target.region)
+    answered = error.__cause__
+    if not isinstance(answered, ClientError) or refusals.code(answered) not in NOT_ACCEPTED:
+        return None
     if elsewhere == access.target.region:
-        return False
+        return None
     try:
         access.client(Persona.OPERATOR, "sts", region=elsewhere).get_caller_identity()
     except (ClientError, BotoCoreError):
-        return False
-    return True
+        return None
+    return _switched_off(access.target.region)
 
 
-def switched_off(region: str) -> Finding:
-    """Return that the account does not use the Region."""
-    return wrong(
-        "Region",
-        f"{region} is not switched on for this account",
-        f"Switch it on (`aws account enable-region --region-name {region}`), or set AWS_REGION to another.",
-        ExitCode.TARGET,
+def _switched_off(region: str) -> LabError:
+    return LabError(
+        f"{region} is not switched on for this account.",
+        hint=f"Switch it on (`aws account enable-region --region-name {region}`), or set AWS_REGION to another.",
+        exit_code=ExitCode.TARGET,
     )
 
 
@@ -63,8 +72,8 @@ def region(access: Access) -> Finding:
         return unseen(
             "Region",
             f"{name}; whether it is switched on could not be looked at ({refusals.why(error)})",
-            "Allow ec2:DescribeRegions to see it.",
+            refusals.mend(error, "Allow ec2:DescribeRegions to see it."),
         )
     if any(one.get("OptInStatus") == OFF for one in found):
-        return switched_off(name)
+        return refused("Region", _switched_off(name))
     return fine("Region", name)

@@ -9,7 +9,18 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING
 
-from kmslab.account import bootstrap, caller, labs, needs, permissions, quotas, rates, refusals, sandbox
+from kmslab.account import (
+    bootstrap,
+    caller,
+    labs,
+    needs,
+    offers,
+    permissions,
+    quotas,
+    rates,
+    refusals,
+    sandbox,
+)
 from kmslab.model.finding import fine, refused, unseen
 from kmslab.model.naming import stack_name
 from kmslab.model.outputs import LabStack
@@ -43,6 +54,7 @@ def examine(access: Access, settings: LabSettings, command: str) -> list[Finding
     needed = _needed(access, settings)
     looks: list[Callable[[], Iterable[Finding]]] = [
         lambda: [caller.region(access)],
+        lambda: [offers.look(access, settings)],
         lambda: [bootstrap.look(access, settings)],
         lambda: labs.look(access),
         lambda: [permissions.look_at_caller(access, settings)],
@@ -77,7 +89,11 @@ def _sandbox(access: Access, settings: LabSettings, command: str) -> tuple[bool,
         standing = sandbox.look(access, settings)
     except (ClientError, BotoCoreError) as error:
         named = access.account in settings.sandbox_accounts
-        return named, [unseen(what, f"could not be looked at ({refusals.why(error)})", "Try again.")]
+        return named, [
+            unseen(
+                what, f"could not be looked at ({refusals.why(error)})", refusals.mend(error, "Try again.")
+            )
+        ]
     if refusal := sandbox.refusal(standing, command):
         findings = [refused(what, refusal)]
         if standing.unseen:

@@ -84,7 +84,7 @@ def look(access: Access) -> list[Finding]:
             unseen(
                 _LAB,
                 f"whether one is here could not be looked at ({refusals.why(error)})",
-                "Allow cloudformation:DescribeStacks.",
+                refusals.mend(error, "Allow cloudformation:DescribeStacks."),
             )
         ]
     own = [stack for stack in found if stack.prefix == access.prefix]
@@ -136,7 +136,9 @@ def _deployer(access: Access, oldest: Listed) -> Finding:
             return fine(_WHO, f"{event['userIdentity'].get('arn', '?')}, {_utc(oldest.created)}")
     except (ClientError, BotoCoreError) as error:
         return unseen(
-            _WHO, f"could not be looked at ({refusals.why(error)})", "Allow cloudtrail:LookupEvents."
+            _WHO,
+            f"could not be looked at ({refusals.why(error)})",
+            refusals.mend(error, "Allow cloudtrail:LookupEvents."),
         )
     return unseen(
         _WHO,
@@ -171,7 +173,9 @@ def _faults(access: Access) -> Finding:
         return refused(_FAULTS, error)
     except (ClientError, BotoCoreError) as error:
         return unseen(
-            _FAULTS, f"could not be looked at ({refusals.why(error)})", "Allow ssm:GetParametersByPath."
+            _FAULTS,
+            f"could not be looked at ({refusals.why(error)})",
+            refusals.mend(error, "Allow ssm:GetParametersByPath."),
         )
     if not entries:
         return fine(_FAULTS, "none in place")

@@ -78,7 +78,7 @@ def look_at_caller(access: Access, settings: LabSettings) -> Finding:
         asked = actions.of_caller(access, settings, bootstrapped=bootstrapped)
         answers = _simulate(access, _policies_of(access), asked)
     except (ClientError, BotoCoreError) as error:
-        return unseen(_YOU, f"could not be simulated ({refusals.why(error)})", _ALLOW)
+        return unseen(_YOU, f"could not be simulated ({refusals.why(error)})", refusals.mend(error, _ALLOW))
     except _NobodyToAskError as nobody:
         return unseen(_YOU, str(nobody), "Use a role or an IAM user.")
     return _told(_YOU, answers, "Have them allowed for you.")
@@ -99,7 +99,9 @@ def look_at_cloudformation(access: Access, settings: LabSettings) -> Finding:
             return _told(_CLOUDFORMATION, _simulate(access, bootstrap.execution_role(access), asked), mend)
         answers = _simulate(access, _policies_of(access), asked)
     except (ClientError, BotoCoreError) as error:
-        return unseen(_CLOUDFORMATION, f"could not be simulated ({refusals.why(error)})", _ALLOW)
+        return unseen(
+            _CLOUDFORMATION, f"could not be simulated ({refusals.why(error)})", refusals.mend(error, _ALLOW)
+        )
     except _NobodyToAskError as nobody:
         return unseen(_CLOUDFORMATION, str(nobody), "Use a role or an IAM user.")
     stopped = [answer for answer in answers if answer.by_organization]

@@ -163,7 +163,13 @@ def look(access: Access, quota: Quota, needed: Counter[str]) -> list[Finding]:
     try:
         used = quota.used(access)
     except (ClientError, BotoCoreError) as error:
-        return [unseen(what, f"could not be counted ({refusals.why(error)})", f"Allow {quota.allows}.")]
+        return [
+            unseen(
+                what,
+                f"could not be counted ({refusals.why(error)})",
+                refusals.mend(error, f"Allow {quota.allows}."),
+            )
+        ]
     limit, source = _limit(access, quota)
     seen = f"{used:,} of {limit:,}{source} used; the lab needs {needed[quota.need]:,} more"
     if used + needed[quota.need] <= limit:
@@ -211,7 +217,13 @@ def iam(access: Access, needed: Counter[str]) -> list[Finding]:
     try:
         told = access.client(Persona.OPERATOR, "iam").get_account_summary()["SummaryMap"]
     except (ClientError, BotoCoreError) as error:
-        return [unseen(what, f"could not be counted ({refusals.why(error)})", "Allow iam:GetAccountSummary.")]
+        return [
+            unseen(
+                what,
+                f"could not be counted ({refusals.why(error)})",
+                refusals.mend(error, "Allow iam:GetAccountSummary."),
+            )
+        ]
     seen = []
     over = []
     for name, need in wanted.items():

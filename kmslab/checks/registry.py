@@ -121,10 +121,15 @@ def run(one: Check, lab: Lab) -> Verdict:
     except Inconclusive as unclear:
         return verdict(Outcome.ERROR, unclear)
     except Exception as error:  # noqa: BLE001  # an unforeseen error is a check that could not look: ERROR
-        if lacks := lacking(error):
-            return verdict(Outcome.UNPROVABLE, lacks)
-        # Its text may hold what the check held, plaintext or a key: the place is enough to find it.
-        place = traceback.extract_tb(error.__traceback__)[-1]
-        where = f"{Path(place.filename).name}:{place.lineno}"
-        return verdict(Outcome.ERROR, f"the check itself broke: {type(error).__name__} at {where}")
+        return verdict(*_unforeseen(error))
     return verdict(Outcome.PASS, seen)
+
+
+def _unforeseen(error: Exception) -> tuple[Outcome, str]:
+    """Say where a check broke, unless it is that the target lacks what it asked for."""
+    if absent := lacking(error):
+        return Outcome.UNPROVABLE, absent
+    # Its text may hold what the check held, plaintext or a key: the place is enough to find it.
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{Path(place.filename).name}:{place.lineno}"
+    return Outcome.ERROR, f"the check itself broke: {type(error).__name__} at {where}"

@@ -57,7 +57,7 @@ def show(findings: Iterable[Finding]) -> ExitCode:
 
 
 def _account(values: Sequence[str]) -> list[Finding]:
-    from kmslab.account import caller, examination
+    from kmslab.account import caller, examination, refusals
 
     project = find_project()
     settings = LabSettings.from_project(project.root, context_for(project, values))
@@ -71,9 +71,10 @@ def _account(values: Sequence[str]) -> list[Finding]:
             with aws_errors_in_one_line():
                 _ = access.caller
         except LabError as error:
-            if caller.region_is_off(access):
-                return [caller.switched_off(target.region)]
-            return [refused("Credentials", error)]
+            if off := caller.region_off(access, error):
+                return [refused("Region", off)]
+            what = "Endpoint" if refusals.never_arrived(error.__cause__) else "Credentials"
+            return [refused(what, error)]
         found = examination.examine(access, settings, as_typed("up", values))
     return [*found, _cost(settings)]
 

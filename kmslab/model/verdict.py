@@ -18,7 +18,7 @@ class Outcome(StrEnum):
     ERROR = "ERROR"
     """Could not look: throttled, forbidden to look, no network, a positive control that did not succeed."""
     UNPROVABLE = "UNPROVABLE"
-    """The target does not enforce what the check needs."""
+    """The target does not have or enforce what the check needs."""
 
 
 @dataclass(frozen=True, slots=True)

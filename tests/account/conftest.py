@@ -39,6 +39,8 @@ class Account:
         answers("ec2:DescribeVolumes", {"Volumes": [{"Size": 8, "VolumeType": "gp3"}]})
         answers("ec2:DescribeVpcs", {"Vpcs": [{"VpcId": "vpc-1"}]})
         answers("cloudformation:DescribeStacks", self._describe_stacks)
+        answers("cloudformation:DescribeType", {"Type": "RESOURCE"})
+        answers("ec2:DescribeInstanceTypeOfferings", {"InstanceTypeOfferings": [{"InstanceType": "t3.nano"}]})
         answers("ssm:GetParameter", self._parameter)
         answers("ssm:GetParametersByPath", {"Parameters": []})
         answers("iam:GetRole", lambda request: {"Role": {"Arn": role(request["RoleName"])}})

@@ -3,11 +3,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from botocore.exceptions import ClientError
 
 from kmslab.account import caller
 from kmslab.account.partitions import home
-from kmslab.model.errors import ExitCode
+from kmslab.model.errors import ExitCode, LabError
 from kmslab.model.finding import State
+from kmslab.targets import aws_errors_in_one_line
 from tests.checks.fakes import ACCOUNT, REGION, FakeAccess
 
 if TYPE_CHECKING:
@@ -40,18 +42,42 @@ def test_a_region_that_cannot_be_looked_at(access: FakeAccess, account: Account)
     assert "DescribeRegions: UnauthorizedOperation" in found.seen
 
 
-def test_credentials_that_only_another_region_accepts_are_a_region_that_is_off(
-    access: FakeAccess, account: Account
-) -> None:
+def not_accepted(code: str = "InvalidClientTokenId") -> LabError:
+    """What becomes of a first call that AWS answers with an error."""
+    with pytest.raises(LabError) as caught, aws_errors_in_one_line():
+        raise ClientError({"Error": {"Code": code, "Message": "so it says"}}, "GetCallerIdentity")
+    return caught.value
+
+
+def accepted_elsewhere(account: Account) -> None:
     account.world.answers(
         "sts:GetCallerIdentity", {"Account": ACCOUNT}, when=lambda request: request.region == "us-east-1"
     )
-    assert caller.region_is_off(access)
+
+
+def test_credentials_that_only_another_region_accepts_are_a_region_that_is_off(
+    access: FakeAccess, account: Account
+) -> None:
+    accepted_elsewhere(account)
+    found = caller.region_off(access, not_accepted())
+    assert found is not None
+    assert (found.message, found.exit_code) == (
+        f"{REGION} is not switched on for this account.",
+        ExitCode.TARGET,
+    )
+    assert f"--region-name {REGION}" in found.hint
 
 
 def test_credentials_that_nobody_accepts_are_not(access: FakeAccess, account: Account) -> None:
     account.world.refuses("sts:GetCallerIdentity", code="InvalidClientTokenId")
-    assert not caller.region_is_off(access)
+    assert caller.region_off(access, not_accepted()) is None
+
+
+@pytest.mark.parametrize("code", ["ExpiredToken", "AccessDenied"])
+def test_what_says_nothing_of_the_region_asks_nobody(access: FakeAccess, account: Account, code: str) -> None:
+    accepted_elsewhere(account)
+    assert caller.region_off(access, not_accepted(code)) is None
+    assert account.world.requests == []
 
 
 @pytest.mark.parametrize(

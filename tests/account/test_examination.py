@@ -37,6 +37,7 @@ def test_an_account_where_all_is_fine(access: FakeAccess, account: Account) -> N
         "Credentials",
         "Sandbox",
         "Region",
+        "Region's services",
         "CDK bootstrap",
         "Lab",
         "Your permissions",
@@ -132,9 +133,13 @@ def test_a_real_deployment_is_examined_on_the_engine(deployed_lab: DeployedLab) 
         administrator_credentials(deployed_lab.home, info, 3600),
     )
     found = examine(Access(target, PREFIX), LabSettings(sandbox_accounts=(info.account_id,)))
-    # The engine has no Organizations and no Service Quotas: the rule fails closed, AWS's defaults stand in.
+    # The engine has no Organizations, no registry of types and no Service Quotas: the rule fails closed, AWS's
+    # defaults stand in.
     # Its event history has room for 4,000, and other tests of this lab may have pushed the deployment out.
-    assert {what for what, finding in found.items() if not finding.fine} - {"Deployed by"} == {"Sandbox"}
+    assert {what for what, finding in found.items() if not finding.fine} - {"Deployed by"} == {
+        "Sandbox",
+        "Region's services",
+    }
     assert found["Sandbox"].state is State.UNSEEN
     assert found["CDK bootstrap"].seen.startswith("version ")
     assert f"kms-lab stands in {info.region}: 6 stacks" in found["Lab"].seen

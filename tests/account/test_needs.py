@@ -74,23 +74,14 @@ def test_what_stands_is_not_needed_again() -> None:
     assert needs.still_needed(PLAIN, tuple(LabStack)) == Counter({needs.KEY: needs.VERIFY_KEYS})
 
 
-def by_type(settings: LabSettings) -> dict[str, tuple[Asked, ...]]:
-    return {
-        **actions.CLOUDFORMATION,
-        **(actions.NETWORK if settings.network else {}),
-        **(actions.INSTANCE if settings.instance else {}),
-        **(actions.SCHEDULES if settings.ttl_hours else {}),
-    }
-
-
 @every_assembly
 def test_every_type_of_the_templates_is_asked_about_and_no_other(assemblies: Path, name: str) -> None:
     types = {one["Type"] for stack in LabStack for one in resources(assemblies, name, stack)}
-    assert types == by_type(SETTINGS[name]).keys()
+    assert types == actions.types(SETTINGS[name]).keys()
 
 
 def test_every_action_is_one_that_the_schemas_name() -> None:
-    for kind, several in by_type(FULL).items():
+    for kind, several in actions.types(FULL).items():
         known = CUSTOM.get(kind) or {one for handler in permissions(kind).values() for one in handler}
         assert {action for one in several for action in one.actions} <= known, kind
 

@@ -4,12 +4,13 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
+from botocore.exceptions import ClientError
 
 from kmslab.checks import REGISTRY, TOPICS
 from kmslab.checks.catalogue import topic, topic_of_module
 from kmslab.checks.registry import Check, check, run
 from kmslab.guides.course import PAGES
-from kmslab.lab import Failed, Inconclusive
+from kmslab.lab import Failed, Inconclusive, NotOffered
 from kmslab.model.capability import Capability
 from kmslab.model.persona import Persona
 from kmslab.model.verdict import Outcome
@@ -44,6 +45,9 @@ def test_what_was_seen_is_a_pass() -> None:
     [
         (Failed("not so"), Outcome.FAIL),
         (Inconclusive("could not look"), Outcome.ERROR),
+        (NotOffered("not here"), Outcome.UNPROVABLE),
+        (ClientError({"Error": {"Code": "UnknownOperationException"}}, "Sign"), Outcome.UNPROVABLE),
+        (ClientError({"Error": {"Code": "Throttling"}}, "Sign"), Outcome.ERROR),
         (KeyError("a surprise"), Outcome.ERROR),
         (AssertionError("a surprise"), Outcome.ERROR),
     ],

@@ -170,6 +170,30 @@ def test_a_failed_stack_is_named_with_what_cloudformation_said(fake_cdk: Path, p
     assert error.hint == f"The whole output is in {project.home / 'log'}."
 
 
+@pytest.mark.parametrize(
+    "lines",
+    [
+        (
+            "❌  kms-lab-keys failed: ValidationError: Template format error: "
+            "Unrecognized resource types: [AWS::Scheduler::Schedule]",
+        ),
+        (
+            "kms-lab-keys |  1 | 10:34:31 PM | CREATE_FAILED | AWS::KMS::Key | Pq Resource handler returned message: "
+            '"KeySpec ML_DSA_65 is not supported in this Region (Service: Kms, Status Code: 400)"',
+            "❌  kms-lab-keys failed to deploy",
+        ),
+    ],
+)
+def test_a_region_without_a_feature_is_told_as_that(
+    fake_cdk: Path, project: Project, lines: tuple[str, ...]
+) -> None:
+    error = failure(fake_cdk, project, *lines)
+    assert error.message.startswith("Stack kms-lab-keys failed")
+    assert error.hint.startswith(
+        "This Region does not have it: `kmslab down`, then set AWS_REGION to another."
+    )
+
+
 def test_another_failure_shows_the_line_that_tells_most(fake_cdk: Path, project: Project) -> None:
     error = failure(fake_cdk, project, "starting", "Error: Cannot find asset at /nowhere", "the end")
     assert error.message == "cdk deploy failed: Error: Cannot find asset at /nowhere"

@@ -6,6 +6,7 @@ from io import StringIO
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 from rich.console import Console
 from typer.testing import CliRunner
 
@@ -17,7 +18,7 @@ from kmslab.model.errors import ExitCode, LabError
 from kmslab.model.finding import exit_code, fine, unseen, wrong
 from kmslab.model.target import TargetKind
 from tests.account.conftest import Account
-from tests.checks.fakes import ACCOUNT, REGION, FakeAccess
+from tests.checks.fakes import ACCOUNT, REGION, FakeAccess, Request
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -233,6 +234,31 @@ def test_a_region_that_is_off_is_not_taken_for_wrong_credentials(
     monkeypatch.setattr(FakeAccess, "caller", Access.caller)
     assert command.run(TargetKind.AWS, NAMED) is ExitCode.TARGET
     assert f"{REGION} is not switched on for this account" in said()
+
+
+def test_a_region_that_there_is_not_is_not_one_that_is_off(
+    access: FakeAccess, monkeypatch: pytest.MonkeyPatch, said: Said
+) -> None:
+    def nobody(_: Request) -> dict[str, Any]:
+        raise EndpointConnectionError(endpoint_url="https://sts.eu-centrall-1.amazonaws.com/")
+
+    access.world.answers("sts:GetCallerIdentity", {"Account": ACCOUNT})
+    access.world.answers("sts:GetCallerIdentity", nobody, when=lambda request: not request.region)
+    monkeypatch.setattr(FakeAccess, "caller", Access.caller)
+    assert command.run(TargetKind.AWS, NAMED) is ExitCode.TARGET
+    assert "✗  Endpoint  The target does not answer" in said()
+    assert "No Region eu-centrall-1 is known to botocore" in said()
+    assert "switched on" not in said()
+
+
+def test_a_region_without_a_service_is_told(access: FakeAccess, said: Said) -> None:
+    access.world.refuses(
+        "cloudformation:DescribeType",
+        code="TypeNotFoundException",
+        when=lambda request: request["TypeName"] == "AWS::CloudTrail::Trail",
+    )
+    assert command.run(TargetKind.AWS, NAMED) is ExitCode.DEPLOYMENT
+    assert f"{REGION} lacks AWS::CloudTrail::Trail" in said()
 
 
 def test_a_wrong_setting_is_one_line(access: FakeAccess) -> None:

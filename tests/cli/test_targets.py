@@ -228,7 +228,10 @@ def client_error(code: str, message: str = "said so") -> botocore.ClientError:
         ),
         (client_error("ExpiredToken"), "The credentials have expired."),
         (client_error("ExpiredTokenException"), "The credentials have expired."),
-        (client_error("RequestExpired"), "The credentials have expired."),
+        (
+            client_error("RequestExpired"),
+            "EC2 says that the request has expired: the credentials have, or the clock of this machine is wrong.",
+        ),
         (client_error("RequestTimeTooSkewed"), SKEWED),
         (client_error("SignatureDoesNotMatch", "Signature not yet current: 20261122T090000Z is"), SKEWED),
         (client_error("InvalidSignatureException", "Signature expired: 20261122T090000Z is now"), SKEWED),
@@ -269,6 +272,29 @@ def test_what_botocore_says_is_one_line(error: Any, line: str) -> None:
         raise error
     assert caught.value.message == line
     assert caught.value.exit_code is ExitCode.TARGET
+
+
+def test_a_region_that_is_misspelt_is_no_network_that_is_down() -> None:
+    url = "https://sts.eu-centrall-1.amazonaws.com/"
+    with pytest.raises(LabError) as caught, aws_errors_in_one_line():
+        raise botocore.EndpointConnectionError(endpoint_url=url)
+    assert caught.value.hint == (
+        "No Region eu-centrall-1 is known to botocore: is AWS_REGION, or the profile's region, misspelt?"
+    )
+
+
+def test_a_region_that_is_off_is_not_taken_for_wrong_credentials() -> None:
+    """`up`, `verify` and all the others that ask whether the account is a sandbox."""
+    world = World().refuses("organizations:DescribeOrganization", code="UnrecognizedClientException")
+    access = FakeAccess(world, kind=TargetKind.AWS)
+    world.refuses("sts:GetCallerIdentity", code="InvalidClientTokenId")
+    with pytest.raises(LabError, match="they are not accepted"):
+        require_sandbox(access, NAMED, "")
+    world.answers("sts:GetCallerIdentity", {"Account": ACCOUNT})
+    with pytest.raises(LabError) as caught:
+        require_sandbox(access, NAMED, "")
+    assert caught.value.message == "eu-central-1 is not switched on for this account."
+    assert "aws account enable-region" in caught.value.hint
 
 
 def test_other_errors_pass() -> None:
