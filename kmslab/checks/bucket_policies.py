@@ -9,10 +9,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from kmslab.checks.buckets import all_buckets
-from kmslab.checks.policy import DENY, is_everyone, statements
+from kmslab.checks.buckets import all_buckets, bucket_policy
+from kmslab.checks.policy import DENY, is_everyone
 from kmslab.checks.registry import check
-from kmslab.checks.samples import read_if_any
 
 if TYPE_CHECKING:
     from kmslab.checks.policy import Statement
@@ -48,7 +47,7 @@ def refusals_are_for_everybody(lab: Lab) -> str:
         "UpdateObjectEncryption": ("s3:UpdateObjectEncryption", {}),
     }
     bucket = lab.outputs.data_bucket
-    refusals = [one for one in _policy(lab, bucket) if _is_for_all(one, bucket)]
+    refusals = [one for one in bucket_policy(lab, bucket) if _is_for_all(one, bucket)]
     missing = [
         what
         for what, (action, conditions) in wanted.items()
@@ -73,7 +72,7 @@ def nobody_else_is_let_in(lab: Lab) -> str:
     """
     buckets = all_buckets(lab)
     for bucket in buckets:
-        for one in (one for one in _policy(lab, bucket) if one.effect != DENY):
+        for one in (one for one in bucket_policy(lab, bucket) if one.effect != DENY):
             strangers = [name for name in one.principals if not _is_known(lab, one, name)]
             lab.expect(not strangers, f"{bucket} lets {', '.join(strangers)} in ({one.sid or 'no Sid'})")
     return (
@@ -90,7 +89,7 @@ def access_logs_can_be_delivered(lab: Lab) -> str:
     logs, data = lab.outputs.access_log_bucket, f"arn:{lab.access.partition}:s3:::{lab.outputs.data_bucket}"
     lent = [
         one
-        for one in _policy(lab, logs)
+        for one in bucket_policy(lab, logs)
         if one.effect != DENY and one.principals == (DELIVERY,) and one.covers(PUT)
     ]
     prefix = _log_prefix(lab)
@@ -103,11 +102,6 @@ def access_logs_can_be_delivered(lab: Lab) -> str:
 def _log_prefix(lab: Lab) -> str:
     found = lab.read("s3:GetBucketLogging", Bucket=lab.outputs.data_bucket).get("LoggingEnabled", {})
     return str(found.get("TargetPrefix", ""))
-
-
-def _policy(lab: Lab, bucket: str) -> tuple[Statement, ...]:
-    answer = read_if_any(lab, "s3:GetBucketPolicy", "NoSuchBucketPolicy", Bucket=bucket)
-    return statements(answer.get("Policy", "{}"))
 
 
 def _is_for_all(statement: Statement, bucket: str) -> bool:

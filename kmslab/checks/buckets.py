@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from kmslab.checks.policy import DENY, is_everyone
-from kmslab.checks.samples import OBJECT_PREFIX, sample_object
+from kmslab.checks.policy import DENY, is_everyone, statements
+from kmslab.checks.samples import OBJECT_PREFIX, read_if_any, sample_object
 from kmslab.lab import Inconclusive
 from kmslab.model.persona import Persona
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from kmslab.checks.policy import Statement
     from kmslab.lab import Lab
 
+EXPIRY = frozenset({"Expiration", "NoncurrentVersionExpiration"})
+"""Parts of a lifecycle rule that delete objects or their older versions."""
 MOST_VERSIONS = 1000
 """One page of ListObjectVersions; far more than a class puts into its bucket."""
 
@@ -56,15 +58,37 @@ def all_buckets(lab: Lab) -> tuple[str, ...]:
     )
 
 
-def denies_plain_http(statement: Statement, bucket: str) -> bool:
-    """Whether the statement denies everybody every S3 action on the bucket and its objects without TLS."""
+def bucket_policy(lab: Lab, bucket: str) -> tuple[Statement, ...]:
+    """The statements of a bucket's policy; none if it has no policy."""
+    answer = read_if_any(lab, "s3:GetBucketPolicy", "NoSuchBucketPolicy", Bucket=bucket)
+    return statements(answer.get("Policy", "{}"))
+
+
+def denies_everything(statement: Statement, bucket: str) -> bool:
+    """Whether the statement denies everybody every S3 action on the bucket and its objects, if its conditions hold."""
     named = {name.rpartition(":")[2] for name in statement.resources}
     return (
         statement.effect == DENY
         and any(map(is_everyone, statement.principals))
         and statement.actions == ("s3:*",)
         and named >= {bucket, f"{bucket}/*"}
-        and dict(statement.conditions) == {("bool", "aws:securetransport"): ("false",)}
+    )
+
+
+def object_ownership(lab: Lab, bucket: str, persona: Persona) -> str:
+    """Who owns the bucket's objects, in S3's word: ``BucketOwnerEnforced`` means that no ACL has a say."""
+    action, absent = "s3:GetBucketOwnershipControls", "OwnershipControlsNotFoundError"
+    found = read_if_any(lab, action, absent, persona=persona, Bucket=bucket)
+    rules = found.get("OwnershipControls", {}).get("Rules", [])
+    return ", ".join(rule["ObjectOwnership"] for rule in rules) or "not set"
+
+
+def expiring_rules(lab: Lab, bucket: str, persona: Persona) -> str:
+    """The bucket's lifecycle rules that delete what is there, by their names; empty if none does."""
+    action, absent = "s3:GetBucketLifecycleConfiguration", "NoSuchLifecycleConfiguration"
+    rules = read_if_any(lab, action, absent, persona=persona, Bucket=bucket).get("Rules", [])
+    return ", ".join(
+        rule.get("ID", "?") for rule in rules if rule["Status"] == "Enabled" and EXPIRY & rule.keys()
     )
 
 

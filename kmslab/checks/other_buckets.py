@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kmslab.checks.buckets import all_buckets
-from kmslab.checks.policy import DENY, is_everyone, statements
+from kmslab.checks.buckets import (
+    all_buckets,
+    bucket_policy,
+    denies_everything,
+    expiring_rules,
+    object_ownership,
+)
 from kmslab.checks.registry import check
 from kmslab.checks.samples import read_if_any
 from kmslab.model.persona import Persona
@@ -16,8 +21,6 @@ if TYPE_CHECKING:
 
 GUIDE = "05-s3"
 OLDEST_TLS = 1.2
-EXPIRY = frozenset({"Expiration", "NoncurrentVersionExpiration"})
-"""Parts of a lifecycle rule that delete objects or their older versions."""
 
 
 @check(guide=GUIDE, controls=("prowler:s3_bucket_object_versioning",))
@@ -39,13 +42,10 @@ def have_no_access_lists(lab: Lab) -> str:
     CloudTrail still sends an ACL with each log file, because its bucket policy asks for one; it changes
     nothing.
     """
-    action, absent = "s3:GetBucketOwnershipControls", "OwnershipControlsNotFoundError"
     for bucket in _others(lab):
         # The auditor reads this of the storage stack's buckets only.
-        found = read_if_any(lab, action, absent, persona=Persona.OPERATOR, Bucket=bucket)
-        rules = [rule["ObjectOwnership"] for rule in found.get("OwnershipControls", {}).get("Rules", [])]
-        said = ", ".join(rules) or "not set"
-        lab.expect(rules == ["BucketOwnerEnforced"], f"object ownership of {bucket} is {said}")
+        found = object_ownership(lab, bucket, Persona.OPERATOR)
+        lab.expect(found == "BucketOwnerEnforced", f"object ownership of {bucket} is {found}")
     return f"object ownership is BucketOwnerEnforced for {len(_others(lab))} buckets"
 
 
@@ -74,8 +74,9 @@ def refuse_old_tls(lab: Lab) -> str:
     """
     buckets = [bucket for bucket in all_buckets(lab) if bucket != lab.outputs.trail_bucket]
     for bucket in buckets:
-        answer = read_if_any(lab, "s3:GetBucketPolicy", "NoSuchBucketPolicy", Bucket=bucket)
-        found = any(_denies_old_tls(one, bucket) for one in statements(answer.get("Policy", "{}")))
+        found = any(
+            denies_everything(one, bucket) and _is_about_old_tls(one) for one in bucket_policy(lab, bucket)
+        )
         lab.expect(found, f"{bucket}'s policy does not deny TLS before {OLDEST_TLS}")
     return f"the policies of {len(buckets)} buckets deny TLS before {OLDEST_TLS}"
 
@@ -103,13 +104,9 @@ def delete_nothing_by_themselves(lab: Lab) -> str:
     The rule of a day that empties the trail's bucket is a quiet way to lose the evidence. The lab ends
     with `kmslab down`, which empties the buckets first; until then they keep what they have.
     """
-    action, absent = "s3:GetBucketLifecycleConfiguration", "NoSuchLifecycleConfiguration"
     for bucket in _others(lab):
-        found = read_if_any(lab, action, absent, persona=Persona.OPERATOR, Bucket=bucket).get("Rules", [])
-        expiring = [
-            rule.get("ID", "?") for rule in found if rule["Status"] == "Enabled" and EXPIRY & set(rule)
-        ]
-        lab.expect(not expiring, f"lifecycle rules delete what is in {bucket}: {', '.join(expiring)}")
+        expiring = expiring_rules(lab, bucket, Persona.OPERATOR)
+        lab.expect(not expiring, f"lifecycle rules delete what is in {bucket}: {expiring}")
     return f"nothing expires in {len(_others(lab))} buckets"
 
 
@@ -118,15 +115,8 @@ def _others(lab: Lab) -> tuple[str, ...]:
     return tuple(bucket for bucket in all_buckets(lab) if bucket != lab.outputs.data_bucket)
 
 
-def _denies_old_tls(statement: Statement, bucket: str) -> bool:
-    """Whether the statement denies everybody every S3 action on the bucket and its objects over old TLS."""
-    named = {name.rpartition(":")[2] for name in statement.resources}
+def _is_about_old_tls(statement: Statement) -> bool:
     oldest = statement.values("s3:TlsVersion", "NumericLessThan")
-    return (
-        statement.effect == DENY
-        and any(map(is_everyone, statement.principals))
-        and statement.actions == ("s3:*",)
-        and named >= {bucket, f"{bucket}/*"}
-        and set(statement.conditions) == {("numericlessthan", "s3:tlsversion")}
-        and any(float(version) >= OLDEST_TLS for version in oldest)
+    return set(statement.conditions) == {("numericlessthan", "s3:tlsversion")} and any(
+        float(version) >= OLDEST_TLS for version in oldest
     )

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 from kmslab.checks.buckets import (
     all_buckets,
+    bucket_policy,
     default_encryption,
-    denies_plain_http,
+    denies_everything,
     expect_labs_key,
     expect_policy_refuses,
+    expiring_rules,
+    object_ownership,
 )
-from kmslab.checks.policy import statements
 from kmslab.checks.registry import check
 from kmslab.checks.samples import read_if_any, refused_soon, sample_object, soon
 from kmslab.checks.temporary import stopped
@@ -25,8 +27,7 @@ if TYPE_CHECKING:
 GUIDE = "05-s3"
 KEY_NOT_USABLE = frozenset({"KMS.DisabledException", "KMS.KMSInvalidStateException"})
 """What S3 says when KMS says that the key is disabled."""
-EXPIRY = frozenset({"Expiration", "NoncurrentVersionExpiration"})
-"""Parts of a lifecycle rule that delete objects or their older versions."""
+WITHOUT_TLS = {("bool", "aws:securetransport"): ("false",)}
 PUBLIC_ACCESS_BLOCKS = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
 
 
@@ -276,10 +277,8 @@ def versions_are_kept(lab: Lab) -> str:
     bucket = lab.outputs.data_bucket
     status = lab.read("s3:GetBucketVersioning", Bucket=bucket).get("Status", "never enabled")
     lab.expect(status == "Enabled", f"versioning is {status}")
-    action, absent = "s3:GetBucketLifecycleConfiguration", "NoSuchLifecycleConfiguration"
-    rules = read_if_any(lab, action, absent, Bucket=bucket).get("Rules", [])
-    expiring = [rule["ID"] for rule in rules if rule["Status"] == "Enabled" and EXPIRY & rule.keys()]
-    lab.expect(not expiring, f"lifecycle rules delete what is there: {', '.join(expiring)}")
+    expiring = expiring_rules(lab, bucket, Persona.AUDITOR)
+    lab.expect(not expiring, f"lifecycle rules delete what is there: {expiring}")
     return "versioning is enabled, and no lifecycle rule deletes a version"
 
 
@@ -316,10 +315,8 @@ def no_bucket_can_become_public(lab: Lab) -> str:
 @check(guide=GUIDE, controls=("S3.12", "prowler:s3_bucket_acl_prohibited"))
 def access_lists_are_disabled(lab: Lab) -> str:
     """The data bucket's owner owns every object: access control lists have no say (BucketOwnerEnforced)."""
-    action, absent = "s3:GetBucketOwnershipControls", "OwnershipControlsNotFoundError"
-    found = read_if_any(lab, action, absent, Bucket=lab.outputs.data_bucket)
-    rules = [rule["ObjectOwnership"] for rule in found.get("OwnershipControls", {}).get("Rules", [])]
-    lab.expect(rules == ["BucketOwnerEnforced"], f"object ownership is {', '.join(rules) or 'not set'}")
+    found = object_ownership(lab, lab.outputs.data_bucket, Persona.AUDITOR)
+    lab.expect(found == "BucketOwnerEnforced", f"object ownership is {found}")
     return "object ownership is BucketOwnerEnforced"
 
 
@@ -355,9 +352,10 @@ def policies_demand_tls(lab: Lab) -> str:
     """Every bucket's policy denies everything to everybody without TLS (aws:SecureTransport)."""
     buckets = all_buckets(lab)
     for bucket in buckets:
-        answer = read_if_any(lab, "s3:GetBucketPolicy", "NoSuchBucketPolicy", Bucket=bucket)
-        policy = statements(answer.get("Policy", "{}"))
-        found = any(denies_plain_http(statement, bucket) for statement in policy)
+        found = any(
+            denies_everything(one, bucket) and dict(one.conditions) == WITHOUT_TLS
+            for one in bucket_policy(lab, bucket)
+        )
         lab.expect(found, f"{bucket}'s policy does not deny access without TLS")
     return f"the policies of {len(buckets)} buckets deny everything without TLS"
 
