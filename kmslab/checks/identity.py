@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from kmslab.checks.identity_policies import admin_groups, group_statements, managed_policy, role_statements
 from kmslab.checks.policy import ALLOW, DENY, account_of, is_everyone, statements
 from kmslab.checks.registry import check
 from kmslab.checks.shared import read_once
@@ -12,8 +13,6 @@ from kmslab.model.naming import role_name
 from kmslab.model.persona import ROLES, Persona
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from kmslab.checks.policy import Statement
     from kmslab.lab import Lab
 
@@ -92,7 +91,7 @@ def admin_rights_come_from_a_group(lab: Lab) -> str:
     attached = lab.read("iam:ListAttachedUserPolicies", UserName=name)["AttachedPolicies"]
     inline = lab.read("iam:ListUserPolicies", UserName=name)["PolicyNames"]
     lab.expect(not attached and not inline, f"the user has policies of its own: {attached or inline}")
-    groups = [group["GroupName"] for group in _groups(lab)]
+    groups = [group["GroupName"] for group in admin_groups(lab)]
     lab.expect(groups, "the admin user is in no group")
     rights = [
         policy["PolicyName"]
@@ -125,7 +124,7 @@ def the_boundary_protects_itself(lab: Lab) -> str:
     Without this an administrator edits the boundary first and is free. The document must deny each
     way without any condition.
     """
-    document = _managed_policy(lab, lab.outputs.admin_boundary)
+    document = managed_policy(lab, lab.outputs.admin_boundary)
     for action in ESCAPES:
         denied = any(
             s.effect == DENY and s.covers(action) and not s.conditions and _reaches(lab, s, action)
@@ -162,7 +161,7 @@ def nothing_without_mfa(lab: Lab) -> str:
     It must use BoolIfExists: requests signed with an access key carry no MFA information at all,
     and a plain Bool would let them pass.
     """
-    denials = [s for s in _group_statements(lab) if s.effect == DENY and _without_mfa(s)]
+    denials = [s for s in group_statements(lab) if s.effect == DENY and _without_mfa(s)]
     lab.expect(denials, "no policy of the admin user's groups denies requests without MFA")
     sweeping = [s for s in denials if s.not_actions and s.resources == ("*",)]
     lab.expect(sweeping, "what is denied without MFA is a list: everything else is allowed")
@@ -338,7 +337,7 @@ def no_persona_has_all_keys(lab: Lab) -> str:
     """
     count = 0
     for persona in ROLES:
-        for statement in _role_statements(lab, role_name(lab.prefix, persona)):
+        for statement in role_statements(lab, role_name(lab.prefix, persona)):
             count += 1
             if statement.effect != ALLOW or not _every_key(statement):
                 continue
@@ -355,38 +354,6 @@ def _every_key(statement: Statement) -> bool:
     return not statement.resources or any(
         resource == "*" or resource.endswith(":key/*") for resource in statement.resources
     )
-
-
-def _groups(lab: Lab) -> list[dict[str, Any]]:
-    groups: list[dict[str, Any]] = read_once(lab, "iam:ListGroupsForUser", UserName=lab.outputs.admin_user)[
-        "Groups"
-    ]
-    return groups
-
-
-def _managed_policy(lab: Lab, arn: str) -> tuple[Statement, ...]:
-    version = read_once(lab, "iam:GetPolicy", PolicyArn=arn)["Policy"]["DefaultVersionId"]
-    document = read_once(lab, "iam:GetPolicyVersion", PolicyArn=arn, VersionId=version)["PolicyVersion"][
-        "Document"
-    ]
-    return statements(document)
-
-
-def _group_statements(lab: Lab) -> Iterator[Statement]:
-    for group in (group["GroupName"] for group in _groups(lab)):
-        for policy in read_once(lab, "iam:ListAttachedGroupPolicies", GroupName=group)["AttachedPolicies"]:
-            yield from _managed_policy(lab, policy["PolicyArn"])
-        for name in read_once(lab, "iam:ListGroupPolicies", GroupName=group)["PolicyNames"]:
-            inline = read_once(lab, "iam:GetGroupPolicy", GroupName=group, PolicyName=name)
-            yield from statements(inline["PolicyDocument"])
-
-
-def _role_statements(lab: Lab, role: str) -> Iterator[Statement]:
-    for policy in read_once(lab, "iam:ListAttachedRolePolicies", RoleName=role)["AttachedPolicies"]:
-        yield from _managed_policy(lab, policy["PolicyArn"])
-    for name in read_once(lab, "iam:ListRolePolicies", RoleName=role)["PolicyNames"]:
-        inline = read_once(lab, "iam:GetRolePolicy", RoleName=role, PolicyName=name)
-        yield from statements(inline["PolicyDocument"])
 
 
 def _simulate(lab: Lab, actions: list[str], *, mfa: bool | None, resource: str = "*") -> dict[str, str]:

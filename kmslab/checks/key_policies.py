@@ -48,8 +48,6 @@ SECRET_USE = (
     "kms:DeriveSharedSecret",
 )
 """What only holders of the secret can do: everything but what a public key gives away."""
-
-
 SERVICES = {
     "s3": frozenset({"s3"}),
     "ebs": frozenset({"ec2", "ebs"}),
@@ -57,8 +55,6 @@ SERVICES = {
     "trail": frozenset({"s3"}),
 }
 """Keys that no principal uses directly, and the services through which they are used; log files lie in S3."""
-
-
 DIRECT = frozenset({"app", "global"})
 """Keys whose users call KMS themselves, with a context that binds the data to the lab."""
 

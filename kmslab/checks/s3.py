@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from kmslab.lab import Lab
 
 GUIDE = "05-s3"
+OWNER, READER, STORAGE = Persona.DATA_OWNER, Persona.DATA_READER, Persona.STORAGE_OPERATOR
 KEY_NOT_USABLE = frozenset({"KMS.DisabledException", "KMS.KMSInvalidStateException"})
 """What S3 says when KMS says that the key is disabled."""
 WITHOUT_TLS = {("bool", "aws:securetransport"): ("false",)}
@@ -58,10 +59,8 @@ def reader_reads_what_the_owner_wrote(lab: Lab) -> str:
     """
     sample = sample_object(lab)
     sample.put()
-    lab.expect(
-        sample.get(Persona.DATA_READER) == sample.body, "the reader read something else than was written"
-    )
-    said = lab.refused(Persona.DATA_READER, "s3:PutObject", Body=b"x", **sample.where)
+    lab.expect(sample.get(READER) == sample.body, "the reader read something else than was written")
+    said = lab.refused(READER, "s3:PutObject", Body=b"x", **sample.where)
     lab.expect("s3:PutObject" in said, "IAM let the reader write; only the key refused")
     return "the reader reads the same bytes and cannot write"
 
@@ -75,10 +74,8 @@ def all_of_s3_without_the_key_is_refused(lab: Lab) -> str:
     """
     sample = sample_object(lab)
     sample.put()
-    lab.expect(
-        sample.get(Persona.DATA_READER) == sample.body, "the reader read something else than was written"
-    )
-    lab.refused(Persona.STORAGE_OPERATOR, "s3:GetObject", by="kms:Decrypt", **sample.where)
+    lab.expect(sample.get(READER) == sample.body, "the reader read something else than was written")
+    lab.refused(STORAGE, "s3:GetObject", by="kms:Decrypt", **sample.where)
     return "the storage operator, with all of S3, is refused by kms:Decrypt"
 
 
@@ -91,7 +88,7 @@ def writing_needs_the_key(lab: Lab) -> str:
     """
     sample = sample_object(lab)
     sample.put()
-    lab.refused(Persona.STORAGE_OPERATOR, "s3:PutObject", by="kms:GenerateDataKey", Body=b"x", **sample.where)
+    lab.refused(STORAGE, "s3:PutObject", by="kms:GenerateDataKey", Body=b"x", **sample.where)
     return "the storage operator, with all of S3, is refused by kms:GenerateDataKey"
 
 
@@ -150,7 +147,7 @@ def customer_provided_key_is_refused(lab: Lab) -> str:
     sample = sample_object(lab)
     sample.put()
     lab.refused(
-        Persona.DATA_OWNER,
+        OWNER,
         "s3:PutObject",
         Body=b"x",
         SSECustomerAlgorithm="AES256",
@@ -174,8 +171,8 @@ def plain_http_is_refused(lab: Lab) -> str:
     sample = sample_object(lab)
     sample.put()
     sample.get()
-    lab.refused(Persona.DATA_OWNER, "s3:GetObject", plain_http=True, **sample.where)
-    lab.refused(Persona.DATA_OWNER, "s3:PutObject", plain_http=True, Body=b"x", **sample.where)
+    lab.refused(OWNER, "s3:GetObject", plain_http=True, **sample.where)
+    lab.refused(OWNER, "s3:PutObject", plain_http=True, Body=b"x", **sample.where)
     return "reads and writes work over TLS and are refused over plain HTTP"
 
 
@@ -192,7 +189,7 @@ def disabled_key_stops_reads(lab: Lab) -> str:
     sample.put(ServerSideEncryption="aws:kms", SSEKMSKeyId=key, BucketKeyEnabled=False)
     sample.get()
     with stopped(lab, key):
-        refused_soon(lab, Persona.DATA_OWNER, "s3:GetObject", codes=KEY_NOT_USABLE, **sample.where)
+        refused_soon(lab, OWNER, "s3:GetObject", codes=KEY_NOT_USABLE, **sample.where)
     lab.expect(soon(lab, sample.get) == sample.body, "the object changed while its key was disabled")
     return "a disabled key stopped the read; enabling it restored the same bytes"
 
@@ -206,18 +203,12 @@ def copy_encrypts_anew(lab: Lab) -> str:
     read the original, is refused the copy by KMS.
     """
     source = sample_object(lab, lab.outputs.sse_s3_bucket)
-    source.put(Persona.STORAGE_OPERATOR)
+    source.put(STORAGE)
     copy = sample_object(lab)
-    lab.allowed(Persona.DATA_OWNER, "s3:CopyObject", CopySource=source.where, **copy.where)
+    lab.allowed(OWNER, "s3:CopyObject", CopySource=source.where, **copy.where)
     expect_labs_key(lab, copy.head())
     lab.expect(copy.get() == source.body, "the copy holds something else than the original")
-    lab.refused(
-        Persona.STORAGE_OPERATOR,
-        "s3:CopyObject",
-        by="kms:GenerateDataKey",
-        CopySource=source.where,
-        **copy.where,
-    )
+    lab.refused(STORAGE, "s3:CopyObject", by="kms:GenerateDataKey", CopySource=source.where, **copy.where)
     return "the original was under SSE-S3, its copy is under the lab's key"
 
 
@@ -301,12 +292,10 @@ def no_bucket_can_become_public(lab: Lab) -> str:
 
     Encryption does not make a public bucket private: for SSE-S3 AWS decrypts for whoever may read.
     """
+    action, absent = "s3:GetPublicAccessBlock", "NoSuchPublicAccessBlockConfiguration"
     buckets = all_buckets(lab)
     for bucket in buckets:
-        answer = read_if_any(
-            lab, "s3:GetPublicAccessBlock", "NoSuchPublicAccessBlockConfiguration", Bucket=bucket
-        )
-        found = answer.get("PublicAccessBlockConfiguration", {})
+        found = read_if_any(lab, action, absent, Bucket=bucket).get("PublicAccessBlockConfiguration", {})
         off = [name for name in PUBLIC_ACCESS_BLOCKS if not found.get(name)]
         lab.expect(not off, f"{bucket} leaves {', '.join(off)} off")
     return f"all four blocks are on for {len(buckets)} buckets"
