@@ -379,3 +379,8 @@ def test_a_tag_without_a_key_is_refused(sm: Any) -> None:
     with refused("InvalidParameterException", "a key"):
         sm.tag_resource(SecretId=secret, Tags=[{"Value": "blue"}])
     assert sm.describe_secret(SecretId=secret)["Tags"] == [{"Key": "team"}]
+
+
+def test_a_member_that_is_null_was_not_given(engine: Engine) -> None:
+    manager = engine.client("secretsmanager")
+    assert len(manager.get_random_password(PasswordLength=None)["RandomPassword"]) == 32

@@ -223,3 +223,34 @@ def test_a_reference_is_read_by_who_may_read_the_secret(engine: Engine, secret: 
             without.get_parameter(Name=reference, WithDecryption=True)
         with refused("AccessDeniedException"):
             without.get_parameters(Names=[reference], WithDecryption=True)
+
+
+def test_a_parameter_is_found_with_and_without_its_leading_slash(ssm: Any) -> None:
+    plain = uuid.uuid4().hex
+    put(ssm, plain)
+    for asked in (plain, f"/{plain}"):
+        found = ssm.get_parameter(Name=asked, WithDecryption=True)["Parameter"]
+        assert (found["Name"], found["Value"]) == (asked, "value")
+        (found,) = ssm.get_parameters(Names=[asked], WithDecryption=True)["Parameters"]
+        assert (found["Name"], found["Value"]) == (asked, "value")
+    with refused("ParameterVersionNotFound", f"version 9 of {plain}. Verify the version and try again."):
+        ssm.get_parameter(Name=f"{plain}:9")
+
+
+def test_what_is_no_name_is_refused_and_what_is_missing_is_told_without_a_word(ssm: Any, name: str) -> None:
+    put(ssm, name)
+    for asked in (name.replace("/test/", "/test//"), name[1:]):
+        with refused("ValidationException", "sub-paths divided by slash symbol"):
+            ssm.get_parameter(Name=asked)
+        with refused("ValidationException", "sub-paths divided by slash symbol"):
+            ssm.get_parameters(Names=[asked])
+    with refused("ParameterNotFound") as told:
+        ssm.get_parameter(Name=f"{name}-none")
+    assert told["Message"] == ""
+
+
+def test_a_parameter_has_a_type_that_there_is_and_a_value(ssm: Any, name: str) -> None:
+    with refused("ValidationException", "Value 'Nope' at 'type'", "[SecureString, StringList, String]"):
+        ssm.put_parameter(Name=name, Value="value", Type="Nope")
+    with refused("ValidationException", "at 'value'", "length greater than or equal to 1"):
+        ssm.put_parameter(Name=name, Value="", Type="String")

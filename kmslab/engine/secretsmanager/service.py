@@ -91,4 +91,12 @@ def _members(body: bytes) -> dict[str, Any]:
         raise SecretsError("SerializationException", "The request is not JSON.") from error
     if not isinstance(members, dict):
         raise SecretsError("SerializationException", "Start of structure or map found where not expected.")
-    return members
+    given: dict[str, Any] = _without_nulls(members)
+    return given
+
+
+def _without_nulls(value: Any) -> Any:
+    """A member that is null is one that was not given."""
+    if isinstance(value, dict):
+        return {name: _without_nulls(member) for name, member in value.items() if member is not None}
+    return [_without_nulls(item) for item in value] if isinstance(value, list) else value

@@ -148,10 +148,11 @@ def install() -> None:
     """Apply the room's hooks to MiniStack."""
     from ministack.services import ssm
 
-    from kmslab.engine.ssm import references
+    from kmslab.engine.ssm import names, references
 
     extend(ssm, "_put_parameter", "data")(put_parameter)
-    for name in READS:
-        extend(ssm, name, "data")(read_parameters)
+    for read in READS:
+        extend(ssm, read, "data")(read_parameters)
     extend(ssm, "resolve_parameter_value", "name_or_arn", "version", "decrypt")(resolve_parameter_value)
+    names.install()
     references.install()
