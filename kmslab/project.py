@@ -70,9 +70,11 @@ def private(path: str, flags: int) -> int:
 
 
 def write_private(file: Path, text: str) -> None:
-    """Write a text file that nobody else may read."""
-    with open(file, "w", encoding="utf-8", opener=private) as opened:
+    """Write a text file that nobody else may read, as a whole or not at all: who writes it may be killed."""
+    aside = file.with_name(f"{file.name}.new")
+    with open(aside, "w", encoding="utf-8", opener=private) as opened:
         opened.write(text)
+    aside.replace(file)
 
 
 def unwritable(path: Path, error: OSError, hint: str = "") -> LabError:

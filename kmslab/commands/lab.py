@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,7 @@ from kmslab.commands.settings import (
     parse_context,
 )
 from kmslab.deployed import OPTIONAL_STACKS, other_labs, read_stacks, refuse_foreign_user
-from kmslab.deployment import Deployment, exclusively
+from kmslab.deployment import UNFINISHED, Deployment, exclusively
 from kmslab.faults.ledger import Ledger
 from kmslab.lab import Access
 from kmslab.model.errors import ExitCode, LabError
@@ -37,6 +38,7 @@ from kmslab.terminal import err, out
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from kmslab.progress import Progress
     from kmslab.project import Project
@@ -44,6 +46,8 @@ if TYPE_CHECKING:
 
 LEFT_ON_AWS = f"Left in the account: the stack {TOOLKIT_STACK} with its bucket, which other CDK apps may use."
 """What belongs to the account and not to the lab."""
+FORGOTTEN = "forgotten"
+"""Folder in the lab's home where `down --forget` puts what it deletes."""
 STAY = "Keep this terminal open, the machine awake and your credentials valid until then."
 
 
@@ -74,6 +78,7 @@ def up(kind: TargetKind, values: Sequence[str], *, port: int) -> None:
 def _start_engine(project: Project, port: int, progress: Progress) -> None:
     from kmslab.engine import control
 
+    _clear_forgotten(project)
     if control.status(project.home) is None:
         progress.begin("engine", "starting")
         info = start_engine(project, port)
@@ -143,11 +148,23 @@ def _forget(project: Project) -> None:
 
     with exclusively(project):
         control.stop(project.home)
+        gone = _clear_forgotten(project)
+        gone.mkdir(mode=0o700)
         for name in ("engine", "cdk", "cdk.out"):
-            shutil.rmtree(project.home / name, ignore_errors=True)
-        for name in ("deployed-local.json", "context.json"):
+            # Away at once: whoever is killed while it is deleted leaves no half of an engine's state.
+            with suppress(FileNotFoundError):
+                (project.home / name).rename(gone / name)
+        for name in ("deployed-local.json", "context.json", UNFINISHED):
             (project.home / name).unlink(missing_ok=True)
+        _clear_forgotten(project)
     out.print("The engine is stopped and its state deleted; `kmslab up` starts afresh.")
+
+
+def _clear_forgotten(project: Project) -> Path:
+    """Delete what `down --forget` put aside, also one that was killed; return where it was."""
+    gone = project.home / FORGOTTEN
+    shutil.rmtree(gone, ignore_errors=True)
+    return gone
 
 
 def status(kind: TargetKind) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import shutil
 import stat
 from dataclasses import replace
 from pathlib import Path
@@ -250,6 +251,28 @@ def test_forgetting_deletes_the_engines_state_without_asking_the_stacks(lab: Lab
     assert result.exit_code == ExitCode.OK
     assert lab.did == ["engine stopped"]
     assert sorted(path.name for path in project.home.iterdir()) == ["lock", "setup.log"]
+
+
+def test_forgetting_that_is_killed_leaves_no_half_of_an_engine(
+    lab: Lab, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = project.home / "engine" / "state"
+    state.mkdir(parents=True)
+    for name in ("root.json", "state/services.json"):
+        (project.home / "engine" / name).write_text("{}")
+
+    def killed(folder: Path, **_: object) -> None:
+        for found in folder.rglob("root.json"):
+            found.unlink()
+            raise SystemExit("killed")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "rmtree", killed)
+        run("down", "--forget")
+    assert list(project.home.rglob("services.json")) != []
+    assert not (project.home / "engine").exists()
+    run("up")
+    assert list(project.home.rglob("services.json")) == []
 
 
 def test_only_the_local_lab_can_be_forgotten(lab: Lab) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from kmslab import project as module
 from kmslab.model.errors import ExitCode, LabError
-from kmslab.project import HOME_VARIABLE, Project, find_project
+from kmslab.project import HOME_VARIABLE, Project, find_project, write_private
 
 if TYPE_CHECKING:
     from kmslab.project import Project as ProjectType
@@ -62,3 +62,12 @@ def test_a_read_only_home_is_one_line(project: ProjectType, monkeypatch: pytest.
     monkeypatch.setattr("kmslab.project.os.access", lambda *_: False)  # root may write anywhere
     with pytest.raises(LabError, match=r"Cannot write .*\.kmslab: permission denied\."):
         project.ensure_home()
+
+
+def test_a_file_whose_writing_is_cut_short_is_still_the_one_before(tmp_path: Path) -> None:
+    file = tmp_path / "context.json"
+    write_private(file, "before")
+
+    with pytest.raises(TypeError):
+        write_private(file, None)  # type: ignore[arg-type]  # it ends after the file was opened
+    assert file.read_text() == "before"
