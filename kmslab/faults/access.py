@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from kmslab.faults.changes.identity import InlinePolicy, role_of
 from kmslab.faults.changes.policies import allow
+from kmslab.faults.noticing import ALL_KEYS, NOBODY_ELSE
 from kmslab.faults.registry import fault
 from kmslab.model.persona import Persona
 
@@ -19,9 +20,9 @@ GUIDE = "03-key-policies"
     guide=GUIDE,
     noticed_by=(
         "escalation.access-hangs-on-no-tag-or-alias",
-        "access.nobody-else-gets-at-what-keys-protect",
+        NOBODY_ELSE,
     ),
-    also=("identity.no-persona-has-all-keys",),
+    also=(ALL_KEYS,),
 )
 def the_reader_decrypts_by_tag() -> Change:
     """The data reader may decrypt with every key that has the lab's tag.

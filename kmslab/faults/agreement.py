@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from kmslab.faults.changes.policies import KeyPolicy, add_actions, allow, persona_policy, role
 from kmslab.faults.changes.statements import add, drop
+from kmslab.faults.noticing import DELEGATED, NOBODY_ELSE
 from kmslab.faults.registry import fault
 from kmslab.model.outputs import LabOutputs
 from kmslab.model.persona import Persona
@@ -18,7 +19,6 @@ KEY = LabOutputs.key_agreement
 EQUAL = "agreement.secret-equals-the-local-one"
 OPENS = "agreement.agreed-key-opens-the-others-message"
 OTHERS = "agreement.only-the-permitted-derive"
-NOBODY_ELSE = "access.nobody-else-gets-at-what-keys-protect"
 
 
 @fault(guide=GUIDE, noticed_by=(OTHERS, NOBODY_ELSE))
@@ -32,7 +32,7 @@ def the_outsider_derives_secrets() -> Change:
     return KeyPolicy(KEY, add(statement))
 
 
-@fault(guide=GUIDE, noticed_by=("key-policies.use-is-delegated-only-through-a-service", NOBODY_ELSE))
+@fault(guide=GUIDE, noticed_by=(DELEGATED, NOBODY_ELSE))
 def deriving_is_left_to_iam() -> Change:
     """Who may derive shared secrets is left to IAM.
 

@@ -26,6 +26,11 @@ if TYPE_CHECKING:
     from kmslab.faults.change import Change
 
 GUIDE = "12-audit"
+WATCHES = "audit.alarm-watches-the-dangerous-calls"
+ARRIVES = "audit.alarm-arrives"
+PASSED_ON = "alarms.the-whole-event-is-passed-on"
+PUBLISHES = "alarms.only-eventbridge-publishes"
+TOPIC_KEY = "audit.alarm-topic-is-under-the-labs-key"
 DANGEROUS = ("DisableKey", "ScheduleKeyDeletion", "PutKeyPolicy", "DeleteImportedKeyMaterial")
 
 
@@ -33,7 +38,7 @@ def _alarm_without(name: str) -> Change:
     return AlarmRule(eventName=[one for one in DANGEROUS if one != name])
 
 
-@fault(guide=GUIDE, noticed_by=("audit.alarm-watches-the-dangerous-calls", "audit.alarm-arrives"))
+@fault(guide=GUIDE, noticed_by=(WATCHES, ARRIVES))
 def the_alarm_is_off() -> Change:
     """The rule that raises the alarm is disabled.
 
@@ -42,7 +47,7 @@ def the_alarm_is_off() -> Change:
     return AlarmRule(state="DISABLED")
 
 
-@fault(guide=GUIDE, noticed_by=("audit.alarm-watches-the-dangerous-calls",))
+@fault(guide=GUIDE, noticed_by=(WATCHES,))
 def the_alarm_misses_deletions() -> Change:
     """The alarm no longer watches for ScheduleKeyDeletion.
 
@@ -51,7 +56,7 @@ def the_alarm_misses_deletions() -> Change:
     return _alarm_without("ScheduleKeyDeletion")
 
 
-@fault(guide=GUIDE, noticed_by=("audit.alarm-watches-the-dangerous-calls",))
+@fault(guide=GUIDE, noticed_by=(WATCHES,))
 def the_alarm_misses_key_policies() -> Change:
     """The alarm no longer watches for PutKeyPolicy.
 
@@ -60,7 +65,7 @@ def the_alarm_misses_key_policies() -> Change:
     return _alarm_without("PutKeyPolicy")
 
 
-@fault(guide=GUIDE, noticed_by=("audit.alarm-watches-the-dangerous-calls",))
+@fault(guide=GUIDE, noticed_by=(WATCHES,))
 def the_alarm_misses_key_material() -> Change:
     """The alarm no longer watches for DeleteImportedKeyMaterial.
 
@@ -69,7 +74,7 @@ def the_alarm_misses_key_material() -> Change:
     return _alarm_without("DeleteImportedKeyMaterial")
 
 
-@fault(guide=GUIDE, noticed_by=("audit.alarm-watches-the-dangerous-calls",), also=("audit.alarm-arrives",))
+@fault(guide=GUIDE, noticed_by=(WATCHES,), also=(ARRIVES,))
 def the_alarm_misses_disabled_keys() -> Change:
     """The alarm no longer watches for DisableKey.
 
@@ -78,7 +83,7 @@ def the_alarm_misses_disabled_keys() -> Change:
     return _alarm_without("DisableKey")
 
 
-@fault(guide=GUIDE, noticed_by=("alarms.the-rule-asks-for-nothing-else",), also=("audit.alarm-arrives",))
+@fault(guide=GUIDE, noticed_by=("alarms.the-rule-asks-for-nothing-else",), also=(ARRIVES,))
 def the_alarm_is_for_root_only() -> Change:
     """The alarm watches for the root user alone.
 
@@ -90,11 +95,7 @@ def the_alarm_is_for_root_only() -> Change:
 
 @fault(
     guide=GUIDE,
-    noticed_by=(
-        "audit.alarm-watches-the-dangerous-calls",
-        "audit.alarm-arrives",
-        "alarms.the-whole-event-is-passed-on",
-    ),
+    noticed_by=(WATCHES, ARRIVES, PASSED_ON),
 )
 def the_alarm_notifies_nobody() -> Change:
     """The rule has no target.
@@ -106,11 +107,7 @@ def the_alarm_notifies_nobody() -> Change:
 
 @fault(
     guide=GUIDE,
-    noticed_by=(
-        "audit.alarm-watches-the-dangerous-calls",
-        "audit.alarm-arrives",
-        "alarms.the-whole-event-is-passed-on",
-    ),
+    noticed_by=(WATCHES, ARRIVES, PASSED_ON),
 )
 def the_alarm_goes_elsewhere() -> Change:
     """The rule notifies another topic than the lab's.
@@ -120,7 +117,7 @@ def the_alarm_goes_elsewhere() -> Change:
     return AlarmTarget(Arn="arn:${AWS::Partition}:sns:${AWS::Region}:${AWS::AccountId}:${Prefix}-test")
 
 
-@fault(guide=GUIDE, noticed_by=("alarms.the-whole-event-is-passed-on",), also=("audit.alarm-arrives",))
+@fault(guide=GUIDE, noticed_by=(PASSED_ON,), also=(ARRIVES,))
 def the_alarm_says_nothing() -> Change:
     """The alarm's text is "a key operation happened", whatever happened.
 
@@ -129,7 +126,7 @@ def the_alarm_says_nothing() -> Change:
     return AlarmTarget(Input='"a key operation happened"')
 
 
-@fault(guide=GUIDE, noticed_by=("audit.alarm-topic-is-under-the-labs-key",), also=("audit.alarm-arrives",))
+@fault(guide=GUIDE, noticed_by=(TOPIC_KEY,), also=(ARRIVES,))
 def the_topic_is_under_the_managed_key() -> Change:
     """The alarm topic is encrypted under aws/sns.
 
@@ -139,7 +136,7 @@ def the_topic_is_under_the_managed_key() -> Change:
     return TopicKey("alias/aws/sns")
 
 
-@fault(guide=GUIDE, noticed_by=("audit.alarm-topic-is-under-the-labs-key",))
+@fault(guide=GUIDE, noticed_by=(TOPIC_KEY,))
 def the_topic_is_not_encrypted() -> Change:
     """The alarm topic is not encrypted.
 
@@ -148,7 +145,7 @@ def the_topic_is_not_encrypted() -> Change:
     return TopicKey()
 
 
-@fault(guide=GUIDE, noticed_by=("alarms.only-eventbridge-publishes",), also=("audit.alarm-arrives",))
+@fault(guide=GUIDE, noticed_by=(PUBLISHES,), also=(ARRIVES,))
 def eventbridge_may_not_publish() -> Change:
     """The topic's policy no longer lets EventBridge publish.
 
@@ -157,7 +154,7 @@ def eventbridge_may_not_publish() -> Change:
     return TopicPolicy(drop("LetTheRulePublish"))
 
 
-@fault(guide=GUIDE, noticed_by=("alarms.only-eventbridge-publishes",))
+@fault(guide=GUIDE, noticed_by=(PUBLISHES,))
 def everybody_may_publish() -> Change:
     """The topic's policy lets everybody publish.
 
@@ -166,7 +163,7 @@ def everybody_may_publish() -> Change:
     return TopicPolicy(replace("LetTheRulePublish", Principal=EVERYBODY))
 
 
-@fault(guide=GUIDE, noticed_by=("alarms.only-eventbridge-publishes",))
+@fault(guide=GUIDE, noticed_by=(PUBLISHES,))
 def another_account_may_listen() -> Change:
     """The topic's policy lets another account subscribe to the alarms.
 
@@ -181,7 +178,7 @@ def another_account_may_listen() -> Change:
     return TopicPolicy(add({**statement, "Principal": A_STRANGER}))
 
 
-@fault(guide=GUIDE, noticed_by=("alarms.only-eventbridge-publishes",))
+@fault(guide=GUIDE, noticed_by=(PUBLISHES,))
 def alarms_go_over_plain_http() -> Change:
     """The topic's policy no longer denies publishing without TLS.
 
@@ -202,10 +199,10 @@ def a_stranger_listens() -> Change:
 @fault(
     guide=GUIDE,
     noticed_by=(
-        "audit.alarm-topic-is-under-the-labs-key",
+        TOPIC_KEY,
         "access.services-use-the-trail-key-for-the-lab-only",
     ),
-    also=("audit.alarm-arrives",),
+    also=(ARRIVES,),
 )
 def eventbridge_may_not_use_the_key() -> Change:
     """The trail key's policy no longer lets EventBridge use the key for the topic.

@@ -25,6 +25,7 @@ from kmslab.faults.changes.trail import (
     TrailLogging,
     TrailSettings,
 )
+from kmslab.faults.noticing import NOBODY_ELSE
 from kmslab.faults.registry import fault
 from kmslab.model.outputs import LabOutputs
 
@@ -245,7 +246,7 @@ def cloudtrail_may_not_use_the_key() -> Change:
     guide=GUIDE,
     noticed_by=(
         "trail.only-the-auditor-opens-log-files",
-        "access.nobody-else-gets-at-what-keys-protect",
+        NOBODY_ELSE,
         "log-files.only-the-auditor-reads-them",
     ),
 )

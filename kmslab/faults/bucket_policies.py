@@ -15,19 +15,24 @@ from kmslab.faults.changes.statements import (
     drop_conditions,
     replace,
 )
+from kmslab.faults.noticing import MATRIX_OF_S3
 from kmslab.faults.registry import fault
 from kmslab.model.outputs import LabOutputs
 from kmslab.model.persona import Persona
 
 GUIDE = "05-s3"
+REFUSALS = "bucket-policies.refusals-are-for-everybody"
+ANOTHER_KEY = "s3.another-key-is-refused"
+UPLOADS = "objects.a-multipart-upload-needs-the-key"
+COPIES = "objects.copies-obey-the-same-rules"
+DEMAND_TLS = "s3.policies-demand-tls"
+LET_IN = "bucket-policies.nobody-else-is-let-in"
 DATA = LabOutputs.data_bucket
 TLS = about("aws:SecureTransport")
 READ = {"Sid": "TemporaryAccess", "Effect": "Allow", "Action": "s3:GetObject", "Resource": "${Thing}/*"}
 
 
-@fault(
-    guide=GUIDE, noticed_by=("bucket-policies.refusals-are-for-everybody", "s3.other-encryption-is-refused")
-)
+@fault(guide=GUIDE, noticed_by=(REFUSALS, "s3.other-encryption-is-refused"))
 def policy_takes_other_encryption() -> Change:
     """The bucket policy's statement against other encryption is gone.
 
@@ -40,8 +45,8 @@ def policy_takes_other_encryption() -> Change:
 
 @fault(
     guide=GUIDE,
-    noticed_by=("bucket-policies.refusals-are-for-everybody", "s3.another-key-is-refused"),
-    also=("objects.a-multipart-upload-needs-the-key", "objects.copies-obey-the-same-rules"),
+    noticed_by=(REFUSALS, ANOTHER_KEY),
+    also=(UPLOADS, COPIES),
 )
 def policy_takes_other_keys() -> Change:
     """The bucket policy's statement against other keys is gone.
@@ -51,7 +56,7 @@ def policy_takes_other_keys() -> Change:
     return BucketPolicy(DATA, drop("RefuseOtherKeys"))
 
 
-@fault(guide=GUIDE, noticed_by=("bucket-policies.refusals-are-for-everybody", "s3.managed-key-is-refused"))
+@fault(guide=GUIDE, noticed_by=(REFUSALS, "s3.managed-key-is-refused"))
 def policy_takes_the_managed_key() -> Change:
     """The bucket policy's statement against the AWS managed key is gone.
 
@@ -61,7 +66,7 @@ def policy_takes_the_managed_key() -> Change:
     return BucketPolicy(DATA, drop("RefuseTheManagedKey"))
 
 
-@fault(guide=GUIDE, noticed_by=("bucket-policies.refusals-are-for-everybody",))
+@fault(guide=GUIDE, noticed_by=(REFUSALS,))
 def policy_takes_customer_provided_keys() -> Change:
     """The bucket policy's statement against SSE-C is gone.
 
@@ -73,7 +78,7 @@ def policy_takes_customer_provided_keys() -> Change:
 
 @fault(
     guide=GUIDE,
-    noticed_by=("bucket-policies.refusals-are-for-everybody", "objects.encryption-of-a-stored-object-stays"),
+    noticed_by=(REFUSALS, "objects.encryption-of-a-stored-object-stays"),
 )
 def policy_lets_encryption_be_changed() -> Change:
     """The bucket policy's statement against UpdateObjectEncryption is gone.
@@ -86,8 +91,8 @@ def policy_lets_encryption_be_changed() -> Change:
 
 @fault(
     guide=GUIDE,
-    noticed_by=("bucket-policies.refusals-are-for-everybody", "s3.another-key-is-refused"),
-    also=("objects.a-multipart-upload-needs-the-key", "objects.copies-obey-the-same-rules"),
+    noticed_by=(REFUSALS, ANOTHER_KEY),
+    also=(UPLOADS, COPIES),
 )
 def wrong_key_is_refused_to_one_persona_only() -> Change:
     """The statement against other keys speaks of the storage operator alone.
@@ -98,7 +103,7 @@ def wrong_key_is_refused_to_one_persona_only() -> Change:
     return BucketPolicy(DATA, replace("RefuseOtherKeys", Principal={"AWS": role(Persona.STORAGE_OPERATOR)}))
 
 
-@fault(guide=GUIDE, noticed_by=("bucket-policies.refusals-are-for-everybody",))
+@fault(guide=GUIDE, noticed_by=(REFUSALS,))
 def refusal_is_for_whom_it_was_tested_with() -> Change:
     """The statement against other encryption speaks of the data owner alone.
 
@@ -110,8 +115,8 @@ def refusal_is_for_whom_it_was_tested_with() -> Change:
 
 @fault(
     guide=GUIDE,
-    noticed_by=("bucket-policies.refusals-are-for-everybody", "s3.another-key-is-refused"),
-    also=("objects.a-multipart-upload-needs-the-key", "objects.copies-obey-the-same-rules"),
+    noticed_by=(REFUSALS, ANOTHER_KEY),
+    also=(UPLOADS, COPIES),
 )
 def refusal_names_the_bucket_not_its_objects() -> Change:
     """The statement against other keys names the bucket's ARN, without the /* of its objects.
@@ -121,7 +126,7 @@ def refusal_names_the_bucket_not_its_objects() -> Change:
     return BucketPolicy(DATA, replace("RefuseOtherKeys", Resource="${Thing}"))
 
 
-@fault(guide=GUIDE, noticed_by=("bucket-policies.refusals-are-for-everybody",))
+@fault(guide=GUIDE, noticed_by=(REFUSALS,))
 def refusal_is_for_one_folder() -> Change:
     """The statement against other encryption is for one folder, the one in which the tests write.
 
@@ -134,15 +139,15 @@ def refusal_is_for_one_folder() -> Change:
 @fault(
     guide=GUIDE,
     noticed_by=(
-        "bucket-policies.refusals-are-for-everybody",
-        "s3.another-key-is-refused",
+        REFUSALS,
+        ANOTHER_KEY,
         "s3.other-encryption-is-refused",
         "s3.managed-key-is-refused",
         "s3.disabled-key-stops-reads",
-        "objects.copies-obey-the-same-rules",
+        COPIES,
         "audit.use-through-s3-names-both",
     ),
-    also=("objects.a-multipart-upload-needs-the-key",),
+    also=(UPLOADS,),
 )
 def refusal_is_the_wrong_way_round() -> Change:
     """The statement against other keys says StringEquals where it said StringNotEquals.
@@ -155,14 +160,14 @@ def refusal_is_the_wrong_way_round() -> Change:
 @fault(
     guide=GUIDE,
     noticed_by=(
-        "bucket-policies.refusals-are-for-everybody",
+        REFUSALS,
         "s3.objects-are-stored-under-the-labs-key",
         "s3.writing-needs-the-key",
         "s3.copy-encrypts-anew",
         "audit.bucket-key-is-recorded-with-the-bucket",
     ),
     also=(
-        "access.the-matrix-holds-through-s3",
+        MATRIX_OF_S3,
         "s3",
         "objects",
         "key-policies.the-s3-key-works-through-s3-only",
@@ -177,7 +182,7 @@ def refusal_asks_for_a_header() -> Change:
     return BucketPolicy(DATA, drop_conditions("RefuseOtherEncryption", "Null"))
 
 
-@fault(guide=GUIDE, noticed_by=("s3.policies-demand-tls", "s3.plain-http-is-refused"))
+@fault(guide=GUIDE, noticed_by=(DEMAND_TLS, "s3.plain-http-is-refused"))
 def plain_http_is_taken() -> Change:
     """The data bucket's policy no longer denies access without TLS.
 
@@ -186,7 +191,7 @@ def plain_http_is_taken() -> Change:
     return BucketPolicy(DATA, drop(TLS))
 
 
-@fault(guide=GUIDE, noticed_by=("s3.policies-demand-tls", "s3.plain-http-is-refused"))
+@fault(guide=GUIDE, noticed_by=(DEMAND_TLS, "s3.plain-http-is-refused"))
 def plain_http_is_refused_for_writes_only() -> Change:
     """The data bucket's policy denies only writes without TLS.
 
@@ -195,7 +200,7 @@ def plain_http_is_refused_for_writes_only() -> Change:
     return BucketPolicy(DATA, replace(TLS, Action="s3:PutObject"))
 
 
-@fault(guide=GUIDE, noticed_by=("s3.policies-demand-tls",))
+@fault(guide=GUIDE, noticed_by=(DEMAND_TLS,))
 def plain_http_is_taken_by_the_log_bucket() -> Change:
     """The access log bucket's policy no longer denies access without TLS.
 
@@ -204,7 +209,7 @@ def plain_http_is_taken_by_the_log_bucket() -> Change:
     return BucketPolicy(LabOutputs.access_log_bucket, drop(TLS))
 
 
-@fault(guide=GUIDE, noticed_by=("s3.policies-demand-tls",))
+@fault(guide=GUIDE, noticed_by=(DEMAND_TLS,))
 def plain_http_is_taken_by_a_comparison_bucket() -> Change:
     """The policy of the SSE-S3 bucket no longer denies access without TLS.
 
@@ -213,7 +218,7 @@ def plain_http_is_taken_by_a_comparison_bucket() -> Change:
     return BucketPolicy(LabOutputs.sse_s3_bucket, drop(TLS))
 
 
-@fault(guide=GUIDE, noticed_by=("bucket-policies.nobody-else-is-let-in", "s3.no-bucket-can-become-public"))
+@fault(guide=GUIDE, noticed_by=(LET_IN, "s3.no-bucket-can-become-public"))
 def everybody_may_read() -> Change:
     """The data bucket's policy lets everybody read its objects, and its blocks of public policies are off.
 
@@ -226,7 +231,7 @@ def everybody_may_read() -> Change:
     )
 
 
-@fault(guide=GUIDE, noticed_by=("bucket-policies.nobody-else-is-let-in",))
+@fault(guide=GUIDE, noticed_by=(LET_IN,))
 def another_account_may_read() -> Change:
     """The policy of the SSE-S3 bucket lets another account read its objects.
 
@@ -236,7 +241,7 @@ def another_account_may_read() -> Change:
     return BucketPolicy(LabOutputs.sse_s3_bucket, add({**READ, "Principal": A_STRANGER}))
 
 
-@fault(guide=GUIDE, noticed_by=("bucket-policies.nobody-else-is-let-in",))
+@fault(guide=GUIDE, noticed_by=(LET_IN,))
 def the_outsider_may_read() -> Change:
     """The policy of the SSE-S3 bucket names the outsider, who reads its objects from now on.
 

@@ -6,6 +6,14 @@ from typing import TYPE_CHECKING
 
 from kmslab.faults.changes.policies import KeyPolicy, allow, drop_actions, persona_policy, role
 from kmslab.faults.changes.statements import THE_ACCOUNT, add, drop, drop_conditions, replace
+from kmslab.faults.noticing import (
+    CONTEXT,
+    CONTEXT_DECIDES,
+    GRANTED_AWAY,
+    NOBODY_ELSE,
+    SIMULATED,
+    WITHOUT_CONTEXT,
+)
 from kmslab.faults.registry import fault
 from kmslab.model.outputs import LabOutputs
 from kmslab.model.persona import Persona
@@ -16,12 +24,8 @@ if TYPE_CHECKING:
 GUIDE = "02-first-key"
 APP = LabOutputs.key_app
 USE = "UseWithTheEncryptionContext"
-CONTEXT = "direct.the-policy-demands-the-context"
-IN_POLICY = "key-policies.direct-use-demands-the-context"
 OTHERS = "direct.others-cannot-decrypt"
-WITHOUT = "access.nobody-decrypts-without-the-context"
 ENVELOPE_ALONE = "envelope.the-envelope-alone-is-worthless"
-NOBODY_ELSE = "access.nobody-else-gets-at-what-keys-protect"
 SOMEBODY_ELSES = "grants.a-token-without-the-grant-is-worthless"
 """Here the reader and the storage operator are to be refused what only the grantee may."""
 OWN_USE = (
@@ -36,7 +40,7 @@ WITH_THE_APP_KEY = (
     "caching.",
     "access.nobody-",
     "grants.",
-    "escalation.nobody-grants-a-key-away",
+    GRANTED_AWAY,
     "separation.the-administrator-cannot-use-the-key",
     "separation.the-administrator-cannot-create-a-grant",
     "separation.the-administrator-stops-and-restarts-a-key",
@@ -53,7 +57,7 @@ WITH_THE_APP_KEY = (
 """Checks in which the data owner uses the app key, mostly to show that a refusal is a refusal."""
 
 
-@fault(guide=GUIDE, noticed_by=(CONTEXT, IN_POLICY, WITHOUT))
+@fault(guide=GUIDE, noticed_by=(CONTEXT_DECIDES, CONTEXT, WITHOUT_CONTEXT))
 def the_context_is_not_demanded() -> Change:
     """The app key's policy no longer demands an encryption context.
 
@@ -63,7 +67,7 @@ def the_context_is_not_demanded() -> Change:
     return KeyPolicy(APP, drop_conditions(USE, "StringEquals"))
 
 
-@fault(guide=GUIDE, noticed_by=(CONTEXT, IN_POLICY, WITHOUT))
+@fault(guide=GUIDE, noticed_by=(CONTEXT_DECIDES, CONTEXT, WITHOUT_CONTEXT))
 def the_context_is_demanded_if_it_is_there() -> Change:
     """The app key's policy demands the lab's encryption context only where the request has one.
 
@@ -77,7 +81,7 @@ def the_context_is_demanded_if_it_is_there() -> Change:
     return KeyPolicy(APP, replace(USE, Condition=condition))
 
 
-@fault(guide=GUIDE, noticed_by=(CONTEXT, IN_POLICY, WITHOUT))
+@fault(guide=GUIDE, noticed_by=(CONTEXT_DECIDES, CONTEXT, WITHOUT_CONTEXT))
 def any_value_of_the_context_will_do() -> Change:
     """The app key's policy demands that there is an encryption context, and not which.
 
@@ -91,7 +95,7 @@ def any_value_of_the_context_will_do() -> Change:
     return KeyPolicy(APP, replace(USE, Condition=condition))
 
 
-@fault(guide=GUIDE, noticed_by=(OTHERS, IN_POLICY, NOBODY_ELSE), also=(SOMEBODY_ELSES,))
+@fault(guide=GUIDE, noticed_by=(OTHERS, CONTEXT, NOBODY_ELSE), also=(SOMEBODY_ELSES,))
 def the_reader_may_decrypt() -> Change:
     """The data reader may decrypt with the app key.
 
@@ -101,7 +105,7 @@ def the_reader_may_decrypt() -> Change:
     return KeyPolicy(APP, add(allow("Reports", "kms:Decrypt", to={"AWS": role(Persona.DATA_READER)})))
 
 
-@fault(guide=GUIDE, noticed_by=(OTHERS, IN_POLICY, ENVELOPE_ALONE, NOBODY_ELSE), also=(SOMEBODY_ELSES,))
+@fault(guide=GUIDE, noticed_by=(OTHERS, CONTEXT, ENVELOPE_ALONE, NOBODY_ELSE), also=(SOMEBODY_ELSES,))
 def the_storage_operator_may_decrypt() -> Change:
     """The storage operator may decrypt with the app key.
 
@@ -137,7 +141,7 @@ def the_owners_statement_is_gone() -> Change:
     return KeyPolicy(APP, drop(USE))
 
 
-@fault(guide=GUIDE, noticed_by=(*OWN_USE, "access.the-simulator-agrees"), also=WITH_THE_APP_KEY)
+@fault(guide=GUIDE, noticed_by=(*OWN_USE, SIMULATED), also=WITH_THE_APP_KEY)
 def the_owners_own_policy_forgot_the_app_key() -> Change:
     """The data owner's identity policy no longer allows the use of the app key.
 

@@ -8,6 +8,7 @@ from kmslab.faults.change import Both, Change
 from kmslab.faults.changes.policies import KeyPolicy, persona_policy, role
 from kmslab.faults.changes.statements import THE_ACCOUNT, add, drop, drop_conditions
 from kmslab.faults.changes.volumes import SecondVolume, SharedSnapshot, VolumeTag, VolumeType
+from kmslab.faults.noticing import KEYS_IN_IAM, LIMITS, NEW_VOLUMES, SERVICES
 from kmslab.faults.registry import fault
 from kmslab.model.outputs import LabOutputs, LabStack
 from kmslab.model.persona import Persona
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from kmslab.model.outputs import Output
 
 GUIDE = "06-ebs"
+EVERY_VOLUME = "volumes.every-volume-is-under-the-labs-key"
+STRAY = "teardown.everything-tagged-belongs-to-a-stack"
+"""What may see a volume or a snapshot that no stack made."""
 ANOTHER_ACCOUNT = "111122223333"
 USE = {
     "Sid": "TemporaryAccess",
@@ -35,8 +39,8 @@ USE = {
 
 @fault(
     guide=GUIDE,
-    noticed_by=("volumes.every-volume-is-under-the-labs-key",),
-    also=("teardown.everything-tagged-belongs-to-a-stack",),
+    noticed_by=(EVERY_VOLUME,),
+    also=(STRAY,),
 )
 def a_volume_is_not_encrypted() -> Change:
     """The data volume was rebuilt without encryption; the old one is still there.
@@ -49,8 +53,8 @@ def a_volume_is_not_encrypted() -> Change:
 
 @fault(
     guide=GUIDE,
-    noticed_by=("volumes.every-volume-is-under-the-labs-key",),
-    also=("teardown.everything-tagged-belongs-to-a-stack",),
+    noticed_by=(EVERY_VOLUME,),
+    also=(STRAY,),
 )
 def a_volume_is_under_the_managed_key() -> Change:
     """The data volume was rebuilt under the AWS managed key aws/ebs; the old one is still there.
@@ -63,8 +67,8 @@ def a_volume_is_under_the_managed_key() -> Change:
 
 @fault(
     guide=GUIDE,
-    noticed_by=("volumes.every-volume-is-under-the-labs-key",),
-    also=("teardown.everything-tagged-belongs-to-a-stack",),
+    noticed_by=(EVERY_VOLUME,),
+    also=(STRAY,),
 )
 def a_volume_is_under_a_foreign_key() -> Change:
     """The data volume was rebuilt under a key that somebody made for themselves; the old one is still there.
@@ -77,11 +81,11 @@ def a_volume_is_under_a_foreign_key() -> Change:
 @fault(
     guide=GUIDE,
     noticed_by=(
-        "volumes.every-volume-is-under-the-labs-key",
+        EVERY_VOLUME,
         "volumes.every-snapshot-is-under-the-labs-key",
         "volumes.no-snapshot-is-shared",
     ),
-    also=("teardown.everything-tagged-belongs-to-a-stack",),
+    also=(STRAY,),
 )
 def a_snapshot_is_public() -> Change:
     """A snapshot of an unencrypted volume is shared with everybody.
@@ -95,7 +99,7 @@ def a_snapshot_is_public() -> Change:
 @fault(
     guide=GUIDE,
     noticed_by=("volumes.no-snapshot-is-shared",),
-    also=("teardown.everything-tagged-belongs-to-a-stack",),
+    also=(STRAY,),
 )
 def a_snapshot_is_shared() -> Change:
     """A snapshot of the lab's volume is shared with another account.
@@ -108,7 +112,7 @@ def a_snapshot_is_shared() -> Change:
 
 @fault(
     guide=GUIDE,
-    noticed_by=("volumes.every-volume-is-under-the-labs-key",),
+    noticed_by=(EVERY_VOLUME,),
     also=(
         "ebs.snapshot-inherits-the-key",
         "ebs.copy-changes-the-key",
@@ -143,10 +147,8 @@ def the_volume_is_of_an_older_type() -> Change:
 @fault(
     guide=GUIDE,
     noticed_by=(
-        "identity.no-persona-has-all-keys",
-        "key-policies.grants-are-made-within-limits",
-        "access.the-simulator-agrees",
-        "access.nobody-else-gets-at-what-keys-protect",
+        *KEYS_IN_IAM,
+        LIMITS,
         "ebs.volume-from-snapshot-needs-the-key",
         "ebs.blocks-need-the-key",
         "ebs.writing-blocks-needs-the-key",
@@ -163,10 +165,8 @@ def the_storage_operator_has_the_key() -> Change:
 @fault(
     guide=GUIDE,
     noticed_by=(
-        "identity.no-persona-has-all-keys",
-        "key-policies.grants-are-made-within-limits",
-        "access.the-simulator-agrees",
-        "access.nobody-else-gets-at-what-keys-protect",
+        *KEYS_IN_IAM,
+        LIMITS,
         "ebs.copy-needs-the-key",
         "ebs.volume-from-snapshot-needs-the-key",
     ),
@@ -196,20 +196,7 @@ def _permitted() -> Change:
     return persona_policy(Persona.STORAGE_OPERATOR, add(USE), stack=LabStack.VOLUMES)
 
 
-@fault(
-    guide=GUIDE,
-    noticed_by=(
-        "ebs.volume-from-snapshot-needs-the-key",
-        "ebs.written-blocks-come-back",
-        "ebs.blocks-need-the-key",
-        "ebs.writing-blocks-needs-the-key",
-        "ebs.disabled-key-stops-new-volumes",
-        "volumes.a-copy-cannot-be-unencrypted",
-        "volumes.an-encrypted-snapshot-cannot-become-public",
-        "volumes.a-snapshot-under-the-managed-key-cannot-be-shared",
-        "audit.use-through-ebs-names-both",
-    ),
-)
+@fault(guide=GUIDE, noticed_by=NEW_VOLUMES)
 def ebs_may_not_hold_a_grant() -> Change:
     """The key's policy no longer lets EBS hold a grant on it.
 
@@ -219,7 +206,7 @@ def ebs_may_not_hold_a_grant() -> Change:
     return KeyPolicy(LabOutputs.key_ebs, drop("LetEbsHoldAGrant"))
 
 
-@fault(guide=GUIDE, noticed_by=("key-policies.grants-are-made-within-limits",))
+@fault(guide=GUIDE, noticed_by=(LIMITS,))
 def grants_are_not_for_ebs_only() -> Change:
     """Who may let EBS hold a grant on the key may now give grants to anybody.
 
@@ -229,7 +216,7 @@ def grants_are_not_for_ebs_only() -> Change:
     return KeyPolicy(LabOutputs.key_ebs, drop_conditions("LetEbsHoldAGrant", "Bool"))
 
 
-@fault(guide=GUIDE, noticed_by=("key-policies.services-keys-serve-their-service-only",))
+@fault(guide=GUIDE, noticed_by=(SERVICES,))
 def the_key_works_outside_ebs() -> Change:
     """The key for volumes can be used directly, without EC2 or EBS.
 

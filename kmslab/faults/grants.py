@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from kmslab.faults.changes.keys import StandingGrant
 from kmslab.faults.changes.policies import KeyPolicy, allow, only
 from kmslab.faults.changes.statements import THE_ACCOUNT, add, drop, drop_conditions
+from kmslab.faults.noticing import CONTEXT, GRANTED_AWAY, LIMITS, LIMITS_DECIDE, NOBODY_ELSE
 from kmslab.faults.registry import fault
 from kmslab.model.outputs import LabOutputs
 from kmslab.model.persona import Persona
@@ -17,16 +18,11 @@ if TYPE_CHECKING:
 GUIDE = "09-grants"
 APP = LabOutputs.key_app
 GRANT = "GrantUseWithTheEncryptionContext"
-LIMITS = "grants.a-grant-without-a-context-is-refused"
-IN_POLICY = "key-policies.grants-are-made-within-limits"
-CONTEXT = "key-policies.direct-use-demands-the-context"
 PASSED_ON = "grants.a-grantee-cannot-pass-it-on"
 LEFT = "grants.no-grant-is-left"
-NOBODY_ELSE = "access.nobody-else-gets-at-what-keys-protect"
-AWAY = "escalation.nobody-grants-a-key-away"
 
 
-@fault(guide=GUIDE, noticed_by=(LIMITS, IN_POLICY, CONTEXT, PASSED_ON, AWAY))
+@fault(guide=GUIDE, noticed_by=(LIMITS_DECIDE, LIMITS, CONTEXT, PASSED_ON, GRANTED_AWAY))
 def grants_have_no_limits() -> Change:
     """The data owner may create any grant on the app key.
 
@@ -37,7 +33,7 @@ def grants_have_no_limits() -> Change:
     return KeyPolicy(APP, add(statement))
 
 
-@fault(guide=GUIDE, noticed_by=(LIMITS, IN_POLICY, CONTEXT, AWAY))
+@fault(guide=GUIDE, noticed_by=(LIMITS_DECIDE, LIMITS, CONTEXT, GRANTED_AWAY))
 def grants_need_no_constraint() -> Change:
     """A grant on the app key need not be bound to an encryption context.
 
@@ -51,7 +47,7 @@ def grants_need_no_constraint() -> Change:
     return KeyPolicy(APP, *edits)
 
 
-@fault(guide=GUIDE, noticed_by=(LIMITS, IN_POLICY, AWAY))
+@fault(guide=GUIDE, noticed_by=(LIMITS_DECIDE, LIMITS, GRANTED_AWAY))
 def grants_may_go_to_anybody() -> Change:
     """A grant on the app key may be made for anybody.
 
@@ -61,7 +57,7 @@ def grants_may_go_to_anybody() -> Change:
     return KeyPolicy(APP, drop_conditions(GRANT, "StringEquals", "kms:GranteePrincipal"))
 
 
-@fault(guide=GUIDE, noticed_by=(IN_POLICY, PASSED_ON))
+@fault(guide=GUIDE, noticed_by=(LIMITS, PASSED_ON))
 def grants_may_be_for_any_operation() -> Change:
     """A grant on the app key may be for any operation, CreateGrant included.
 
@@ -82,7 +78,7 @@ def grants_may_be_for_any_operation() -> Change:
         "grants.the-retiring-principal-ends-a-grant",
         "grants.the-same-request-is-the-same-grant",
     ),
-    also=("grants.a-", "separation.the-administrator-cannot-create-a-grant", AWAY),
+    also=("grants.a-", "separation.the-administrator-cannot-create-a-grant", GRANTED_AWAY),
 )
 def nobody_can_grant() -> Change:
     """The data owner can no longer create grants on the app key.

@@ -35,6 +35,7 @@ from kmslab.faults.changes.statements import (
     drop_conditions,
     replace,
 )
+from kmslab.faults.noticing import KEYS_IN_IAM, WIDENS
 from kmslab.faults.registry import fault
 from kmslab.model.persona import Persona
 
@@ -58,13 +59,9 @@ ASSUMED = "identity.every-persona-can-be-assumed"
 NO_OTHER = "identity.no-persona-becomes-another"
 NOTHING = "identity.the-outsider-can-do-nothing"
 THIS_ACCOUNT = "identity.roles-trust-this-account-only"
-ALL_KEYS = "identity.no-persona-has-all-keys"
-WIDENS = "escalation.the-admin-user-cannot-widen-anything"
 NO_SERVICE = "escalation.no-service-is-handed-a-persona"
 LEADS = "escalation.no-role-leads-to-another"
 REWRITES = "escalation.nobody-rewrites-a-persona"
-SIMULATED = "access.the-simulator-agrees"
-NOBODY_ELSE = "access.nobody-else-gets-at-what-keys-protect"
 AS_EVERY_PERSONA = (
     "access.the-matrix-holds",
     "escalation.nobody-",
@@ -306,7 +303,7 @@ def the_outsider_sees_buckets() -> Change:
     return InlinePolicy(role_of(Persona.OUTSIDER), allow("Names", "s3:ListAllMyBuckets", on="*"))
 
 
-@fault(guide=GUIDE, noticed_by=(NOTHING, ALL_KEYS, SIMULATED, NOBODY_ELSE))
+@fault(guide=GUIDE, noticed_by=(NOTHING, *KEYS_IN_IAM))
 def the_outsider_may_decrypt_with_every_key() -> Change:
     """The outsider may decrypt with every key that lets IAM decide.
 
@@ -318,7 +315,7 @@ def the_outsider_may_decrypt_with_every_key() -> Change:
 
 @fault(
     guide=GUIDE,
-    noticed_by=(NOTHING, ALL_KEYS, SIMULATED, NOBODY_ELSE, REWRITES, "secrets.secure-string-needs-the-key"),
+    noticed_by=(NOTHING, *KEYS_IN_IAM, REWRITES, "secrets.secure-string-needs-the-key"),
 )
 def the_outsider_is_an_administrator() -> Change:
     """AdministratorAccess is attached to the outsider's role.
@@ -329,7 +326,7 @@ def the_outsider_is_an_administrator() -> Change:
     return Attached(role_of(Persona.OUTSIDER), f"{AWS_POLICY}AdministratorAccess")
 
 
-@fault(guide=GUIDE, noticed_by=(ALL_KEYS, SIMULATED, NOBODY_ELSE))
+@fault(guide=GUIDE, noticed_by=KEYS_IN_IAM)
 def the_storage_operator_may_use_every_key() -> Change:
     """The storage operator may do kms:* with every key.
 
@@ -339,7 +336,7 @@ def the_storage_operator_may_use_every_key() -> Change:
     return InlinePolicy(role_of(Persona.STORAGE_OPERATOR), allow("Keys", "kms:*", on="*"))
 
 
-@fault(guide=GUIDE, noticed_by=(ALL_KEYS, SIMULATED, NOBODY_ELSE))
+@fault(guide=GUIDE, noticed_by=KEYS_IN_IAM)
 def the_reader_may_decrypt_with_every_key() -> Change:
     """The data reader may decrypt with every key that lets IAM decide.
 

@@ -14,6 +14,22 @@ from kmslab.faults.changes.statements import (
     drop_conditions,
     replace,
 )
+from kmslab.faults.noticing import (
+    CONTEXT,
+    CONTEXT_DECIDES,
+    DELEGATED,
+    GRANTED_AWAY,
+    LIMITS,
+    LIMITS_DECIDE,
+    MATRIX_OF_S3,
+    NEW_VOLUMES,
+    NOBODY_ELSE,
+    SERVICES,
+    STORING,
+    WAYS_UP,
+    WIDENS,
+    WITHOUT_CONTEXT,
+)
 from kmslab.faults.registry import fault
 from kmslab.model.outputs import LabOutputs
 from kmslab.model.persona import Persona
@@ -24,73 +40,26 @@ if TYPE_CHECKING:
 GUIDE = "03-key-policies"
 PUBLIC = "key-policies.no-key-is-public"
 ADMINISTRATION = "key-policies.administration-is-not-delegated-to-iam"
-USE = "key-policies.use-is-delegated-only-through-a-service"
 REWRITE = "key-policies.iam-alone-cannot-rewrite-the-policy"
 DECRYPT = "key-policies.iam-alone-cannot-decrypt"
 THROUGH_S3 = "key-policies.the-s3-key-works-through-s3-only"
 ONE_TRAIL = "key-policies.the-trail-key-serves-one-trail"
-CONTEXT = "direct.the-policy-demands-the-context"
-WITHOUT_CONTEXT = "grants.a-grant-without-a-context-is-refused"
-NOBODY_ELSE = "access.nobody-else-gets-at-what-keys-protect"
-WITHOUT = "access.nobody-decrypts-without-the-context"
 DEPUTY = "access.services-use-the-trail-key-for-the-lab-only"
-SERVICES = "key-policies.services-keys-serve-their-service-only"
-DIRECT = "key-policies.direct-use-demands-the-context"
-GRANTS = "key-policies.grants-are-made-within-limits"
-WIDENS = "escalation.the-admin-user-cannot-widen-anything"
-WAYS_UP = (
-    "escalation.nobody-rewrites-a-key-policy",
-    "escalation.nobody-grants-a-key-away",
-    "escalation.nobody-turns-an-alias",
-    "escalation.nobody-replicates-a-key",
-    "escalation.only-the-administrator-ends-a-key",
-    WIDENS,
-)
-"""What everybody with kms:* in IAM can do with a key that leaves the decision to IAM."""
-STORING = (
-    "s3.objects-are-stored-under-the-labs-key",
-    "s3.reader-reads-what-the-owner-wrote",
-    "s3.all-of-s3-without-the-key-is-refused",
-    "s3.writing-needs-the-key",
-    "s3.outsider-is-refused",
-    "s3.another-key-is-refused",
-    "s3.other-encryption-is-refused",
-    "s3.managed-key-is-refused",
-    "s3.customer-provided-key-is-refused",
-    "s3.disabled-key-stops-reads",
-    "s3.copy-encrypts-anew",
-    "s3.dual-layer-bucket-has-no-bucket-key",
-    "objects.every-object-is-under-the-labs-key",
-    "objects.encryption-of-a-stored-object-stays",
-    "objects.a-presigned-url-carries-its-signers-permissions",
-    "objects.an-object-under-another-key-is-found-and-re-encrypted",
-    "objects.versions-keep-their-keys",
-    "objects.a-multipart-upload-is-under-the-key",
-    "objects.a-multipart-upload-needs-the-key",
-    "objects.copies-obey-the-same-rules",
-    "objects.a-range-needs-the-key-too",
-    "objects.metadata-is-not-encrypted",
-    "objects.the-etag-is-no-fingerprint",
-    "objects.dual-layer-objects-need-the-key",
-    "audit.use-through-s3-names-both",
-    "audit.bucket-key-is-recorded-with-the-bucket",
-)
-"""What the data owner stores first, to look at it or to have others refused."""
 
 
 @fault(
     guide=GUIDE,
     noticed_by=(
         ADMINISTRATION,
-        USE,
-        DIRECT,
-        GRANTS,
+        DELEGATED,
+        CONTEXT,
+        LIMITS,
         REWRITE,
         DECRYPT,
-        CONTEXT,
-        WITHOUT_CONTEXT,
+        CONTEXT_DECIDES,
+        LIMITS_DECIDE,
         NOBODY_ELSE,
-        WITHOUT,
+        WITHOUT_CONTEXT,
         "grants.a-grantee-cannot-pass-it-on",
         *WAYS_UP,
     ),
@@ -107,7 +76,9 @@ def the_default_policy_is_back() -> Change:
     )
 
 
-@fault(guide=GUIDE, noticed_by=(ADMINISTRATION, USE, SERVICES, GRANTS, THROUGH_S3, NOBODY_ELSE, *WAYS_UP))
+@fault(
+    guide=GUIDE, noticed_by=(ADMINISTRATION, DELEGATED, SERVICES, LIMITS, THROUGH_S3, NOBODY_ELSE, *WAYS_UP)
+)
 def a_statement_for_the_account_is_added() -> Change:
     """A statement "Enable IAM User Permissions" was added to the policy of the data bucket's key.
 
@@ -139,7 +110,7 @@ def everybody_in_the_organization_may_decrypt() -> Change:
     return KeyPolicy(LabOutputs.key_s3, add(statement))
 
 
-@fault(guide=GUIDE, noticed_by=(PUBLIC, USE, DIRECT))
+@fault(guide=GUIDE, noticed_by=(PUBLIC, DELEGATED, CONTEXT))
 def another_account_may_decrypt() -> Change:
     """Another account may decrypt with the app key.
 
@@ -150,9 +121,7 @@ def another_account_may_decrypt() -> Change:
     return KeyPolicy(LabOutputs.key_app, add(statement))
 
 
-@fault(
-    guide=GUIDE, noticed_by=(PUBLIC, ADMINISTRATION, SERVICES, GRANTS, "escalation.nobody-grants-a-key-away")
-)
+@fault(guide=GUIDE, noticed_by=(PUBLIC, ADMINISTRATION, SERVICES, LIMITS, GRANTED_AWAY))
 def a_user_of_another_account_may_create_grants() -> Change:
     """A user of another account may create grants on the volumes' key.
 
@@ -194,7 +163,7 @@ def the_owner_uses_the_ebs_key_without_ebs() -> Change:
     return KeyPolicy(LabOutputs.key_ebs, drop_conditions("UseThroughEbs", "StringEquals", "kms:ViaService"))
 
 
-@fault(guide=GUIDE, noticed_by=(GRANTS,))
+@fault(guide=GUIDE, noticed_by=(LIMITS,))
 def grants_on_the_ebs_key_need_no_aws_resource() -> Change:
     """The data owner may create any grant on the volumes' key through EBS.
 
@@ -204,7 +173,7 @@ def grants_on_the_ebs_key_need_no_aws_resource() -> Change:
     return KeyPolicy(LabOutputs.key_ebs, drop_conditions("LetEbsHoldAGrant", "Bool"))
 
 
-@fault(guide=GUIDE, noticed_by=(USE, SERVICES, "secrets.key-of-secrets-opens-nothing-directly", WIDENS))
+@fault(guide=GUIDE, noticed_by=(DELEGATED, SERVICES, "secrets.key-of-secrets-opens-nothing-directly", WIDENS))
 def the_secrets_key_is_delegated_without_a_service() -> Change:
     """IAM alone decides about the direct use of the secrets' key.
 
@@ -215,7 +184,7 @@ def the_secrets_key_is_delegated_without_a_service() -> Change:
     return KeyPolicy(LabOutputs.key_secrets, drop_conditions(sid, "StringEquals", "kms:ViaService"))
 
 
-@fault(guide=GUIDE, noticed_by=(USE, SERVICES))
+@fault(guide=GUIDE, noticed_by=(DELEGATED, SERVICES))
 def the_secrets_key_serves_any_service() -> Change:
     """The secrets' key may be used through any service of AWS.
 
@@ -230,7 +199,7 @@ def the_secrets_key_serves_any_service() -> Change:
     return KeyPolicy(LabOutputs.key_secrets, replace(sid, Condition=condition))
 
 
-@fault(guide=GUIDE, noticed_by=(USE,))
+@fault(guide=GUIDE, noticed_by=(DELEGATED,))
 def the_secrets_key_serves_callers_of_any_account() -> Change:
     """The secrets' key no longer asks from which account the caller comes.
 
@@ -241,7 +210,7 @@ def the_secrets_key_serves_callers_of_any_account() -> Change:
     return KeyPolicy(LabOutputs.key_secrets, drop_conditions(sid, "StringEquals", "kms:CallerAccount"))
 
 
-@fault(guide=GUIDE, noticed_by=(USE, DECRYPT, NOBODY_ELSE))
+@fault(guide=GUIDE, noticed_by=(DELEGATED, DECRYPT, NOBODY_ELSE))
 def every_role_of_the_account_is_let_in() -> Change:
     """Every role of the account is let in where the app key's policy named the data owner.
 
@@ -255,7 +224,7 @@ def every_role_of_the_account_is_let_in() -> Change:
     return KeyPolicy(LabOutputs.key_app, replace("UseWithTheEncryptionContext", Condition=condition))
 
 
-@fault(guide=GUIDE, noticed_by=(USE, NOBODY_ELSE))
+@fault(guide=GUIDE, noticed_by=(DELEGATED, NOBODY_ELSE))
 def the_owner_is_not_named_any_more() -> Change:
     """The statement that lets the data owner make codes names nobody.
 
@@ -305,7 +274,7 @@ def eventbridge_may_use_the_trail_key_for_any_topic() -> Change:
     return KeyPolicy(LabOutputs.key_trail, drop_conditions("LetEventBridgeAlarm", "StringEquals"))
 
 
-@fault(guide=GUIDE, noticed_by=(ONE_TRAIL, WITHOUT))
+@fault(guide=GUIDE, noticed_by=(ONE_TRAIL, WITHOUT_CONTEXT))
 def the_auditor_decrypts_anything_through_s3() -> Change:
     """The auditor may decrypt whatever is under the trail's key, log file or not.
 
@@ -337,7 +306,7 @@ def the_auditor_may_put_key_policies() -> Change:
     return KeyPolicy(LabOutputs.key_app, add(statement))
 
 
-@fault(guide=GUIDE, noticed_by=(USE, DIRECT, "escalation.access-hangs-on-no-tag-or-alias"))
+@fault(guide=GUIDE, noticed_by=(DELEGATED, CONTEXT, "escalation.access-hangs-on-no-tag-or-alias"))
 def whoever_tags_a_key_uses_it() -> Change:
     """The app key may be used by everybody whose team is written in one of its tags.
 
@@ -349,7 +318,7 @@ def whoever_tags_a_key_uses_it() -> Change:
     return KeyPolicy(LabOutputs.key_app, add(statement))
 
 
-@fault(guide=GUIDE, noticed_by=(THROUGH_S3, *STORING), also=("s3.", "access.the-matrix-holds-through-s3"))
+@fault(guide=GUIDE, noticed_by=(THROUGH_S3, *STORING), also=("s3.", MATRIX_OF_S3))
 def nobody_writes_through_s3() -> Change:
     """The data owner may no longer use the data bucket's key, through S3 neither.
 
@@ -359,22 +328,7 @@ def nobody_writes_through_s3() -> Change:
     return KeyPolicy(LabOutputs.key_s3, drop("WriteAndReadThroughS3"))
 
 
-@fault(
-    guide=GUIDE,
-    noticed_by=(
-        "ebs.copy-changes-the-key",
-        "ebs.volume-from-snapshot-needs-the-key",
-        "ebs.copy-needs-the-key",
-        "ebs.written-blocks-come-back",
-        "ebs.blocks-need-the-key",
-        "ebs.writing-blocks-needs-the-key",
-        "ebs.disabled-key-stops-new-volumes",
-        "volumes.an-encrypted-snapshot-cannot-become-public",
-        "volumes.a-snapshot-under-the-managed-key-cannot-be-shared",
-        "volumes.a-copy-cannot-be-unencrypted",
-        "audit.use-through-ebs-names-both",
-    ),
-)
+@fault(guide=GUIDE, noticed_by=("ebs.copy-changes-the-key", "ebs.copy-needs-the-key", *NEW_VOLUMES))
 def nobody_uses_the_volumes_key() -> Change:
     """The data owner may no longer use the volumes' key through EBS.
 

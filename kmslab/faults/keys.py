@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from kmslab.faults.changes.keys import Alias, Description, Disabled, Doomed, Replaced
 from kmslab.faults.direct import WITH_THE_APP_KEY
+from kmslab.faults.noticing import MATRIX_OF_S3
 from kmslab.faults.registry import fault
 from kmslab.model.outputs import LabOutputs
 
@@ -24,7 +25,7 @@ THROUGH_THE_S3_KEY = (
     "keys.rotation-is-on-where-it-can-be",
     "rotation.the-",
     "key-policies.the-s3-key-works-through-s3-only",
-    "access.the-matrix-holds-through-s3",
+    MATRIX_OF_S3,
     "audit.use-through-s3-names-both",
     "audit.bucket-key-is-recorded-with-the-bucket",
 )

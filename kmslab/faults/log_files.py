@@ -7,6 +7,7 @@ from kmslab.faults.changes.log_files import DigestTampered
 from kmslab.faults.changes.policies import KeyPolicy
 from kmslab.faults.changes.statements import THE_ACCOUNT, add
 from kmslab.faults.changes.trail import TrailLogging
+from kmslab.faults.noticing import DELEGATED, NOBODY_ELSE, WITHOUT_CONTEXT
 from kmslab.faults.registry import fault
 from kmslab.model.outputs import LabOutputs
 
@@ -43,10 +44,10 @@ def the_last_digest_was_rewritten() -> Change:
 @fault(
     guide=GUIDE,
     noticed_by=(
-        "access.nobody-decrypts-without-the-context",
-        "access.nobody-else-gets-at-what-keys-protect",
+        WITHOUT_CONTEXT,
+        NOBODY_ELSE,
         "key-policies.the-trail-key-serves-one-trail",
-        "key-policies.use-is-delegated-only-through-a-service",
+        DELEGATED,
         "log-files.only-the-auditor-reads-them",
         "trail.only-the-auditor-opens-log-files",
     ),

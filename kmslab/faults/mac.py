@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from kmslab.faults.changes.policies import KeyPolicy, allow, drop_actions, role
 from kmslab.faults.changes.statements import THE_ACCOUNT, add, drop
+from kmslab.faults.noticing import DELEGATED, NOBODY_ELSE
 from kmslab.faults.registry import fault
 from kmslab.model.outputs import LabOutputs
 from kmslab.model.persona import Persona
@@ -18,10 +19,9 @@ MAC = LabOutputs.key_mac
 MADE = "MakeAndVerifyCodes"
 OTHERS = "mac.only-the-permitted-make-codes"
 TAMPERING = "mac.tampering-is-noticed"
-NOBODY_ELSE = "access.nobody-else-gets-at-what-keys-protect"
 
 
-@fault(guide=GUIDE, noticed_by=("key-policies.use-is-delegated-only-through-a-service", NOBODY_ELSE))
+@fault(guide=GUIDE, noticed_by=(DELEGATED, NOBODY_ELSE))
 def making_codes_is_left_to_iam() -> Change:
     """Who may make message authentication codes is left to IAM.
 

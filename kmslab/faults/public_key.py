@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from kmslab.faults.changes.policies import KeyPolicy, add_actions, allow, drop_actions, persona_policy, role
 from kmslab.faults.changes.statements import add, drop, drop_conditions
+from kmslab.faults.noticing import DELEGATED, NOBODY_ELSE, SIMULATED, WIDENS
 from kmslab.faults.registry import fault
 from kmslab.model.outputs import LabOutputs
 from kmslab.model.persona import Persona
@@ -21,7 +22,6 @@ OTHERS = "public-key.holders-of-the-public-key-cannot-open"
 SIZE = "public-key.size-limit-is-the-keys"
 HASH = "public-key.the-policy-demands-the-hash"
 NO_CONTEXT = "public-key.a-public-key-binds-no-context"
-NOBODY_ELSE = "access.nobody-else-gets-at-what-keys-protect"
 
 
 @fault(guide=GUIDE, noticed_by=(HASH,))
@@ -46,10 +46,10 @@ def the_storage_operator_may_open() -> Change:
 @fault(
     guide=GUIDE,
     noticed_by=(
-        "key-policies.use-is-delegated-only-through-a-service",
+        DELEGATED,
         HASH,
         NOBODY_ELSE,
-        "escalation.the-admin-user-cannot-widen-anything",
+        WIDENS,
     ),
 )
 def opening_is_left_to_iam() -> Change:
@@ -78,7 +78,7 @@ def nobody_can_open() -> Change:
         OTHERS,
         SIZE,
         HASH,
-        "access.the-simulator-agrees",
+        SIMULATED,
         "signing.signing-keys-cannot-encrypt",
     ),
     also=(NO_CONTEXT,),

@@ -16,30 +16,38 @@ from kmslab.faults.changes.buckets import (
 from kmslab.faults.changes.objects import StrayObject
 from kmslab.faults.changes.policies import KeyPolicy, add_actions, persona_policy, role
 from kmslab.faults.changes.statements import THE_ACCOUNT, add, drop
+from kmslab.faults.noticing import KEYS_IN_IAM, MATRIX_OF_S3, NOBODY_ELSE
 from kmslab.faults.registry import fault
 from kmslab.model.outputs import LabOutputs, LabStack
 from kmslab.model.persona import Persona
 
 GUIDE = "05-s3"
+DEFAULT_KEY = (
+    "s3.default-encryption-is-the-labs-key",
+    "s3.objects-are-stored-under-the-labs-key",
+    "s3.copy-encrypts-anew",
+)
+"""What looks at the default encryption: the setting, and what it does to a put and to a copy."""
+LOCK = ("s3.all-of-s3-without-the-key-is-refused", "s3.writing-needs-the-key")
+"""What sees that all permissions of S3 are enough, without any on the key."""
+EVERY_OBJECT = "objects.every-object-is-under-the-labs-key"
+NOT_PUBLIC = "s3.no-bucket-can-become-public"
+VERSIONS = "s3.versions-are-kept"
+LOGGED = "s3.access-is-logged"
+READER = "s3.reader-reads-what-the-owner-wrote"
 DATA = LabOutputs.data_bucket
 
 
 @fault(
     guide=GUIDE,
     noticed_by=(
-        "s3.default-encryption-is-the-labs-key",
-        "s3.objects-are-stored-under-the-labs-key",
-        "s3.all-of-s3-without-the-key-is-refused",
-        "s3.writing-needs-the-key",
-        "s3.copy-encrypts-anew",
-        "objects.every-object-is-under-the-labs-key",
+        *DEFAULT_KEY,
+        EVERY_OBJECT,
+        *LOCK,
         "objects.a-multipart-upload-is-under-the-key",
         "objects.the-etag-is-no-fingerprint",
     ),
-    also=(
-        "access.the-matrix-holds-through-s3",
-        "objects",
-    ),
+    also=(MATRIX_OF_S3, "objects"),
 )
 def default_encryption_is_sse_s3() -> Change:
     """The data bucket's default encryption is switched to SSE-S3 (AES256).
@@ -52,18 +60,8 @@ def default_encryption_is_sse_s3() -> Change:
 
 @fault(
     guide=GUIDE,
-    noticed_by=(
-        "s3.default-encryption-is-the-labs-key",
-        "s3.objects-are-stored-under-the-labs-key",
-        "s3.all-of-s3-without-the-key-is-refused",
-        "s3.writing-needs-the-key",
-        "s3.copy-encrypts-anew",
-        "objects.every-object-is-under-the-labs-key",
-    ),
-    also=(
-        "access.the-matrix-holds-through-s3",
-        "objects",
-    ),
+    noticed_by=(*DEFAULT_KEY, EVERY_OBJECT, *LOCK),
+    also=(MATRIX_OF_S3, "objects"),
 )
 def default_encryption_is_the_managed_key() -> Change:
     """The data bucket's default encryption is SSE-KMS without a key: that is the AWS managed key aws/s3.
@@ -76,13 +74,9 @@ def default_encryption_is_the_managed_key() -> Change:
 
 @fault(
     guide=GUIDE,
-    noticed_by=(
-        "s3.default-encryption-is-the-labs-key",
-        "s3.objects-are-stored-under-the-labs-key",
-        "s3.copy-encrypts-anew",
-    ),
+    noticed_by=DEFAULT_KEY,
     also=(
-        "access.the-matrix-holds-through-s3",
+        MATRIX_OF_S3,
         "s3",
         "objects",
         "key-policies.the-s3-key-works-through-s3-only",
@@ -100,12 +94,7 @@ def default_encryption_is_another_key_of_the_lab() -> Change:
 
 @fault(
     guide=GUIDE,
-    noticed_by=(
-        "s3.default-encryption-is-the-labs-key",
-        "s3.objects-are-stored-under-the-labs-key",
-        "s3.copy-encrypts-anew",
-        "objects.every-object-is-under-the-labs-key",
-    ),
+    noticed_by=(*DEFAULT_KEY, EVERY_OBJECT),
     also=("objects.encryption-of-a-stored-object-stays", "objects.a-multipart-upload-is-under-the-key"),
 )
 def default_encryption_is_dual_layer() -> Change:
@@ -139,7 +128,7 @@ def sse_c_is_not_blocked() -> Change:
     return BucketEncryption(DATA, blocked="NONE")
 
 
-@fault(guide=GUIDE, noticed_by=("s3.no-bucket-can-become-public",))
+@fault(guide=GUIDE, noticed_by=(NOT_PUBLIC,))
 def public_policies_are_not_blocked() -> Change:
     """One of the data bucket's four blocks of public access is off: the one against public policies.
 
@@ -148,7 +137,7 @@ def public_policies_are_not_blocked() -> Change:
     return PublicAccess(DATA, "BlockPublicPolicy")
 
 
-@fault(guide=GUIDE, noticed_by=("s3.no-bucket-can-become-public",))
+@fault(guide=GUIDE, noticed_by=(NOT_PUBLIC,))
 def public_access_is_not_blocked() -> Change:
     """All four blocks of public access of the SSE-S3 bucket are off.
 
@@ -157,7 +146,7 @@ def public_access_is_not_blocked() -> Change:
     return PublicAccess(LabOutputs.sse_s3_bucket, *PUBLIC_ACCESS_BLOCKS)
 
 
-@fault(guide=GUIDE, noticed_by=("s3.no-bucket-can-become-public",))
+@fault(guide=GUIDE, noticed_by=(NOT_PUBLIC,))
 def log_bucket_may_become_public() -> Change:
     """The access log bucket no longer ignores public access control lists.
 
@@ -166,7 +155,7 @@ def log_bucket_may_become_public() -> Change:
     return PublicAccess(LabOutputs.access_log_bucket, "BlockPublicAcls", "IgnorePublicAcls")
 
 
-@fault(guide=GUIDE, noticed_by=("s3.versions-are-kept",))
+@fault(guide=GUIDE, noticed_by=(VERSIONS,))
 def versioning_is_suspended() -> Change:
     """The data bucket's versioning is suspended.
 
@@ -176,7 +165,7 @@ def versioning_is_suspended() -> Change:
     return Versioning(DATA)
 
 
-@fault(guide=GUIDE, noticed_by=("s3.versions-are-kept",))
+@fault(guide=GUIDE, noticed_by=(VERSIONS,))
 def versions_expire() -> Change:
     """A lifecycle rule deletes every object of the data bucket after a day, and its versions with it.
 
@@ -194,7 +183,7 @@ def access_lists_are_back() -> Change:
     return ObjectOwnership(DATA, "ObjectWriter")
 
 
-@fault(guide=GUIDE, noticed_by=("s3.access-is-logged", "bucket-policies.access-logs-can-be-delivered"))
+@fault(guide=GUIDE, noticed_by=(LOGGED, "bucket-policies.access-logs-can-be-delivered"))
 def access_is_not_logged() -> Change:
     """Accesses to the data bucket are not logged.
 
@@ -203,7 +192,7 @@ def access_is_not_logged() -> Change:
     return AccessLogging(DATA)
 
 
-@fault(guide=GUIDE, noticed_by=("s3.access-is-logged",))
+@fault(guide=GUIDE, noticed_by=(LOGGED,))
 def access_is_logged_elsewhere() -> Change:
     """Accesses to the data bucket are logged into a comparison bucket.
 
@@ -212,7 +201,7 @@ def access_is_logged_elsewhere() -> Change:
     return AccessLogging(DATA, LabOutputs.sse_s3_bucket)
 
 
-@fault(guide=GUIDE, noticed_by=("s3.access-is-logged",))
+@fault(guide=GUIDE, noticed_by=(LOGGED,))
 def log_bucket_is_under_the_labs_key() -> Change:
     """The access log bucket's default encryption is SSE-KMS under the lab's key.
 
@@ -221,7 +210,7 @@ def log_bucket_is_under_the_labs_key() -> Change:
     return BucketEncryption(LabOutputs.access_log_bucket, "aws:kms", key=LabOutputs.key_s3, bucket_key=True)
 
 
-@fault(guide=GUIDE, noticed_by=("objects.every-object-is-under-the-labs-key",))
+@fault(guide=GUIDE, noticed_by=(EVERY_OBJECT,))
 def an_object_is_under_an_aws_owned_key() -> Change:
     """An object in the data bucket is stored under SSE-S3.
 
@@ -231,7 +220,7 @@ def an_object_is_under_an_aws_owned_key() -> Change:
     return StrayObject(DATA, "reports/2026-q3.csv", "AES256")
 
 
-@fault(guide=GUIDE, noticed_by=("objects.every-object-is-under-the-labs-key",))
+@fault(guide=GUIDE, noticed_by=(EVERY_OBJECT,))
 def an_object_is_under_the_managed_key() -> Change:
     """An object in the data bucket is stored under the AWS managed key aws/s3.
 
@@ -240,7 +229,7 @@ def an_object_is_under_the_managed_key() -> Change:
     return StrayObject(DATA, "imports/customers.parquet", "aws:kms")
 
 
-@fault(guide=GUIDE, noticed_by=("objects.every-object-is-under-the-labs-key",))
+@fault(guide=GUIDE, noticed_by=(EVERY_OBJECT,))
 def an_object_is_held_to_ransom() -> Change:
     """An object in the data bucket is encrypted under a key that is not the lab's.
 
@@ -250,7 +239,7 @@ def an_object_is_held_to_ransom() -> Change:
     return StrayObject(DATA, "backups/database.dump", "aws:kms", foreign_key=True)
 
 
-@fault(guide=GUIDE, noticed_by=("s3.reader-reads-what-the-owner-wrote",))
+@fault(guide=GUIDE, noticed_by=(READER,))
 def the_reader_may_write() -> Change:
     """The data reader's policy allows s3:PutObject, and the key's policy makes data keys for them.
 
@@ -266,7 +255,7 @@ def the_reader_may_write() -> Change:
     )
 
 
-@fault(guide=GUIDE, noticed_by=("s3.reader-reads-what-the-owner-wrote",))
+@fault(guide=GUIDE, noticed_by=(READER,))
 def the_reader_may_put_objects() -> Change:
     """The data reader's policy allows s3:PutObject; only the key still refuses.
 
@@ -280,12 +269,9 @@ def the_reader_may_put_objects() -> Change:
 @fault(
     guide=GUIDE,
     noticed_by=(
-        "s3.all-of-s3-without-the-key-is-refused",
-        "s3.writing-needs-the-key",
+        *LOCK,
         "s3.copy-encrypts-anew",
-        "identity.no-persona-has-all-keys",
-        "access.the-simulator-agrees",
-        "access.nobody-else-gets-at-what-keys-protect",
+        *KEYS_IN_IAM,
         "objects.a-multipart-upload-needs-the-key",
         "objects.a-range-needs-the-key-too",
         "objects.a-presigned-url-carries-its-signers-permissions",
@@ -339,7 +325,7 @@ def sse_c_is_taken() -> Change:
     noticed_by=(
         "s3.outsider-is-refused",
         "bucket-policies.nobody-else-is-let-in",
-        "access.nobody-else-gets-at-what-keys-protect",
+        NOBODY_ELSE,
     ),
 )
 def the_outsider_reads_the_data() -> Change:

@@ -6,6 +6,7 @@ from kmslab.faults.change import Both, Change
 from kmslab.faults.changes.policies import KeyPolicy, persona_policy, role
 from kmslab.faults.changes.secrets import SecretDeletion, SecretKey, SecretPolicy, SecureString
 from kmslab.faults.changes.statements import A_STRANGER, EVERYBODY, add, drop, drop_conditions, replace
+from kmslab.faults.noticing import ALL_KEYS, DELEGATED, KEYS_IN_IAM, SERVICES, SIMULATED, WIDENS
 from kmslab.faults.registry import fault
 from kmslab.model.outputs import LabOutputs, LabStack
 from kmslab.model.persona import Persona
@@ -108,9 +109,7 @@ def the_secret_denies_nobody() -> Change:
     noticed_by=(
         "secrets.resource-policy-is-closed",
         "secrets.only-the-owner-reads-the-secret",
-        "identity.no-persona-has-all-keys",
-        "access.the-simulator-agrees",
-        "access.nobody-else-gets-at-what-keys-protect",
+        *KEYS_IN_IAM,
     ),
 )
 def the_secret_spares_the_reader() -> Change:
@@ -165,10 +164,10 @@ def the_secure_string_is_plain() -> Change:
 @fault(
     guide=GUIDE,
     noticed_by=(
-        "key-policies.use-is-delegated-only-through-a-service",
-        "key-policies.services-keys-serve-their-service-only",
+        DELEGATED,
+        SERVICES,
         "secrets.key-of-secrets-opens-nothing-directly",
-        "escalation.the-admin-user-cannot-widen-anything",
+        WIDENS,
     ),
 )
 def the_key_works_outside_its_services() -> Change:
@@ -188,9 +187,9 @@ def the_key_works_outside_its_services() -> Change:
 @fault(
     guide=GUIDE,
     noticed_by=(
-        "identity.no-persona-has-all-keys",
+        ALL_KEYS,
         "parameters.permission-on-a-parameter-is-not-enough",
-        "access.the-simulator-agrees",
+        SIMULATED,
     ),
 )
 def the_owner_may_decrypt_with_every_key() -> Change:

@@ -16,6 +16,7 @@ from kmslab.faults.changes.policies import (
     role,
 )
 from kmslab.faults.changes.statements import THE_ACCOUNT, add, drop
+from kmslab.faults.noticing import ALL_KEYS, CONTEXT, GRANTED_AWAY, LIMITS, NOBODY_ELSE, SIMULATED
 from kmslab.faults.registry import fault
 from kmslab.model.outputs import LabOutputs
 from kmslab.model.persona import Persona
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 GUIDE = "03-key-policies"
 ADMINISTRATOR = Persona.KEY_ADMINISTRATOR
 IN_POLICIES = "key-policies.administrators-do-not-use"
-ALL_KEYS = "identity.no-persona-has-all-keys"
 USES = "separation.the-administrator-cannot-use-the-key"
 REWRITES = "separation.the-administrator-cannot-rewrite-the-policy"
 GRANTS = "separation.the-administrator-cannot-create-a-grant"
@@ -34,12 +34,7 @@ TURNS = "separation.the-administrator-cannot-turn-an-alias"
 REPLICATES = "separation.the-administrator-cannot-replicate"
 STOPS = "separation.the-administrator-stops-and-restarts-a-key"
 AUDITS = "separation.the-auditor-reads-policies-not-data"
-NOBODY_ELSE = "access.nobody-else-gets-at-what-keys-protect"
-SIMULATED = "access.the-simulator-agrees"
-CONTEXT = "key-policies.direct-use-demands-the-context"
-LIMITS = "key-policies.grants-are-made-within-limits"
 NOBODY_REWRITES = "escalation.nobody-rewrites-a-key-policy"
-NOBODY_GRANTS = "escalation.nobody-grants-a-key-away"
 NOBODY_TURNS = "escalation.nobody-turns-an-alias"
 NOBODY_REPLICATES = "escalation.nobody-replicates-a-key"
 WHAT_THE_AUDITOR_READS = (
@@ -87,7 +82,7 @@ def _given_to_the_administrator(*actions: str) -> Change:
         NOBODY_ELSE,
         SIMULATED,
         NOBODY_REWRITES,
-        NOBODY_GRANTS,
+        GRANTED_AWAY,
         NOBODY_TURNS,
         NOBODY_REPLICATES,
     ),
@@ -111,7 +106,7 @@ def the_administrator_may_do_everything() -> Change:
         CONTEXT,
         LIMITS,
         NOBODY_REWRITES,
-        NOBODY_GRANTS,
+        GRANTED_AWAY,
         NOBODY_TURNS,
     ),
 )
@@ -145,7 +140,7 @@ def the_administrator_may_put_the_policy() -> Change:
     return _given_to_the_administrator("kms:PutKeyPolicy")
 
 
-@fault(guide=GUIDE, noticed_by=(IN_POLICIES, GRANTS, CONTEXT, LIMITS, NOBODY_GRANTS))
+@fault(guide=GUIDE, noticed_by=(IN_POLICIES, GRANTS, CONTEXT, LIMITS, GRANTED_AWAY))
 def the_administrator_may_create_grants() -> Change:
     """The key administrator may create grants on the app key.
 

@@ -13,6 +13,7 @@ from kmslab.faults.changes.policies import (
     role,
 )
 from kmslab.faults.changes.statements import add, drop
+from kmslab.faults.noticing import DELEGATED, NOBODY_ELSE, WIDENS
 from kmslab.faults.registry import fault
 from kmslab.model.outputs import LabOutputs
 from kmslab.model.persona import Persona
@@ -33,7 +34,6 @@ SIGNS = (
 SIGNS_POST_QUANTUM = "signing.post-quantum-signature-verifies-outside-kms"
 LIMITS = ("signing.long-messages-need-a-digest", "signing.post-quantum-message-may-stay-outside")
 """What is about KMS, and begins with a signature."""
-NOBODY_ELSE = "access.nobody-else-gets-at-what-keys-protect"
 
 
 @fault(guide=GUIDE, noticed_by=(SIGNER_ONLY, NOBODY_ELSE))
@@ -51,9 +51,9 @@ def the_owner_may_sign() -> Change:
 @fault(
     guide=GUIDE,
     noticed_by=(
-        "key-policies.use-is-delegated-only-through-a-service",
+        DELEGATED,
         NOBODY_ELSE,
-        "escalation.the-admin-user-cannot-widen-anything",
+        WIDENS,
     ),
 )
 def signing_is_left_to_iam() -> Change:
