@@ -39,7 +39,6 @@ _INVALID = frozenset(
         "InvalidClientTokenId",
         "UnrecognizedClientException",
         "InvalidSignatureException",
-        "AuthFailure",
         "SignatureDoesNotMatch",
         "InvalidAccessKeyId",
     }
@@ -48,7 +47,14 @@ _EXPIRED_SAID = re.compile(r"ExpiredToken|token included in the request is expir
 _SKEWED = frozenset({"RequestInTheFuture", "RequestTimeTooSkewed"})
 """How S3 says that the clock of the one who signed is wrong (github.com/aws/aws-sdk-js-v3/issues/2208); the others say
 it in the message of a wrong signature (AWS Developer Tools Blog, "Clock-skew correction"); read 2026-11-22."""
-_SKEWED_SAID = re.compile(r"Signature expired|Signature not yet current")
+_VAGUE = "AuthFailure"
+"""How EC2 says both that it does not know the credentials and that the clock is wrong
+(altereos.com/how-to-correct-clock-skew-in-aws; MiniStack answers so too); read 2026-11-22."""
+_STILL_EXPIRED = "refreshed credentials are still expired"
+"""What botocore says, in a RuntimeError, of credentials that were renewed with an end that is past by this clock."""
+_SKEWED_SAID = re.compile(
+    r"Signature expired|Signature not yet current|Request has expired|Request is not yet valid"
+)
 _DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
 
 
@@ -178,7 +184,7 @@ def require_sandbox(
 ) -> None:
     """Refuse to touch an account of AWS that is no sandbox: see `kmslab.account.sandbox`, the one rule.
 
-    Says on stderr what the rule could not make sure of.
+    Says on stderr what the rule could not make sure of, and that the clock of this machine is wrong.
 
     Args:
         access: with the operator's credentials.
@@ -191,7 +197,7 @@ def require_sandbox(
     """
     if access.target.kind is not TargetKind.AWS:
         return
-    from kmslab.account import caller, sandbox
+    from kmslab.account import caller, clock, sandbox
     from kmslab.terminal import err
 
     try:
@@ -201,7 +207,11 @@ def require_sandbox(
         raise caller.region_off(access, error) or error from error.__cause__
     if refused := sandbox.refusal(standing, command):
         raise refused
-    if doubt := sandbox.doubt(standing):
+    doubts = [sandbox.doubt(standing)]
+    if reader is None:  # a class would hear it once for each seat
+        with aws_errors_in_one_line():
+            doubts.append(clock.warning(clock.ahead(access)))
+    for doubt in filter(None, doubts):
         err.print(doubt, style="yellow", markup=False, highlight=False, soft_wrap=True)
 
 
@@ -249,6 +259,14 @@ def aws_errors_in_one_line() -> Iterator[None]:
             hint="Look at AWS_* in the environment and at ~/.aws/config.",
             exit_code=ExitCode.TARGET,
         ) from error
+    except RuntimeError as error:
+        if _STILL_EXPIRED not in str(error):
+            raise
+        raise LabError(
+            "The credentials were renewed and have expired already, by the clock of this machine.",
+            hint="Look at the clock, and at what gives the credentials; then repeat the command.",
+            exit_code=ExitCode.TARGET,
+        ) from error
     except botocore.ClientError as error:
         raise _from_client_error(error.response["Error"].get("Code", ""), str(error)) from error
 
@@ -284,6 +302,8 @@ def gave_out(code: str, said: str) -> LabError | None:
 def _from_client_error(code: str, said: str) -> LabError:
     if found := gave_out(code, said):
         return found
+    if code == _VAGUE:
+        return _no_credentials(f"EC2 does not accept them ({code}), or the clock of this machine is wrong")
     if code in _INVALID:
         return _no_credentials(f"they are not accepted ({code})")
     line = " ".join(said.split())

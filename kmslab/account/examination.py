@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from kmslab.account import (
     bootstrap,
     caller,
+    clock,
     labs,
     needs,
     offers,
@@ -53,6 +54,7 @@ def examine(access: Access, settings: LabSettings, command: str) -> list[Finding
         return first
     needed = _needed(access, settings)
     looks: list[Callable[[], Iterable[Finding]]] = [
+        lambda: [clock.look(access)],
         lambda: [caller.region(access)],
         lambda: [offers.look(access, settings)],
         lambda: [bootstrap.look(access, settings)],

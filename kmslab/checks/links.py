@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 SECONDS = 60
 OK, FORBIDDEN = 200, 403
+UNTIMELY = ("Request has expired", "Request is not yet valid")
+"""What S3 says of a URL before or after its time, with the code of a refusal: nothing was asked of anybody."""
 
 
 def read_through_a_link(lab: Lab, signer: Persona, sample: SampleObject) -> tuple[bytes, str]:
@@ -25,7 +27,7 @@ def read_through_a_link(lab: Lab, signer: Persona, sample: SampleObject) -> tupl
     Returns: the object and an empty string, or nothing and what S3 said when it refused.
 
     Raises:
-        Inconclusive: S3 did not answer, or with neither of the two.
+        Inconclusive: S3 did not answer, or with neither of the two, or its clock is not ours.
     """
     url = lab.client(signer, "s3").generate_presigned_url(
         "get_object", Params=dict(sample.where), ExpiresIn=SECONDS
@@ -35,6 +37,8 @@ def read_through_a_link(lab: Lab, signer: Persona, sample: SampleObject) -> tupl
     code = "ok" if status == OK else refusal.partition(":")[0]
     where = f"{sample.key}/{sample.bucket}"
     lab.calls.append(Call(signer, "s3:GetObject", where, code, refusal or "through a URL that they signed"))
+    if any(said in refusal for said in UNTIMELY):
+        raise Inconclusive(f"by S3's clock the presigned URL was not valid: {refusal}")
     if status not in (OK, FORBIDDEN):
         raise Inconclusive(f"the presigned URL was answered with {status} {refusal}")
     return (body, "") if status == OK else (b"", refusal)

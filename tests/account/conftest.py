@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from email.utils import format_datetime
 from typing import Any
 
 import pytest
@@ -33,6 +34,7 @@ class Account:
         self.events: list[dict[str, Any]] = []
         self.world = World()
         answers = self.world.answers
+        answers("sts:GetCallerIdentity", lambda _: dated(datetime.now(UTC)))
         answers("organizations:DescribeOrganization", self._organization)
         answers("organizations:ListTagsForResource", self._tags)
         answers("ec2:DescribeRegions", {"Regions": [{"RegionName": REGION, "OptInStatus": "opted-in"}]})
@@ -122,6 +124,12 @@ def summary(**changed: int) -> dict[str, int]:
     found = {"Roles": 12, "Users": 1, "Groups": 0, "Policies": 3}
     quotas = {"RolesQuota": 1000, "UsersQuota": 5000, "GroupsQuota": 300, "PoliciesQuota": 1500}
     return {**found, **quotas, **changed}
+
+
+def dated(now: datetime) -> dict[str, Any]:
+    """Who the caller is, told at a time by AWS's clock."""
+    metadata = {"HTTPStatusCode": 200, "HTTPHeaders": {"date": format_datetime(now, usegmt=True)}}
+    return {"Account": ACCOUNT, "ResponseMetadata": metadata}
 
 
 def creation(stack: str, who: str, **more: Any) -> dict[str, Any]:

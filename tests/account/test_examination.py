@@ -36,6 +36,7 @@ def test_an_account_where_all_is_fine(access: FakeAccess, account: Account) -> N
     assert list(found) == [
         "Credentials",
         "Sandbox",
+        "Clock",
         "Region",
         "Region's services",
         "CDK bootstrap",

@@ -174,7 +174,7 @@ class World:
     def reply_to(self, request: Request) -> Mapping[str, Any]:
         """Return the answer of the newest rule that matches.
 
-        The account is in no organization unless a rule says so.
+        The account is in no organization unless a rule says so, and anybody may ask STS who they are.
 
         Raises:
             AssertionError: no rule knows the action: the world must be told about it.
@@ -189,6 +189,8 @@ class World:
                 return reply
         if request.action.startswith("organizations:"):
             raise Refusal("AWSOrganizationsNotInUseException")
+        if request.action == "sts:GetCallerIdentity":
+            return {"Account": ACCOUNT}
         raise AssertionError(f"the fake world has no answer to {request.action} by {request.persona}")
 
     def asked(self, action: str) -> list[Request]:

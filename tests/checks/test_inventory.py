@@ -85,6 +85,11 @@ BROKEN = [
         last_used(at=datetime.now(UTC) + timedelta(days=1)),
         "the key s3 was last used at",
     ),
+    Broken(
+        "inventory.the-last-use-is-on-record",
+        last_used(at=datetime.now(UTC) + timedelta(minutes=30)),
+        "the key s3 was last used at",
+    ),
     Broken("inventory.the-last-use-is-on-record", last_used(), "KMS does not watch the use of the key s3"),
     Broken(
         "inventory.an-aws-managed-key-is-not-ours",
@@ -143,3 +148,10 @@ def test_every_page_of_a_list_is_read() -> None:
     }
     world.answers("resourcegroupstaggingapi:GetResources", lambda request: halves[request["PaginationToken"]])
     assert "belongs to no stack" in judge("inventory.no-key-is-outside-the-stacks", world).summary
+
+
+def test_a_clock_that_is_minutes_behind_makes_no_future_of_the_last_use() -> None:
+    world = good_lab()
+    last_used(at=datetime.now(UTC) + timedelta(minutes=4))(world)
+    verdict = judge("inventory.the-last-use-is-on-record", world)
+    assert verdict.outcome is Outcome.PASS, verdict.summary

@@ -6,6 +6,7 @@ from kmslab.checks import links
 from kmslab.checks.samples import sample_object
 from kmslab.lab import Inconclusive
 from kmslab.model.persona import Persona
+from kmslab.targets import gave_out
 from tests.checks.fakes import World, open_lab
 
 READER = Persona.DATA_READER
@@ -42,6 +43,15 @@ def test_a_refusal_is_what_s3_said(monkeypatch: pytest.MonkeyPatch) -> None:
     read, refusal = links.read_through_a_link(lab, READER, sample_object(lab))
     assert (read, refusal) == (b"", "AccessDenied: may not kms:Decrypt")
     assert lab.calls[0].result == "AccessDenied"
+
+
+@pytest.mark.parametrize("said", ["Request has expired", "Request is not yet valid"])
+def test_a_url_that_a_wrong_clock_signed_is_not_refused(monkeypatch: pytest.MonkeyPatch, said: str) -> None:
+    answered(monkeypatch, 403, f"<Error><Code>AccessDenied</Code><Message>{said}</Message></Error>".encode())
+    lab = open_lab(World())
+    with pytest.raises(Inconclusive, match=f"by S3's clock .*{said}"):
+        links.read_through_a_link(lab, READER, sample_object(lab))
+    assert gave_out(lab.calls[-1].result, lab.calls[-1].detail) is not None
 
 
 @pytest.mark.parametrize("status", [500, 503, 301])

@@ -248,6 +248,14 @@ def client_error(code: str, message: str = "said so") -> botocore.ClientError:
             "No usable AWS credentials: they are not accepted (SignatureDoesNotMatch).",
         ),
         (
+            client_error("AuthFailure", "AWS was not able to validate the provided access credentials"),
+            "No usable AWS credentials: EC2 does not accept them (AuthFailure), or the clock of this machine is wrong.",
+        ),
+        (
+            RuntimeError("Credentials were refreshed, but the refreshed credentials are still expired."),
+            "The credentials were renewed and have expired already, by the clock of this machine.",
+        ),
+        (
             client_error("AccessDenied", "User: x is not\n authorized"),
             "Not permitted: An error occurred (AccessDenied) when calling the GetCallerIdentity operation: "
             "User: x is not authorized",
@@ -300,3 +308,5 @@ def test_a_region_that_is_off_is_not_taken_for_wrong_credentials() -> None:
 def test_other_errors_pass() -> None:
     with pytest.raises(ZeroDivisionError), aws_errors_in_one_line():
         raise ZeroDivisionError
+    with pytest.raises(RuntimeError, match="can't start new thread"), aws_errors_in_one_line():
+        raise RuntimeError("can't start new thread")
