@@ -77,6 +77,17 @@ def test_parts_come_with_the_uploads_checksum_and_so_does_the_completion(s3: Any
     assert attributes["Checksum"]["ChecksumSHA256"] == of_both
 
 
+def test_the_digest_of_a_header_is_told_beside_the_one_of_the_content(s3: Any, bucket: str) -> None:
+    with refused("InvalidDigest", "Content-MD5 you specified was invalid") as told:
+        s3.put_object(Bucket=bucket, Key="a", Body=BODY, ContentMD5="short")
+    assert told["Content-MD5"] == "short"
+    sent, right = bytes(16), hashlib.md5(BODY).digest()  # noqa: S324  # the header's own digest
+    with refused("BadDigest", "did not match what we received") as told:
+        s3.put_object(Bucket=bucket, Key="a", Body=BODY, ContentMD5=base64.b64encode(sent).decode())
+    assert told["ExpectedDigest"] == sent.hex()
+    assert told["CalculatedDigest"] == base64.b64encode(right).decode()
+
+
 def test_a_copy_gets_the_checksum_that_is_asked_for(s3: Any, bucket: str) -> None:
     s3.put_object(Bucket=bucket, Key="a", Body=BODY)
     copy = {"Bucket": bucket, "Key": "b", "CopySource": f"{bucket}/a"}

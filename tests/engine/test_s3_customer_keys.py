@@ -163,6 +163,16 @@ def test_copies_leave_and_enter_sse_c(s3: Any, bucket: str) -> None:
     assert s3.get_object(Bucket=bucket, Key="in", **other)["Body"].read() == BODY
 
 
+def test_another_key_for_a_source_or_for_attributes_is_denied_without_a_reason(s3: Any, bucket: str) -> None:
+    s3.put_object(Bucket=bucket, Key="a", Body=BODY, **a_key())
+    with refused("AccessDenied") as told:
+        s3.copy_object(Bucket=bucket, Key="b", CopySource=f"{bucket}/a", **of_source(a_key()))
+    assert told["Message"] == "Access Denied"
+    with refused("AccessDenied") as told:
+        s3.get_object_attributes(Bucket=bucket, Key="a", ObjectAttributes=["ETag"], **a_key())
+    assert told["Message"] == "Access Denied"
+
+
 def test_parts_need_the_uploads_key_and_the_completion_does_not(s3: Any, bucket: str) -> None:
     key = a_key()
     upload = s3.create_multipart_upload(Bucket=bucket, Key="a", **key)

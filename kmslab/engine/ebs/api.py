@@ -82,7 +82,8 @@ def _members(body: bytes) -> dict[str, Any]:
         raise EbsError("ValidationException", 400, "The body is not JSON.") from error
     if not isinstance(members, dict):
         raise EbsError("ValidationException", 400, "The body is not a JSON object.")
-    return members
+    # A member that is null was not given.
+    return {name: value for name, value in members.items() if value is not None}
 
 
 def _iam_action(

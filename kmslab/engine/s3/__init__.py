@@ -11,18 +11,33 @@ def install() -> None:
         checksums,
         conditions,
         configuration,
+        copies,
         customer_keys,
         encryption,
         errors,
         etag,
         forms,
         multipart,
+        queries,
         storage,
+        told,
         update,
+        uploads,
     )
 
     # The call is bound around all that works on it: each dispatch wraps those before it.
-    for module in (errors, configuration, update, answers, calls, customer_keys, encryption, etag, multipart):
+    for module in (
+        errors,
+        configuration,
+        queries,
+        update,
+        answers,
+        calls,
+        customer_keys,
+        encryption,
+        etag,
+        multipart,
+    ):
         module.install()
-    for module in (checksums, storage, conditions, forms):
+    for module in (checksums, storage, conditions, forms, copies, uploads, told):
         module.install()

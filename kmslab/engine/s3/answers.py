@@ -15,11 +15,13 @@ from ministack.services import s3
 from kmslab.engine.hooks import extend
 from kmslab.engine.s3.calls import CALL
 from kmslab.engine.s3.checksums import unknown
+from kmslab.engine.s3.copies import plainly
 from kmslab.engine.s3.etag import amend
 from kmslab.engine.s3.headers import CONTEXT, CUSTOMER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from xml.etree.ElementTree import Element
 
     from kmslab.engine.s3.calls import Call, Record
     from kmslab.engine.s3.errors import Response
@@ -97,7 +99,7 @@ def _attributes(
     if record and not record.get("is_delete_marker"):
         refused: Response | None = s3._check_sse_read_headers(headers, record)
         if refused:
-            return refused
+            return plainly(refused)
     status, answered, body = stock(bucket_name, key, headers, query_params)
     if status not in _TAKEN:
         return status, answered, body
@@ -107,12 +109,32 @@ def _attributes(
         for value in [one for one in node if not one.tag.endswith("}ChecksumType")]:
             # Here S3 tells the checksum of checksums without the number of parts.
             value.text = (value.text or "").split("-")[0]
+        for kind in [one for one in node if one.tag.endswith("}ChecksumType")]:
+            kind.text = (record or {}).get("checksum_type") or "FULL_OBJECT"
         if not len(node):
             root.remove(node)
+    for node in [one for one in root if one.tag.endswith("}ObjectParts")]:
+        _tell_parts(root, node, record or {})
     if "StorageClass" in asked and not any(one.tag.endswith("}StorageClass") for one in root):
         SubElement(root, f"{{{_XML}}}StorageClass").text = "STANDARD"
     register_namespace("", _XML)
     return status, answered, s3._xml_body(root)
+
+
+def _tell_parts(root: Element, node: Element, record: Record) -> None:
+    """Leave the parts of an object to what S3 tells: each with its checksum, or how many there are."""
+    parts = {str(part["PartNumber"]): part for part in record.get("parts") or ()}
+    if not parts:
+        root.remove(node)
+    elif record.get("checksum_type") != "COMPOSITE":
+        for child in [one for one in node if not one.tag.endswith("}PartsCount")]:
+            node.remove(child)
+    else:
+        for part in [one for one in node if one.tag.endswith("}Part")]:
+            number = next(one.text for one in part if one.tag.endswith("}PartNumber"))
+            for name, value in parts[str(number)].items():
+                if name.startswith("Checksum"):
+                    SubElement(part, f"{{{_XML}}}{name}").text = value
 
 
 def _copied(

@@ -35,6 +35,8 @@ class Call:
         customer_key: of SSE-C, for what is written or read; empty for none. In memory while the call lasts.
         source_key: of SSE-C, for the source of a copy.
         form: fields of a browser's POST form about encryption, by lower-case name.
+        headers: of the request, by lower-case name.
+        query: its parameters.
         deletes: whether it removes objects or versions.
         made: MiniStack's record of each object that the call has made.
     """
@@ -48,6 +50,8 @@ class Call:
     customer_key: bytes = field(default=b"", repr=False)
     source_key: bytes = field(default=b"", repr=False)
     form: Mapping[str, str] = field(default_factory=dict, repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    query: Mapping[str, Any] = field(default_factory=dict, repr=False)
     deletes: bool = False
     made: list[Record] = field(default_factory=list, repr=False)
 
@@ -82,6 +86,8 @@ def call_of(method: str, bucket: str, key: str, headers: dict[str, str], body: b
         customer_key=decoded(headers.get(CUSTOMER_KEY) or form.get(CUSTOMER_KEY, "")),
         source_key=decoded(headers.get(SOURCE_CUSTOMER_KEY, "")),
         form=form,
+        headers=headers,
+        query=query,
         deletes=method == "DELETE" or "delete" in query,
     )
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 from typing import TYPE_CHECKING, Any
 from xml.etree.ElementTree import ParseError, fromstring
 
@@ -73,6 +74,22 @@ def _of_part(stock: Stock, body: bytes, headers: Headers, upload: Mapping[str, A
     return stock(body, headers, upload)
 
 
+def _content_md5(_stock: Stock, headers: Headers, body: bytes) -> Any:
+    """Hold a body to the digest that came with it."""
+    if not (told := headers.get("content-md5", "")):
+        return None
+    # S324: the digest of this header.
+    digest = hashlib.md5(body).digest()  # noqa: S324
+    if _length(told) != len(digest):
+        return error(
+            "InvalidDigest", "The Content-MD5 you specified was invalid.", 400, **{"Content-MD5": told}
+        )
+    if (expected := base64.b64decode(told)) == digest:
+        return None
+    digests = {"ExpectedDigest": expected.hex(), "CalculatedDigest": base64.b64encode(digest).decode()}
+    return error("BadDigest", "The Content-MD5 you specified did not match what we received.", 400, **digests)
+
+
 def missing_in(body: bytes, algorithm: str) -> Any:
     """S3's answer to a completion that leaves the checksum of a part out; None when it is complete.
 
@@ -98,4 +115,5 @@ def missing_in(body: bytes, algorithm: str) -> Any:
 def install() -> None:
     """Take over where checksums are resolved."""
     extend(s3, "_resolve_object_checksums", "body", "headers")(_of_object)
+    extend(s3, "_validate_content_md5", "headers", "body")(_content_md5)
     extend(s3, "_resolve_part_checksums", "body", "headers", "upload")(_of_part)

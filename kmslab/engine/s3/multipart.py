@@ -89,7 +89,8 @@ def _complete(
     """Make the object, with an ETag of the parts' ETags."""
     upload, call = _upload_of(query_params), CALL.get()
     algorithm = (upload or {}).get("checksum_algorithm")
-    if algorithm and (refused := missing_in(body, algorithm)):
+    of_parts = (upload or {}).get("checksum_type") != "FULL_OBJECT"
+    if algorithm and of_parts and (refused := missing_in(body, algorithm)):
         answer_of_s3: Response = refused
         return answer_of_s3
     if upload is None or call is None or not under_a_key(upload):

@@ -1,0 +1,87 @@
+"""What S3's errors name beside their code, from the request that they answer.
+
+Recorded from S3 (LocalStack's ``test_s3.snapshot.json`` and ``test_s3_api.snapshot.json``): the bucket that has no
+such configuration, the upload or the version that is not there, the condition that did not hold, the delete marker.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ministack.services import s3
+
+from kmslab.engine.hooks import extend
+from kmslab.engine.s3.calls import CALL
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from kmslab.engine.s3.calls import Call
+    from kmslab.engine.s3.errors import Response
+
+OF_A_BUCKET = frozenset(
+    {
+        "InvalidBucketName",
+        "NoSuchBucketPolicy",
+        "NoSuchCORSConfiguration",
+        "NoSuchLifecycleConfiguration",
+        "NoSuchPublicAccessBlockConfiguration",
+        "NoSuchTagSet",
+        "NoSuchWebsiteConfiguration",
+        "ObjectLockConfigurationNotFoundError",
+        "OwnershipControlsNotFoundError",
+        "ReplicationConfigurationNotFoundError",
+    }
+)
+"""Errors that name the bucket."""
+NO_UPLOAD = (
+    "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or "
+    "completed."
+)
+CONDITIONS = ("If-Match", "If-Unmodified-Since", "If-None-Match", "If-Modified-Since")
+"""Of a request, in the order in which S3 looks at them."""
+_OF_THE_SOURCE = "x-amz-copy-source-"
+
+
+def _condition(headers: Mapping[str, str]) -> str:
+    """The first condition of a request."""
+    spelled = [*CONDITIONS, *(_OF_THE_SOURCE + name for name in CONDITIONS)]
+    return next((name for name in spelled if name.lower() in headers), "")
+
+
+def _members(call: Call, code: str, resource: str) -> dict[str, str]:
+    """The elements of an error that the request tells."""
+    version = s3._qp(call.query, "versionId", "")
+    if code in OF_A_BUCKET:
+        return {"BucketName": call.bucket}
+    found: dict[str, dict[str, str]] = {
+        "NoSuchUpload": {"UploadId": s3._qp(call.query, "uploadId", "")},
+        "PreconditionFailed": {"Condition": _condition(call.headers)},
+        "NoSuchKey": {} if resource else {"Key": call.key},
+        "NoSuchVersion": {"Key": call.key, "VersionId": version} if version else {},
+        "MethodNotAllowed": {"Method": call.method, "ResourceType": "DeleteMarker"} if version else {},
+    }
+    return {name: text for name, text in found.get(code, {}).items() if text}
+
+
+def _error(
+    stock: Callable[..., Response],
+    code: str,
+    message: str,
+    status: int,
+    resource: str = "",
+    extra: Mapping[str, str] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Any:
+    """Tell what the request names."""
+    call = CALL.get()
+    if call is None:
+        return stock(code, message, status, resource, extra, headers)
+    message = NO_UPLOAD if code == "NoSuchUpload" else message
+    members = {**_members(call, code, resource), **(extra or {})}
+    return stock(code, message, status, resource, members, headers)
+
+
+def install() -> None:
+    """Take over where S3's errors are written, with the request at hand."""
+    extend(s3, "_error", "code", "message", "status", "resource", "extra", "headers")(_error)

@@ -1,0 +1,247 @@
+"""Uploads in parts: what S3 refuses, the checksum of the whole, and how uploads and parts are listed.
+
+Recorded from S3 (LocalStack's ``test_s3.py``: test_multipart_*, test_complete_multipart_parts_*,
+TestS3MultipartUploadChecksum; ``test_s3_api.py``: TestS3Multipart): a checksum is one of the parts' checksums
+(COMPOSITE) or one of the content (FULL_OBJECT, for CRCs), CRC-64/NVME where the upload names none. The completion
+of an upload under a KMS key does not tell it; HeadObject does.
+"""
+
+from __future__ import annotations
+
+import base64
+from functools import reduce
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+from xml.etree.ElementTree import Element, ParseError, SubElement, fromstring, register_namespace
+
+from ministack.services import s3
+
+from kmslab.engine.hooks import extend
+from kmslab.engine.s3.crc import POLYNOMIALS, combined
+from kmslab.engine.s3.errors import error
+from kmslab.engine.s3.etag import MOST_CHECKSUMMED, amend
+from kmslab.engine.s3.headers import KMS_KINDS, SSE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from kmslab.engine.s3.errors import Response
+
+    Upload = Mapping[str, Any]
+    Query = Mapping[str, Any]
+
+COMPOSITE, FULL_OBJECT = "COMPOSITE", "FULL_OBJECT"
+OWN = "CRC64NVME"
+"""S3's checksum of what comes without one; never composite."""
+SMALLEST = 5 * 1024 * 1024
+"""Bytes of a part that is not the last."""
+TYPE = "x-amz-checksum-type"
+NOT_FOUND = (
+    "One or more of the specified parts could not be found.  The part may not have been uploaded, or the specified "
+    "entity tag may not match the part's entity tag."
+)
+
+
+def _of(query: Query, bucket: str, key: str) -> dict[str, Any] | None:
+    """The upload that a request names, when it is one of that object."""
+    found: dict[str, Any] | None = s3._multipart_uploads.get(s3._qp(query, "uploadId"))
+    return found if found and (found["bucket"], found["key"]) == (bucket, key) else None
+
+
+def _create(
+    stock: Callable[..., Response], bucket_name: str, key: str, headers: Mapping[str, str]
+) -> Response:
+    """Begin an upload with the kind of checksum that fits its algorithm."""
+    kind, algorithm = headers.get(TYPE, "").upper(), headers.get("x-amz-checksum-algorithm", "").upper()
+    impossible = (kind == COMPOSITE and algorithm == OWN) or (
+        kind == FULL_OBJECT and algorithm not in POLYNOMIALS
+    )
+    refused: Response | None = None
+    if kind and not algorithm:
+        only_with = f"The {TYPE} header can only be used with the x-amz-checksum-algorithm header."
+        refused = error("InvalidRequest", only_with)
+    elif impossible:
+        refused = error(
+            "InvalidRequest",
+            f"The {kind} checksum type cannot be used with the {algorithm.lower()} checksum algorithm.",
+        )
+    if refused:
+        return refused
+    status, answered, body = stock(bucket_name, key, headers)
+    if status == HTTPStatus.OK and TYPE in answered:
+        answered[TYPE] = kind or (FULL_OBJECT if algorithm == OWN else COMPOSITE)
+        upload_id = _children(fromstring(body))["UploadId"]  # noqa: S314  # MiniStack's own answer
+        s3._multipart_uploads[upload_id]["checksum_type"] = answered[TYPE]
+    return status, answered, body
+
+
+def _children(node: Element) -> dict[str, str]:
+    return {child.tag.rsplit("}", 1)[-1]: child.text or "" for child in node}
+
+
+def _named_parts(body: bytes) -> list[dict[str, str]] | None:
+    """The parts of a CompleteMultipartUpload; None for what is not XML, which MiniStack refuses."""
+    if not body:
+        return []
+    try:
+        root = fromstring(body)  # noqa: S314  # the parser resolves no external entities
+    except ParseError:
+        return None
+    return [_children(node) for node in root.iter() if node.tag.rsplit("}", 1)[-1] == "Part"]
+
+
+def _unfit(upload: Upload, upload_id: str, named: list[dict[str, str]]) -> Any:
+    """S3's answer to parts that do not make an object; None when they do."""
+    if not named:
+        return error("InvalidRequest", "You must specify at least one part")
+    if not all(part.get("PartNumber", "").isdigit() for part in named):
+        return error("MalformedXML", s3._MALFORMED_XML)
+    numbers = [int(part["PartNumber"]) for part in named]
+    if numbers != sorted(numbers):
+        message = "The list of parts was not in ascending order. Parts must be ordered by part number."
+        return error("InvalidPartOrder", message, UploadId=upload_id)
+    algorithm = upload.get("checksum_algorithm")
+    for number, part in zip(numbers, named, strict=True):
+        stored, etag = upload["parts"].get(number), part.get("ETag", "").strip('"')
+        told = {"ETag": etag, "PartNumber": str(number)}
+        other_checksum = not algorithm and any(name.startswith("Checksum") for name in part)
+        if stored is None or stored["etag"].strip('"') != etag or other_checksum:
+            return error("InvalidPart", NOT_FOUND, 400, **told, UploadId=upload_id)
+        if stored["size"] < SMALLEST and number != numbers[-1]:
+            message = "Your proposed upload is smaller than the minimum allowed size"
+            sizes = {"MinSizeAllowed": str(SMALLEST), "ProposedSize": str(stored["size"])}
+            return error("EntityTooSmall", message, 400, **told, **sizes)
+    return None
+
+
+def _of_the_content(upload: Upload, parts: list[dict[str, Any]]) -> tuple[str, str] | None:
+    """The algorithm and the checksum of the content as a whole; None for one of the parts', or of a large object."""
+    algorithm = upload.get("checksum_algorithm")
+    if not algorithm:
+        if sum(part["size"] for part in parts) > MOST_CHECKSUMMED:
+            return None
+        return OWN, s3._compute_s3_checksum(OWN, b"".join(part["body"] for part in parts))
+    if upload.get("checksum_type") != FULL_OBJECT:
+        return None
+    pieces = [(base64.b64decode(part["checksums"][algorithm]), part["size"]) for part in parts]
+    whole, _ = reduce(lambda one, two: (combined(algorithm, one[0], two[0], two[1]), 0), pieces)
+    return algorithm, base64.b64encode(whole).decode()
+
+
+def _complete(
+    stock: Callable[..., Response],
+    bucket_name: str,
+    key: str,
+    body: bytes,
+    query_params: Query,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """Make an object of parts that make one, with its checksum."""
+    upload, named = _of(query_params, bucket_name, key), _named_parts(body)
+    if upload is None or named is None:
+        return stock(bucket_name, key, body, query_params, headers)
+    upload_id = s3._qp(query_params, "uploadId")
+    if refused := _unfit(upload, upload_id, named):
+        answer: Response = refused
+        return answer
+    parts = [upload["parts"][int(part["PartNumber"])] for part in named]
+    whole, given = _of_the_content(upload, parts), dict(headers or {})
+    if whole and given.pop(f"x-amz-checksum-{whole[0].lower()}", whole[1]) != whole[1]:
+        unlike: Response = error(
+            "BadDigest", f"The {whole[0].lower()} you specified did not match the calculated checksum."
+        )
+        return unlike
+    status, answered, told = stock(bucket_name, key, body, query_params, given)
+    if status != HTTPStatus.OK:
+        return status, answered, told
+    made = s3._buckets[bucket_name]["objects"][key]
+    if whole:
+        amend(bucket_name, key, made, checksums=dict([whole]), checksum_type=FULL_OBJECT)
+    elif algorithm := upload.get("checksum_algorithm"):
+        sums = [
+            {**shown, f"Checksum{algorithm}": part["checksums"][algorithm]}
+            for shown, part in zip(made["parts"], parts, strict=True)
+        ]
+        amend(bucket_name, key, made, parts=sums)
+    response = status, answered, _with_checksum(told, made)
+    # A completion that is asked for again is answered alike.
+    s3._completed_multipart_uploads[upload_id]["response"] = response
+    return response
+
+
+def _with_checksum(body: bytes, made: Mapping[str, Any]) -> bytes:
+    """The answer to a completion with the object's checksum, which S3 does not tell under a KMS key."""
+    root = fromstring(body)  # noqa: S314  # MiniStack's own answer
+    _without_checksums(root)
+    if made["checksums"] and s3._stored_sse_headers(made).get(SSE) not in KMS_KINDS:
+        for algorithm, value in made["checksums"].items():
+            SubElement(root, f"{{{s3.S3_NS}}}Checksum{algorithm}").text = value
+        SubElement(root, f"{{{s3.S3_NS}}}ChecksumType").text = made.get("checksum_type") or FULL_OBJECT
+    return _xml(root)
+
+
+def _without_checksums(root: Element) -> None:
+    for node in [one for one in root if one.tag.rsplit("}", 1)[-1].startswith("Checksum")]:
+        root.remove(node)
+
+
+def _xml(root: Element) -> bytes:
+    register_namespace("", s3.S3_NS)
+    body: bytes = s3._xml_body(root)
+    return body
+
+
+def _complete_list(body: bytes, members: Mapping[str, str]) -> bytes:
+    """A listing with the members that it lacks."""
+    root = fromstring(body)  # noqa: S314  # MiniStack's own answer
+    there = _children(root)
+    for name, text in members.items():
+        if name not in there:
+            SubElement(root, f"{{{s3.S3_NS}}}{name}").text = text
+    return _xml(root)
+
+
+def _checksum_of(upload: Upload) -> dict[str, str]:
+    """What a listing says of an upload's checksum."""
+    algorithm = upload.get("checksum_algorithm")
+    kind = upload.get("checksum_type") or COMPOSITE
+    return {"ChecksumAlgorithm": algorithm, "ChecksumType": kind} if algorithm else {}
+
+
+def _list_parts(stock: Callable[..., Response], bucket_name: str, key: str, query_params: Query) -> Response:
+    """List parts with the number of the last, and checksums where the upload has an algorithm."""
+    status, answered, body = stock(bucket_name, key, query_params)
+    upload = _of(query_params, bucket_name, key)
+    if status != HTTPStatus.OK or upload is None:
+        return status, answered, body
+    root, number = fromstring(body), "0"  # noqa: S314  # MiniStack's own answer
+    for part in [node for node in root if node.tag.endswith("}Part")]:
+        number = _children(part)["PartNumber"]
+        if not upload.get("checksum_algorithm"):
+            _without_checksums(part)
+    members = {"NextPartNumberMarker": number, **_checksum_of(upload)}
+    return status, answered, _complete_list(_xml(root), members)
+
+
+def _list_uploads(stock: Callable[..., Response], bucket_name: str, query_params: Query) -> Response:
+    """List uploads with the last of them, and the checksum of each."""
+    status, answered, body = stock(bucket_name, query_params)
+    if status != HTTPStatus.OK:
+        return status, answered, body
+    root, shown = fromstring(body), {}  # noqa: S314  # MiniStack's own answer
+    for node in [one for one in root if one.tag.endswith("}Upload")]:
+        shown = _children(node)
+        for name, text in _checksum_of(s3._multipart_uploads[shown["UploadId"]]).items():
+            SubElement(node, f"{{{s3.S3_NS}}}{name}").text = text
+    last = {"NextKeyMarker": shown["Key"], "NextUploadIdMarker": shown["UploadId"]} if shown else {}
+    return status, answered, _complete_list(_xml(root), last)
+
+
+def install() -> None:
+    """Take over where uploads begin, end and are listed."""
+    extend(s3, "_create_multipart_upload", "bucket_name", "key", "headers")(_create)
+    extend(s3, "_complete_multipart_upload", "bucket_name", "key", "body", "query_params", "headers")(
+        _complete
+    )
+    extend(s3, "_list_parts", "bucket_name", "key", "query_params")(_list_parts)
+    extend(s3, "_list_multipart_uploads", "bucket_name", "query_params")(_list_uploads)

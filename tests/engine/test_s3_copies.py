@@ -1,0 +1,60 @@
+"""Copies that S3 refuses, as recorded from it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.engine.conftest import refused
+
+KEY = "object"
+SSE_KMS: dict[str, str] = {"ServerSideEncryption": "aws:kms"}
+
+
+@pytest.fixture
+def onto_itself(s3: Any, bucket: str) -> Any:
+    """Copy an object onto itself."""
+    s3.put_object(Bucket=bucket, Key=KEY, Body=b"content")
+    source = f"{bucket}/{KEY}"
+    return lambda **given: s3.copy_object(Bucket=bucket, Key=KEY, CopySource=source, **given)
+
+
+def test_an_object_is_copied_onto_itself_only_to_change_it(s3: Any, bucket: str, onto_itself: Any) -> None:
+    same: dict[str, Any]
+    for same in ({}, {"MetadataDirective": "COPY"}, {"Metadata": {"a": "b"}}, {"ChecksumAlgorithm": "SHA1"}):
+        with refused("InvalidRequest", "copy an object to itself without changing"):
+            onto_itself(**same)
+    changes: tuple[dict[str, Any], ...] = (
+        {"MetadataDirective": "REPLACE"},
+        {"StorageClass": "STANDARD_IA"},
+        {"WebsiteRedirectLocation": "/there"},
+        {"ServerSideEncryption": "AES256"},
+        SSE_KMS,
+    )
+    for change in changes:
+        onto_itself(**change)
+    # It is under a KMS key now, and the default is not: that is a change.
+    assert onto_itself()["ServerSideEncryption"] == "AES256"
+    rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
+    s3.put_bucket_encryption(Bucket=bucket, ServerSideEncryptionConfiguration={"Rules": [rule]})
+    onto_itself()
+
+
+def test_an_older_version_is_copied_onto_the_object(s3: Any, bucket: str) -> None:
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    old = s3.put_object(Bucket=bucket, Key=KEY, Body=b"old")["VersionId"]
+    s3.put_object(Bucket=bucket, Key=KEY, Body=b"new")
+    s3.copy_object(Bucket=bucket, Key=KEY, CopySource=f"{bucket}/{KEY}?versionId={old}")
+    assert s3.get_object(Bucket=bucket, Key=KEY)["Body"].read() == b"old"
+
+
+def test_a_copy_is_of_an_object(s3: Any, bucket: str) -> None:
+    with refused("InvalidArgument", "Invalid copy source object key") as told:
+        s3.copy_object(Bucket=bucket, Key=KEY, CopySource="nowhere")
+    assert told["ArgumentName"] == "x-amz-copy-source"
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    s3.put_object(Bucket=bucket, Key="gone", Body=b"x")
+    marker = s3.delete_object(Bucket=bucket, Key="gone")["VersionId"]
+    with refused("InvalidRequest", "delete marker by version id"):
+        s3.copy_object(Bucket=bucket, Key=KEY, CopySource=f"{bucket}/gone?versionId={marker}")

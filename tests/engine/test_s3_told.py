@@ -1,0 +1,85 @@
+"""What S3's errors name beside their code, and numbers in a query that are none."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from kmslab.engine.s3.told import NO_UPLOAD
+from tests.engine.conftest import refused
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+DAY = "Mon, 01 Jan 2024 00:00:00 GMT"
+
+
+@pytest.mark.parametrize(
+    ("operation", "code"),
+    [
+        ("get_bucket_policy", "NoSuchBucketPolicy"),
+        ("get_bucket_tagging", "NoSuchTagSet"),
+        ("get_bucket_cors", "NoSuchCORSConfiguration"),
+        ("get_bucket_lifecycle_configuration", "NoSuchLifecycleConfiguration"),
+        ("get_object_lock_configuration", "ObjectLockConfigurationNotFoundError"),
+    ],
+)
+def test_the_bucket_without_a_configuration_is_named(s3: Any, bucket: str, operation: str, code: str) -> None:
+    with refused(code) as told:
+        getattr(s3, operation)(Bucket=bucket)
+    assert told["BucketName"] == bucket
+
+
+def test_an_upload_and_a_version_that_are_not_there_are_named(s3: Any, bucket: str) -> None:
+    where = {"Bucket": bucket, "Key": "a"}
+    calls: tuple[Callable[..., Any], ...] = (s3.list_parts, s3.abort_multipart_upload)
+    for call in calls:
+        with refused("NoSuchUpload", NO_UPLOAD) as told:
+            call(**where, UploadId="none")
+        assert told["UploadId"] == "none"
+    s3.put_object(**where, Body=b"x")
+    version = str(uuid.uuid4())
+    with refused("NoSuchVersion") as told:
+        s3.get_object(**where, VersionId=version)
+    assert (told["Key"], told["VersionId"]) == ("a", version)
+
+
+def test_a_delete_marker_has_no_content_and_is_named(s3: Any, bucket: str) -> None:
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    marker = s3.delete_object(Bucket=bucket, Key="a")["VersionId"]
+    with refused("MethodNotAllowed") as told:
+        s3.get_object(Bucket=bucket, Key="a", VersionId=marker)
+    assert (told["Method"], told["ResourceType"]) == ("GET", "DeleteMarker")
+
+
+def test_the_condition_that_does_not_hold_is_named(s3: Any, bucket: str) -> None:
+    where = {"Bucket": bucket, "Key": "a"}
+    s3.put_object(**where, Body=b"x")
+    cases: tuple[tuple[Callable[..., Any], dict[str, Any], str], ...] = (
+        (s3.get_object, {"IfMatch": '"other"'}, "If-Match"),
+        (s3.get_object, {"IfUnmodifiedSince": DAY}, "If-Unmodified-Since"),
+        (s3.put_object, {"IfNoneMatch": "*"}, "If-None-Match"),
+        (
+            s3.copy_object,
+            {"CopySource": f"{bucket}/a", "CopySourceIfMatch": '"other"', "MetadataDirective": "REPLACE"},
+            "x-amz-copy-source-If-Match",
+        ),
+    )
+    for call, given, condition in cases:
+        with refused("PreconditionFailed") as told:
+            call(**where, **given)
+        assert told["Condition"] == condition
+
+
+def test_a_number_that_is_none_is_refused(s3: Any, bucket: str) -> None:
+    with refused("InvalidArgument", "not an integer or within integer range") as told:
+        s3.list_objects_v2(Bucket=bucket, MaxKeys="x")
+    assert (told["ArgumentName"], told["ArgumentValue"]) == ("max-keys", "x")
+    with refused("InvalidArgument", "between 0 and 2147483647") as told:
+        s3.list_objects_v2(Bucket=bucket, MaxKeys=-1)
+    assert told["ArgumentName"] == "maxKeys"
+    with refused("InvalidArgument", "between 1 and 10000"):
+        s3.upload_part(Bucket=bucket, Key="a", UploadId="none", PartNumber=0, Body=b"x")
+    assert s3.list_objects_v2(Bucket=bucket, MaxKeys="")["MaxKeys"] == 1000
