@@ -16,7 +16,16 @@ if TYPE_CHECKING:
     from kmslab.faults.change import Change
 
 FOLDER = Path(kmslab.faults.__file__).parent
-MACHINERY = {"__init__", "change", "cloudformation", "ledger", "registry", "templates", "workshop"}
+MACHINERY = {
+    "__init__",
+    "change",
+    "cloudformation",
+    "ledger",
+    "noticing",
+    "registry",
+    "templates",
+    "workshop",
+}
 GUIDES = {check.guide for check in CHECKS.values()}
 
 
