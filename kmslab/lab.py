@@ -9,6 +9,7 @@ from copy import copy
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 from kmslab import sessions
+from kmslab.model.evidence import code_of, message_of, subject_of
 from kmslab.model.naming import role_name
 from kmslab.model.persona import Persona
 from kmslab.model.regions import lacking
@@ -44,23 +45,6 @@ def patience(target: Target) -> float:
 
 
 STOPPED = "stopped before it could be observed"
-
-SUBJECTS = (
-    "Key",
-    "KeyId",
-    "DestinationKeyId",
-    "SecretId",
-    "VolumeId",
-    "SnapshotId",
-    "SourceSnapshotId",
-    "Bucket",
-    "Name",
-    "AliasName",
-    "RoleName",
-    "Rule",
-    "TopicArn",
-)
-"""Request parameters that name what a call is about; nothing else of a request is kept as evidence."""
 
 
 class Failed(Exception):  # noqa: N818  # reads as the verdict it becomes
@@ -231,8 +215,8 @@ class Lab:
             self._undo.close()
         except (ClientError, BotoCoreError) as error:
             if value is None:
-                raise Inconclusive(f"could not clean up after itself: {_message(error)}") from error
-            self.calls.append(Call(Persona.OPERATOR, "clean-up", "", _code(error), _message(error)))
+                raise Inconclusive(f"could not clean up after itself: {message_of(error)}") from error
+            self.calls.append(Call(Persona.OPERATOR, "clean-up", "", code_of(error), message_of(error)))
 
     @property
     def prefix(self) -> str:
@@ -276,7 +260,7 @@ class Lab:
         try:
             return self._call(persona, action, parameters)
         except (ClientError, BotoCoreError) as error:
-            raise _unclear(error, f"{persona} could not call {action}: {_code(error)}") from error
+            raise _unclear(error, f"{persona} could not call {action}: {code_of(error)}") from error
 
     def allowed(self, persona: Persona, action: str, *, plain_http: bool = False, **parameters: Any) -> Any:
         """Call what the persona is meant to be able to do; this is also the positive control of `refused`.
@@ -295,12 +279,14 @@ class Lab:
             try:
                 return self._call(persona, action, parameters, plain_http=plain_http)
             except ClientError as error:
-                if _code(error) not in DENIED:
-                    raise _unclear(error, f"{persona} could not call {action}: {_message(error)}") from error
+                if code_of(error) not in DENIED:
+                    raise _unclear(
+                        error, f"{persona} could not call {action}: {message_of(error)}"
+                    ) from error
                 if time.monotonic() + pause > deadline:
                     raise Failed(f"{persona} is refused {action}, which it should have") from error
             except BotoCoreError as error:
-                raise _unclear(error, f"{persona} could not call {action}: {_code(error)}") from error
+                raise _unclear(error, f"{persona} could not call {action}: {code_of(error)}") from error
             self._pause(pause)
             pause = min(pause * 2, 8.0)
 
@@ -340,14 +326,14 @@ class Lab:
         try:
             self._call(persona, action, parameters, plain_http=plain_http)
         except ClientError as error:
-            message = _message(error)
-            if _code(error) not in codes:
+            message = message_of(error)
+            if code_of(error) not in codes:
                 raise _unclear(error, f"{action} failed, but not as a refusal: {message}") from error
             if by and by not in message:
                 raise Inconclusive(f"{action} was refused, but not by {by}: {message}") from error
             return message
         except BotoCoreError as error:
-            raise _unclear(error, f"{persona} could not call {action}: {_code(error)}") from error
+            raise _unclear(error, f"{persona} could not call {action}: {code_of(error)}") from error
         raise Failed(f"{persona} could call {action}, which must be refused")
 
     def expect(self, condition: object, otherwise: str) -> None:
@@ -398,15 +384,15 @@ class Lab:
         try:
             client = self.access.client(persona, service, plain_http=plain_http, region=self._region)
         except (ClientError, BotoCoreError) as error:  # who cannot be assumed is not "refused" the action
-            raise Inconclusive(f"nobody could act as {persona}: {_message(error)}") from error
-        subject = "/".join(str(parameters[name]) for name in reversed(SUBJECTS) if name in parameters)
+            raise Inconclusive(f"nobody could act as {persona}: {message_of(error)}") from error
+        subject = subject_of(parameters)
         try:
             answer = getattr(client, xform_name(operation))(**parameters)
         except (ClientError, BotoCoreError) as error:
-            if _code(error) == "DryRunOperationException":  # so KMS says: permitted, and not done
+            if code_of(error) == "DryRunOperationException":  # so KMS says: permitted, and not done
                 self.calls.append(Call(persona, action, subject, "ok", "dry run"))
                 return {}
-            self.calls.append(Call(persona, action, subject, _code(error), _message(error)))
+            self.calls.append(Call(persona, action, subject, code_of(error), message_of(error)))
             raise
         self.calls.append(Call(persona, action, subject, "ok"))
         return answer
@@ -416,17 +402,3 @@ def _unclear(error: Exception, otherwise: str) -> Inconclusive:
     """What an error means that is neither an answer nor a refusal: that the target lacks something, or else."""
     missing = lacking(error)
     return NotOffered(missing) if missing else Inconclusive(otherwise)
-
-
-def _code(error: Exception) -> str:
-    response = getattr(error, "response", None)
-    return str(response["Error"].get("Code", "")) if response else type(error).__name__
-
-
-def _message(error: Exception) -> str:
-    """What the service said. botocore's own word on a wrong request quotes it, plaintext and all: not that."""
-    if _code(error) == "ParamValidationError":
-        return "the request does not fit the service's model"
-    response = getattr(error, "response", None)
-    text = str(response["Error"].get("Message", "")) if response else str(error)
-    return " ".join(text.split()) or _code(error)

@@ -13,6 +13,7 @@ from uuid import uuid4
 
 from kmslab.checks.samples import settle_seconds, temporary_tags
 from kmslab.lab import Failed, Inconclusive
+from kmslab.model.evidence import code_of
 from kmslab.model.persona import Persona
 from kmslab.model.target import TargetKind
 from kmslab.model.verdict import Call
@@ -146,7 +147,7 @@ class SampleBlocks:
         try:
             self.lab.refused(persona, action, **request)
         except Inconclusive as unclear:
-            if not KEY_NOT_USABLE.match(_code(unclear.__cause__)):
+            if not KEY_NOT_USABLE.match(code_of(unclear.__cause__)):
                 raise
         except Failed:
             if self._ends(kind, attempt) & {"available", "completed"}:
@@ -247,7 +248,7 @@ def _snapshot_of_the_volume(lab: Lab) -> str:
                 TagSpecifications=[{"ResourceType": "snapshot", "Tags": temporary_tags(lab)}],
             )
         except Inconclusive as unclear:
-            if _code(unclear.__cause__) not in ONE_AT_A_TIME:
+            if code_of(unclear.__cause__) not in ONE_AT_A_TIME:
                 raise
             lab.access.stopping.wait(BETWEEN_SNAPSHOTS[kind])
             return ""
@@ -282,7 +283,7 @@ def _unless_gone(kind: str, delete: Callable[[], object]) -> None:
     try:
         delete()
     except ClientError as error:
-        if _code(error) != f"Invalid{kind.capitalize()}.NotFound":
+        if code_of(error) != f"Invalid{kind.capitalize()}.NotFound":
             raise
 
 
@@ -320,13 +321,6 @@ def _ready(lab: Lab, kind: str, state: str, made: str) -> Any:
 
     seconds = READY_SECONDS[lab.access.target.kind] + settle_seconds(lab)
     return lab.wait_until(found, f"a {state} {kind}", seconds=seconds)
-
-
-def _code(error: BaseException | None) -> str:
-    """The code with which EC2 answered; empty if it did not."""
-    from botocore.exceptions import ClientError
-
-    return str(error.response["Error"].get("Code", "")) if isinstance(error, ClientError) else ""
 
 
 def checksum(block: bytes) -> str:

@@ -18,6 +18,7 @@ from kmslab.checks.history import BETWEEN_LOOKS, HISTORY_SECONDS, context_of
 from kmslab.checks.registry import check
 from kmslab.lab import Failed, Inconclusive
 from kmslab.model.capability import Capability
+from kmslab.model.evidence import code_of
 from kmslab.model.naming import ENCRYPTION_CONTEXT
 from kmslab.model.persona import Persona
 
@@ -183,7 +184,7 @@ def the_digests_have_no_gap(lab: Lab) -> str:
         try:
             content, metadata = _read(lab, key)
         except Inconclusive as unclear:
-            lab.expect(_code(unclear) != "NoSuchKey", f"the digest {key} is gone")
+            lab.expect(code_of(unclear.__cause__) != "NoSuchKey", f"the digest {key} is gone")
             raise
         hashed = hashlib.sha256(content).hexdigest()
         lab.expect(hashed == says["previousDigestHashValue"], f"the digest {key} was changed")
@@ -284,9 +285,3 @@ def _verifies(public: bytes, signature: str, data: bytes) -> bool:
     except (InvalidSignature, ValueError):
         return False
     return True
-
-
-def _code(unclear: Inconclusive) -> str:
-    """The code with which S3 answered."""
-    response = getattr(unclear.__cause__, "response", None) or {"Error": {}}
-    return str(response["Error"].get("Code", ""))
