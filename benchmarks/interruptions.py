@@ -1,59 +1,77 @@
 """Kill commands at a random moment, run `up` or `down`, and look: nothing lost, nothing left.
 
 ``python -m benchmarks.interruptions --runs 200 --seed 1``: a lab of its own on an engine of its own. Each run
-sends SIGKILL to ``up``, ``verify``, ``break``, ``repair`` or ``down`` at a moment that the seed chooses, then
-lets ``up`` or ``down`` go to its end and compares.
+sends SIGKILL to ``up``, ``verify``, ``break``, ``repair`` or ``down`` at a moment that the seed chooses, to the
+command alone, to its children too, or to the engine as well. Then ``up`` or ``down`` goes to its end, and everything
+in the account is compared with what was there before (`benchmarks.whole_account`), whoever's it is.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
 import random
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from kmslab.deployed import read_outputs, read_stacks
+from benchmarks.killing import (
+    GIVE_UP_SECONDS,
+    LOOK_SECONDS,
+    PROJECT,
+    VICTIMS,
+    Killer,
+    Moment,
+    descendants,
+    processes,
+)
+from benchmarks.whole_account import differences, look, shape
+from kmslab.commands.engine import start_engine
+from kmslab.deployed import read_outputs
 from kmslab.engine import control
+from kmslab.faults import REGISTRY
 from kmslab.faults.ledger import Ledger
 from kmslab.lab import Access
-from kmslab.model.outputs import LabOutputs
+from kmslab.model.errors import LabError
 from kmslab.model.persona import Persona
-from kmslab.project import HOME_VARIABLE, Project
+from kmslab.project import Project
 from kmslab.residue.model import State
 from kmslab.residue.proof import read_residue
+from kmslab.synthesis import STAMP
 from kmslab.targets import owner_access
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
-PROJECT = Path(__file__).resolve().parent.parent
-KMSLAB = str(Path(sys.executable).with_name("kmslab"))
+    from kmslab.faults import Fault
+
 PREFIX = "killed"
-FAULTS = (
-    "ebs.a-snapshot-is-public",
-    "ebs.a-volume-is-under-a-foreign-key",
-    "keys.the-rsa-alias-is-gone",
-    "keys.the-s3-key-waits-for-deletion",
-    "rotation.the-s3-key-is-not-rotated",
-    "s3.an-object-is-held-to-ransom",
-    "s3.bucket-key-is-off",
-    "teardown.a-key-is-of-no-stack",
-    "teardown.a-volume-is-retained",
-)
-"""What ``break`` is given: faults that make things, and faults that change a setting, a key or a template."""
+SETTINGS = ("-c", f"kmslab.prefix={PREFIX}")
+FAULTS = tuple(one for one in REGISTRY.values() if not one.part)
+"""What ``break`` is given: every fault of what the lab has without further settings."""
 OBJECT = "kept/across-every-interruption"
 BUSY = 6
 """Exit code while another command works on the lab: an orphan of the killed one may."""
-GIVE_UP_SECONDS = 300.0
+ATTEMPTS = 3
+"""For each run that is interrupted: some commands are through before their moment."""
+LAST_WORDS_SECONDS = 30.0
+"""How long an engine that was stopped, or an orphan of the CDK CLI, may take to be gone."""
+FIRST_GUESS = (15.0, 1.0)
+"""Seconds of a command that has not been through yet, and seconds until it works on the lab."""
+VARIATIONS: Mapping[tuple[str, bool], tuple[str, ...]] = {
+    ("up", False): ("", "", "engine stopped", "engine stopped", "templates stale", "engine forgotten"),
+    ("up", True): ("fault in place", "engine stopped", "other settings"),
+    ("verify", True): ("", "", "quick"),
+    ("break", True): ("",),
+    ("repair", True): ("",),
+    ("down", True): ("", "fault in place", "stops the engine", "", "stops the engine", "forgets"),
+}
+"""What is different about a command that is killed, by the command and by whether the lab stands."""
 
 
 @dataclass
@@ -61,7 +79,7 @@ class Tally:
     """What happened.
 
     Attributes:
-        killed: runs by the command that was killed.
+        killed: runs by what was killed, and how.
         ended: runs in which the command was through before its moment came.
         seconds: of each recovery.
         wrong: what was lost or left, one line each.
@@ -79,152 +97,221 @@ class Killed:
     def __init__(self, home: Path, seed: int) -> None:
         """Take an empty folder and the seed of every choice."""
         self.home = home
-        self.random = random.Random(seed)  # noqa: S311  # moments, no secrets
         self.tally = Tally()
-        self.durations: dict[str, float] = {}
-        self._environment = {**os.environ, HOME_VARIABLE: str(home)}
+        self._project = Project(PROJECT, home)
+        self._random = random.Random(seed)  # noqa: S311  # moments, no secrets
+        self._took: dict[tuple[str, str], tuple[float, float]] = {}
+        self._go = Killer(home).run
+        self._whole: dict[str, str] = {}
+        self._empty: dict[str, str] = {}
+        self._files: set[str] = set()
+        self._before: dict[str, str] = {}
+        """What there is while the lab stands; empty while it does not."""
 
     def prepare(self) -> None:
-        """Run each command once to its end, to know how long it takes."""
-        for arguments in (("up",), ("verify",), ("break",), ("repair",), ("up",), ("down",), ("up",)):
-            self.durations[arguments[0]] = self._whole(*self._arguments(arguments[0]))
+        """Run each command once to its end, to know how long it takes, and see the account with the lab and without."""
+        self._through("up", *SETTINGS)
+        self._through("verify")
+        self._through("down", "--keep-engine", *SETTINGS)
+        self._empty = self._look()
+        self._took["up", ""] = self._through("up", *SETTINGS)
+        self._whole = shape(self._look())
+        fault = self._random.choice(FAULTS)
+        self._took["break", ""] = self._through("break", fault.id)
+        self._took["repair", ""] = self._through("repair", "--all")
+        self._took["verify", ""] = self._through("verify")
+        self._files = {one.name for one in self.home.iterdir()}
+        self._keep()
+
+    def finish(self) -> None:
+        """See whether a lab that stands still passes every check."""
+        if self._before:
+            try:
+                self._through("verify")
+            except RuntimeError as error:
+                self.tally.wrong.append(f"at the end: {error}")
 
     def once(self, number: int) -> None:
         """Kill one command, recover, compare."""
-        command = self.random.choice(
-            ("up", "verify", "break", "repair", "down") if self._stands() else ("up",)
-        )
-        before = self._kept() if self._stands() else {}
-        if command == "repair":
-            self._whole(*self._arguments("break"))
-        moment = self.random.uniform(0.02, 1.0) * self.durations[command]
-        was_killed = self._kill(self._arguments(command), moment)
-        (self.tally.killed if was_killed else self.tally.ended)[command] += 1
-        recovery = self.random.choice(("up", "up", "down"))
+        stands = bool(self._before)
+        command = self._random.choice(["up", "verify", "break", "repair", "down"]) if stands else "up"
+        variation = self._random.choice(VARIATIONS[command, stands])
+        given = self._random.choice(FAULTS)
+        broken = command in {"break", "repair"} or variation == "fault in place"
+        fault = given if broken else None
+        moment = self._moment(command, variation)
+        recovery = self._random.choice(("up", "up", "down"))
+        told = f"{command}{f' ({variation})' if variation else ''}"
+        if fault:
+            told += f" [{fault.id}]"
         try:
-            self.tally.seconds.append(self._whole(*self._arguments(recovery)))
-            wrong = self._wrong(recovery, command, before)
-        except RuntimeError as error:
+            self._vary(command, variation, given)
+            ended = self._go(self._arguments(command, variation, given), moment)
+            if ended.code is None:
+                self.tally.killed[f"{command}, {moment.victims}"] += 1
+                told += f" {moment}"
+            else:
+                self.tally.ended[command] += 1
+                self._took[command, variation] = (ended.seconds, ended.until_work)
+                told += f" ended after {ended.seconds:.2f} s with {ended.code}"
+            seconds, _ = self._recover(recovery)
+            self.tally.seconds.append(seconds)
+            told += f", then {recovery} in {seconds:.1f} s"
+            same = stands and command != "down" and variation != "engine forgotten"
+            wrong = list(self._wrong(recovery, fault, self._before if same else None))
+        except (LabError, RuntimeError) as error:
             wrong = [str(error)]
-            self._whole("down", "--forget")
-        if recovery == "up" and not wrong:
-            self._keep()
+        self._say(f"{number}: {told}{'' if wrong else ': as it was'}")
         for line in wrong:
-            told = f"run {number}: {command} killed after {moment:.2f} s, then {recovery}: {line}"
-            print(f"\r{told}", file=sys.stderr, flush=True)
-            self.tally.wrong.append(told)
+            self._say(f"   WRONG: {line}")
+            self.tally.wrong.append(f"{told}: {line}")
+        self._begin_anew(recovery, afresh=bool(wrong))
 
-    def _arguments(self, command: str) -> tuple[str, ...]:
-        match command:
-            case "up":
-                return ("up", "-c", f"kmslab.prefix={PREFIX}")
-            case "verify":
-                return ("verify", "--quick", "--output", str(self.home))
-            case "break":
-                return ("break", self.random.choice(FAULTS))
-            case "repair":
-                return ("repair", "--all")
-            case _:
-                return (command, "--keep-engine", "-c", f"kmslab.prefix={PREFIX}")
+    def _say(self, line: str) -> None:
+        print(line, file=sys.stderr, flush=True)
 
-    def _kill(self, arguments: Sequence[str], after: float) -> bool:
-        """Start a command and kill it; say whether it still ran."""
-        process = subprocess.Popen(  # noqa: S603  # our own program
-            [KMSLAB, *arguments],
-            cwd=PROJECT,
-            env=self._environment,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        try:
-            process.wait(after)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-            return True
-        return False
+    def _moment(self, command: str, variation: str) -> Moment:
+        """A moment of the whole command, or of that part of it in which it works on the lab."""
+        known = [took for (name, _), took in self._took.items() if name == command]
+        whole, until_work = self._took.get((command, variation)) or max(known, default=FIRST_GUESS)
+        working = self._random.random() < 0.5  # noqa: PLR2004  # half of them
+        part = self._random.uniform(0.0, 1.0)
+        seconds = part * (whole - until_work if working else whole)
+        return Moment(seconds, working, self._random.choice(VICTIMS))
 
-    def _whole(self, *arguments: str) -> float:
-        """Run a command to its end, patient with an orphan of the one before; return its seconds.
+    def _vary(self, command: str, variation: str, fault: Fault) -> None:
+        if command == "repair" or variation == "fault in place":
+            self._through("break", fault.id)
+        if variation == "engine stopped":
+            control.stop(self.home)
+        if variation == "templates stale":
+            (self._project.assembly / STAMP).unlink(missing_ok=True)
+        if variation == "engine forgotten":
+            self._through("down", "--forget")
+
+    def _arguments(self, command: str, variation: str, fault: Fault) -> tuple[str, ...]:
+        more = {
+            "up": SETTINGS,
+            "verify": (),
+            "break": (fault.id,),
+            "repair": ("--all",),
+            "down": ("--keep-engine", *SETTINGS),
+        }
+        different = {
+            "other settings": (*SETTINGS, "-c", "kmslab.volume_count=2"),
+            "quick": ("--quick",),
+            "stops the engine": SETTINGS,
+            "forgets": ("--forget",),
+        }
+        return (command, *different.get(variation, more[command]))
+
+    def _recover(self, recovery: str) -> tuple[float, float]:
+        if recovery == "up":
+            return self._through("up", *SETTINGS)
+        return self._through("down", *(("--keep-engine",) if self._random.random() < 0.5 else ()), *SETTINGS)  # noqa: PLR2004
+
+    def _through(self, *arguments: str) -> tuple[float, float]:
+        """Run a command to its end, patient with an orphan of the one before.
+
+        Returns: its seconds, and seconds until it worked on the lab.
 
         Raises:
             RuntimeError: it failed.
         """
-        started = time.monotonic()
+        deadline = time.monotonic() + GIVE_UP_SECONDS
         while True:
-            done = subprocess.run(  # noqa: S603  # our own program
-                [KMSLAB, *arguments],
-                cwd=PROJECT,
-                env=self._environment,
-                capture_output=True,
-                text=True,
-                check=False,
-                timeout=GIVE_UP_SECONDS,
-            )
-            took = time.monotonic() - started
-            if done.returncode == 0 or (arguments[0] == "verify" and done.returncode == 1):
-                return took
-            if done.returncode == BUSY and "Another kmslab command" in done.stderr and took < GIVE_UP_SECONDS:
-                continue
-            said = " / ".join([*done.stdout.splitlines(), *done.stderr.splitlines()][-4:])
-            raise RuntimeError(f"kmslab {' '.join(arguments)} ended with {done.returncode}: {said}")
+            ended = self._go(arguments)
+            if ended.code == 0:
+                return ended.seconds, ended.until_work
+            busy = ended.code == BUSY and "Another kmslab command" in ended.said
+            if not busy or time.monotonic() > deadline:
+                raise RuntimeError(f"kmslab {' '.join(arguments)} ended with {ended.code}: {ended.said}")
 
     def _access(self) -> Access:
         return Access(control.target(self.home), PREFIX)
 
-    def _stands(self) -> bool:
-        return control.status(self.home) is not None and bool(read_stacks(self._access()))
+    def _look(self) -> dict[str, str]:
+        owner = owner_access(self._project, self._access())
+        assert owner is not None  # noqa: S101  # the target is a local engine
+        return look(owner)
 
     def _keep(self) -> None:
-        """Put an object and a secret's value that must survive."""
+        """Put an object that must survive, and remember the account as it is now."""
         access = self._access()
         outputs = read_outputs(access)
         s3 = access.client(Persona.DATA_OWNER, "s3")
-        s3.put_object(Bucket=outputs.data_bucket, Key=OBJECT, Body=outputs.key_s3.encode())
+        if not s3.list_objects_v2(Bucket=outputs.data_bucket, Prefix=OBJECT).get("Contents"):
+            s3.put_object(Bucket=outputs.data_bucket, Key=OBJECT, Body=outputs.key_s3.encode())
+        self._before = self._look()
 
-    def _kept(self) -> dict[str, Any]:
-        """What must not get lost: what the stacks export, and an object's content."""
-        access = self._access()
-        outputs = read_outputs(access)
-        found: dict[str, Any] = {one.name: outputs.value_of(one) for one in LabOutputs.all()}
-        s3 = access.client(Persona.DATA_OWNER, "s3")
-        listed = s3.list_objects_v2(Bucket=outputs.data_bucket, Prefix=OBJECT).get("Contents", [])
-        found["object"] = [
-            s3.get_object(Bucket=outputs.data_bucket, Key=one["Key"])["Body"].read() for one in listed
-        ]
-        return found
+    def _wrong(self, recovery: str, fault: Fault | None, before: Mapping[str, str] | None) -> Iterator[str]:
+        """What was lost or left.
 
-    def _wrong(self, recovery: str, command: str, before: Mapping[str, Any]) -> list[str]:
-        """What was lost or left."""
+        Args:
+            recovery: what ran to its end.
+            fault: the one that was made, if one was.
+            before: what there was, and must be again; None: nothing of it had to stay.
+        """
+        yield from (f"left: process {line}" for line in self._strangers())
+        for name in sorted({one.name for one in self.home.iterdir()} - self._files):
+            yield f"left: file {name}"
+        start_engine(self._project, 0)
+        if recovery == "down":  # its exit code says what the residue is
+            yield from differences(self._empty, self._look())
+            return
         access = self._access()
-        residue = read_residue(access, owner=owner_access(Project(PROJECT, self.home), access))
-        wrong = [f"{one.state}: {one.kind} {one.id} {one.note}" for one in residue.of(State.LEFT)]
-        wrong += [f"{one.state}: {one.id}" for one in residue.of(State.UNSEEN)]
-        wrong += [f"could not look: {line}" for line in residue.unseen]
-        if recovery == "down":
-            return wrong + [f"stands: {one.id}" for one in residue.of(State.STANDS)]
-        if entries := Ledger(self._access()).entries():
-            wrong.append(f"still broken: {[entry.fault_id for entry in entries]}")
-        half = [stack.name for stack in read_stacks(self._access()).values() if not stack.complete]
-        wrong += [f"half deployed: {name}" for name in half]
-        if not half and before and command != "down":
-            after = self._kept()
-            wrong += [f"lost or changed: {name}" for name, value in before.items() if after[name] != value]
-        return wrong
+        residue = read_residue(access, owner=owner_access(self._project, access))
+        for thing in (*residue.of(State.LEFT), *residue.of(State.UNSEEN)):
+            yield f"{thing.state}: {thing.kind} {thing.id} {thing.note}"
+        yield from (f"could not look: {line}" for line in residue.unseen)
+        if entries := Ledger(access).entries():
+            yield f"still broken: {[entry.fault_id for entry in entries]}"
+        read_outputs(access)
+        now = self._look()
+        if before is not None:
+            yield from differences(before, now)
+        else:
+            yield from differences(self._whole, shape([name for name in now if OBJECT not in name]))
+        if fault is None:
+            return
+        try:
+            self._through("verify", *(part for name in fault.noticed_by for part in ("--only", name)))
+        except RuntimeError as error:
+            yield f"broken: {error}"
+
+    def _strangers(self) -> list[str]:
+        """Processes of the lab that are none of its engine's, and do not end either."""
+        deadline = time.monotonic() + LAST_WORDS_SECONDS
+        while True:
+            engine = control.status(self.home)
+            known = {engine.pid, *dict(descendants(engine.pid))} if engine else set()
+            found = [line for pid, line in processes() if str(self.home) in line and pid not in known]
+            if not found or time.monotonic() > deadline:
+                return found
+            time.sleep(LOOK_SECONDS)
+
+    def _begin_anew(self, recovery: str, *, afresh: bool) -> None:
+        """Get ready for the next run; after something went wrong, with an empty engine."""
+        if afresh:
+            self._through("down", "--forget")
+            self._through("up", *SETTINGS)
+        if afresh or recovery == "up":
+            self._keep()
+        else:
+            self._before = {}
 
 
 def run(runs: int, seed: int, home: Path) -> Tally:
-    """Interrupt that often, in a folder for the lab that is removed afterwards."""
+    """Interrupt that often, in a folder for the lab whose engine is stopped afterwards."""
     killed = Killed(home, seed)
     try:
         killed.prepare()
-        killed._keep()
-        for number in range(1, runs + 1):
-            killed.once(number)
-            print(f"\r{number}/{runs}, {len(killed.tally.wrong)} wrong", end="", file=sys.stderr, flush=True)
+        number = 0
+        while sum(killed.tally.killed.values()) < runs and number < ATTEMPTS * runs:
+            killed.once(number := number + 1)
+        killed.finish()
     finally:
         control.stop(home)
-    print(file=sys.stderr)
     return killed.tally
 
 
@@ -242,11 +329,11 @@ def main() -> int:
         shutil.rmtree(home.parent, ignore_errors=True)
     seconds = sorted(tally.seconds)
     told = {
-        "runs": arguments.runs,
+        "runs": sum(tally.killed.values()),
         "seed": arguments.seed,
         "minutes": round((time.monotonic() - started) / 60, 1),
-        "killed": dict(tally.killed),
-        "ended before their moment": dict(tally.ended),
+        "killed": dict(sorted(tally.killed.items())),
+        "ended before their moment": dict(sorted(tally.ended.items())),
         "recovery seconds, median": round(seconds[len(seconds) // 2], 1) if seconds else None,
         "recovery seconds, longest": round(seconds[-1], 1) if seconds else None,
         "lost or left": tally.wrong,
