@@ -11,14 +11,14 @@ from kmslab.checks.catalogue import catalogue, topic
 from kmslab.classroom.board.course import Claim, Course, Rates
 from kmslab.classroom.classes import kept
 from kmslab.classroom.seats import class_folder, load_seats
+from kmslab.commands.serving import announce, cannot_listen
 from kmslab.cost import estimate
 from kmslab.cost.estimating import total
 from kmslab.faults import REGISTRY as FAULTS
-from kmslab.model.errors import ExitCode, LabError
 from kmslab.model.settings import LabSettings
 from kmslab.model.target import TargetKind
 from kmslab.project import Project, find_project, write_private
-from kmslab.terminal import err, out
+from kmslab.terminal import err
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,14 +42,10 @@ def run(port: int, *, browser: bool) -> None:
     try:
         listening = listen(port)
     except OSError as error:
-        raise LabError(
-            f"Port {port} cannot be used: {(error.strerror or str(error)).lower()}.",
-            hint="Leave --port out: a free one is found.",
-            exit_code=ExitCode.BAD_INPUT,
-        ) from error
+        raise cannot_listen(port, error) from error
 
     def ready(address: str) -> None:
-        out.print(f"{address}  (Ctrl-C ends it)", highlight=False, markup=False, soft_wrap=True)
+        announce(address)
         err.print(
             "  Whoever has this address can reset seats. The page itself does not show it.",
             style="dim",

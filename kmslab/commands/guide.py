@@ -7,10 +7,11 @@ import webbrowser
 from difflib import get_close_matches
 from functools import partial
 
+from kmslab.commands.serving import announce, cannot_listen
 from kmslab.guides import building, progress
 from kmslab.guides.course import APPENDICES, PAGES
 from kmslab.guides.server import HOST, serving
-from kmslab.model.errors import ExitCode, LabError
+from kmslab.model.errors import LabError
 from kmslab.project import find_project
 from kmslab.terminal import err, out
 
@@ -34,7 +35,7 @@ def run(page: str, port: int, *, browser: bool, build_only: bool) -> None:
     try:
         with serving(site, port, partial(progress.answer, project.home, words)) as server:
             url = f"http://{HOST}:{server.server_address[1]}/{stem}.html"
-            out.print(f"{url}  (Ctrl-C ends it)", highlight=False, soft_wrap=True)
+            announce(url)
             if browser:
                 webbrowser.open(url)
             gc.enable()  # this command stays (decision 0027)
@@ -42,11 +43,7 @@ def run(page: str, port: int, *, browser: bool, build_only: bool) -> None:
     except KeyboardInterrupt:
         err.print("\nThe pages are closed.", style="dim")
     except OSError as error:
-        raise LabError(
-            f"Port {port} cannot be used: {(error.strerror or str(error)).lower()}.",
-            hint="Leave --port out: a free one is found.",
-            exit_code=ExitCode.BAD_INPUT,
-        ) from error
+        raise cannot_listen(port, error) from error
 
 
 def _stem(page: str) -> str:
