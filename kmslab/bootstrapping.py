@@ -15,6 +15,12 @@ PARAMETER = "InputPermissionsBoundary"
 """What ``cdk bootstrap --custom-permissions-boundary`` gives to the bootstrap's stack."""
 
 
+def boundary_of(stack: Mapping[str, Any] | None) -> str:
+    """Return the name of the boundary that the bootstrap gave to CloudFormation's role; empty: none."""
+    parameters = (stack or {}).get("Parameters", ())
+    return str({one["ParameterKey"]: one.get("ParameterValue", "") for one in parameters}.get(PARAMETER, ""))
+
+
 def require_boundary(stack: Mapping[str, Any] | None, boundary: str, environment: str) -> None:
     """Refuse a bootstrap whose role would be above the boundary that the settings name.
 
@@ -31,8 +37,7 @@ def require_boundary(stack: Mapping[str, Any] | None, boundary: str, environment
     """
     if not boundary:
         return
-    parameters = (stack or {}).get("Parameters", ())
-    found = {one["ParameterKey"]: one.get("ParameterValue", "") for one in parameters}.get(PARAMETER, "")
+    found = boundary_of(stack)
     if stack is None or found != boundary:
         has = "is not bootstrapped" if stack is None else f"is bootstrapped with {found or 'no boundary'}"
         raise LabError(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Self
 from kmslab.model.errors import ExitCode, LabError
 from kmslab.model.regions import lacks
 from kmslab.project import private
+from kmslab.targets import gave_out
 from kmslab.toolchain import cdk_script, require_node
 
 if TYPE_CHECKING:
@@ -44,7 +45,10 @@ class CdkError(LabError):
     def __init__(self, message: str, excerpt: Iterable[str], log: Path) -> None:
         self.excerpt = tuple(excerpt)
         hint = f"The whole output is in {log}."
-        if any(lacks(line) for line in (message, *self.excerpt)):
+        lines = (message, *self.excerpt)
+        if gave := next(filter(None, (gave_out("", line) for line in lines)), None):
+            hint = f"{gave.message} {gave.hint} It goes on where it stopped. {hint}"
+        elif any(lacks(line) for line in lines):
             hint = f"This Region does not have it: `kmslab down`, then set AWS_REGION to another. {hint}"
         super().__init__(message, hint=hint, exit_code=ExitCode.DEPLOYMENT)
 

@@ -38,6 +38,7 @@ MAY_IMPORT = {
     "kmslab.account": (
         "kmslab.account",
         "kmslab.bootstrapping",
+        "kmslab.cost",
         "kmslab.deployed",
         "kmslab.faults",
         "kmslab.lab",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from kmslab.account import refusals
-from kmslab.bootstrapping import TOOLKIT_STACK, require_boundary
+from kmslab.bootstrapping import TOOLKIT_STACK, boundary_of, require_boundary
 from kmslab.model.errors import ExitCode, LabError
 from kmslab.model.finding import fine, refused, unseen, wrong
 from kmslab.model.persona import Persona
@@ -84,6 +84,14 @@ def look(access: Access, settings: LabSettings) -> Finding:
     if problem := _problem(status, version):
         return wrong(_WHAT, problem, f"Run `cdk bootstrap {environment}`.", ExitCode.DEPLOYMENT)
     by = f"stack {TOOLKIT_STACK} {status}" if status else f"by a stack of another name than {TOOLKIT_STACK}"
+    boundary = boundary_of(standing)
+    if boundary and not settings.permissions_boundary:
+        return fine(
+            _WHAT,
+            f"version {version}, {by}; its role has the boundary {boundary}",
+            "If its policies ask for the boundary on every role, as those of docs/least-privilege.md do: "
+            f"-c kmslab.permissions_boundary={boundary}.",
+        )
     return fine(_WHAT, f"version {version}, {by}")
 
 

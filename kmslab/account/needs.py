@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from kmslab.cost.estimating import VERIFY
+from kmslab.cost.prices import measured
 from kmslab.model.outputs import LabOutputs, LabStack
 
 if TYPE_CHECKING:
@@ -23,9 +25,12 @@ POLICY = "AWS::IAM::ManagedPolicy"
 SECRET = "AWS::SecretsManager::Secret"  # noqa: S105  # a resource type
 VPC = "AWS::EC2::VPC"
 
-VERIFY_KEYS = 35
-"""Keys that one ``kmslab verify`` makes and schedules for deletion, about (README, "What it costs")."""
 KEYS = sum(output.stack is LabStack.KEYS and not output.optional for output in LabOutputs.all())
+
+
+def verify_keys() -> int:
+    """Return how many keys one ``kmslab verify`` makes and schedules for deletion, as they were counted."""
+    return int(measured().parts[VERIFY]["kms-key-made"])
 
 
 def of_stack(stack: LabStack, settings: LabSettings) -> Counter[str]:
@@ -51,7 +56,7 @@ def of_stack(stack: LabStack, settings: LabSettings) -> Counter[str]:
 
 def still_needed(settings: LabSettings, standing: Collection[LabStack]) -> Counter[str]:
     """Return what deploying and verifying the lab takes beyond what its standing stacks hold already."""
-    needed: Counter[str] = Counter({KEY: VERIFY_KEYS})
+    needed: Counter[str] = Counter({KEY: verify_keys()})
     for stack in LabStack:
         if stack not in standing:
             needed += of_stack(stack, settings)

@@ -32,7 +32,8 @@ SHOWN = 4
 
 BOUNDARY_KEY = "iam:PermissionsBoundary"
 NAME_THE_BOUNDARY = (
-    "Policies here ask for a boundary on every role: name it with -c kmslab.permissions_boundary=<name>."
+    "Policies here ask for a boundary on every role: name it with -c kmslab.permissions_boundary=<name> "
+    "(docs/least-privilege.md)."
 )
 
 _YOU, _CLOUDFORMATION = "Your permissions", "CloudFormation's permissions"

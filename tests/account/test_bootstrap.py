@@ -71,6 +71,18 @@ def test_one_under_another_boundary_than_the_settings_name(
     assert fine or "but kmslab.permissions_boundary is kms-lab-boundary" in found.seen
 
 
+def test_one_with_a_boundary_that_the_settings_do_not_name(access: FakeAccess, account: Account) -> None:
+    account.bootstrapped()
+    account.stacks[0]["Parameters"] = [
+        {"ParameterKey": "InputPermissionsBoundary", "ParameterValue": "kms-lab-boundary"}
+    ]
+    found = bootstrap.look(access, NAMED)
+    assert found.fine
+    assert found.seen.endswith("its role has the boundary kms-lab-boundary")
+    assert "docs/least-privilege.md" in found.remedy
+    assert "-c kmslab.permissions_boundary=kms-lab-boundary" in found.remedy
+
+
 @pytest.mark.parametrize("call", ["cloudformation:DescribeStacks", "ssm:GetParameter"])
 def test_one_that_cannot_be_looked_at(access: FakeAccess, account: Account, call: str) -> None:
     account.world.refuses(call)

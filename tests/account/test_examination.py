@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kmslab.account import examination
+from kmslab.account import examination, needs
 from kmslab.lab import Access
 from kmslab.model.errors import ExitCode
 from kmslab.model.finding import State, exit_code
@@ -63,10 +63,10 @@ def test_it_looks_and_changes_nothing(access: FakeAccess, account: Account) -> N
 
 
 def test_what_stands_is_not_needed_again(access: FakeAccess, account: Account) -> None:
-    assert "the lab needs 46 more" in examine(access)["Quota: KMS keys"].seen
+    assert f"the lab needs {needs.KEYS + needs.verify_keys()} more" in examine(access)["Quota: KMS keys"].seen
     account.deployed()
     again = examine(type(access)(account.world, kind=TargetKind.AWS))
-    assert "the lab needs 35 more" in again["Quota: KMS keys"].seen
+    assert f"the lab needs {needs.verify_keys()} more" in again["Quota: KMS keys"].seen
     assert "Quota: trails" not in again
     assert "Quota: IAM" not in again
 
@@ -147,4 +147,4 @@ def test_a_real_deployment_is_examined_on_the_engine(deployed_lab: DeployedLab) 
     deployed_by = found["Deployed by"]
     assert deployed_by.state is State.UNSEEN or ":assumed-role/cdk-hnb659fds-deploy-role-" in deployed_by.seen
     assert found["CloudFormation's permissions"].seen.endswith("actions simulated, all allowed")
-    assert "the lab needs 35 more" in found["Quota: KMS keys"].seen
+    assert f"the lab needs {needs.verify_keys()} more" in found["Quota: KMS keys"].seen

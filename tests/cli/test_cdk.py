@@ -194,6 +194,27 @@ def test_a_region_without_a_feature_is_told_as_that(
     )
 
 
+@pytest.mark.parametrize(
+    ("line", "hint"),
+    [
+        (
+            "❌  kms-lab-keys failed: ExpiredToken: The security token included in the request is expired",
+            "The credentials have expired. Sign in again, then repeat the command. It goes on where it stopped.",
+        ),
+        (
+            "❌  kms-lab-keys failed: SignatureDoesNotMatch: Signature expired: 20261122T111131Z is now earlier",
+            "The clock of this machine is wrong",
+        ),
+    ],
+)
+def test_what_gave_out_in_the_middle_of_a_deployment_is_told_as_that(
+    fake_cdk: Path, project: Project, line: str, hint: str
+) -> None:
+    error = failure(fake_cdk, project, "kms-lab-keys: deploying... [1/6]", line)
+    assert error.message.startswith("Stack kms-lab-keys failed: ")
+    assert error.hint.startswith(hint)
+
+
 def test_another_failure_shows_the_line_that_tells_most(fake_cdk: Path, project: Project) -> None:
     error = failure(fake_cdk, project, "starting", "Error: Cannot find asset at /nowhere", "the end")
     assert error.message == "cdk deploy failed: Error: Cannot find asset at /nowhere"
