@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from kmslab.project import Project
 
+PARAMETER = f"/{PREFIX}/secure-string"
+
 
 class Cloud:
     """CloudFormation and Parameter Store of a fake account, and the CDK CLI that changes them."""
@@ -145,3 +147,10 @@ class Cloud:
             self.parameters.pop(name, None)
             self.notes.pop(name, None)
         return {}
+
+
+def did(cloud: Cloud) -> list[str]:
+    """The CDK CLI's commands since the last time; sorted, since some run side by side."""
+    names = sorted(command[0] for command in cloud.commands if command != ["ended"])
+    cloud.commands.clear()
+    return names

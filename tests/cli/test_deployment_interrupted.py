@@ -1,0 +1,211 @@
+"""Deployments and destructions that failed, were interrupted or met another one: the next command goes on."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+from botocore.exceptions import ClientError
+
+from kmslab import deployment as module
+from kmslab.cdk import CdkError
+from kmslab.deployment import Deployment, exclusively, unfinished
+from kmslab.model.errors import ExitCode, LabError
+from tests.checks.fakes import OUTPUTS, PREFIX
+from tests.cli.cloud import PARAMETER, did
+
+if TYPE_CHECKING:
+    from kmslab.project import Project
+    from tests.cli.cloud import Cloud
+    from tests.cli.conftest import Recorder
+
+
+def test_a_failed_deployment_is_repeated_by_the_next_up(
+    project: Project, cloud: Cloud, lab: Deployment
+) -> None:
+    def fail(command: str) -> None:
+        if command == "deploy":
+            raise CdkError("Stack kms-lab-keys failed to deploy", (), project.home / "deploy.log")
+
+    cloud.during = fail
+    with pytest.raises(CdkError):
+        lab.up()
+    did(cloud)
+    cloud.during = lambda _: None
+    assert lab.up()
+    assert did(cloud) == ["deploy"]
+
+
+def test_an_interrupted_synthesis_is_repeated(cloud: Cloud, lab: Deployment) -> None:
+    def interrupt(command: str) -> None:
+        if command == "synth":
+            raise KeyboardInterrupt
+
+    cloud.during = interrupt
+    with pytest.raises(KeyboardInterrupt):
+        lab.up()
+    did(cloud)
+    cloud.during = lambda _: None
+    assert lab.up()
+    assert did(cloud) == ["deploy", "synth"]
+
+
+def test_an_interrupted_deployment_goes_on_where_it_stopped(cloud: Cloud, lab: Deployment) -> None:
+    def interrupt(command: str) -> None:
+        if command == "deploy":
+            cloud.add(f"{PREFIX}-keys")
+            cloud.add(f"{PREFIX}-identity", "CREATE_FAILED")
+            raise KeyboardInterrupt
+
+    cloud.during = interrupt
+    with pytest.raises(KeyboardInterrupt):
+        lab.up()
+    did(cloud)
+    cloud.during = lambda _: None
+    assert lab.up()
+    assert did(cloud) == ["deploy"], "the templates are written already"
+    assert not lab.up()
+
+
+def test_an_interrupted_destruction_goes_on_where_it_stopped(cloud: Cloud, lab: Deployment) -> None:
+    lab.up()
+    did(cloud)
+
+    def interrupt(command: str) -> None:
+        if command == "destroy":
+            del cloud.stacks[f"{PREFIX}-audit"]
+            cloud.add(f"{PREFIX}-storage", "DELETE_FAILED")
+            raise KeyboardInterrupt
+
+    cloud.during = interrupt
+    with pytest.raises(KeyboardInterrupt):
+        lab.down()
+    assert did(cloud) == ["destroy"]
+    cloud.during = lambda _: None
+    lab.down()
+    assert did(cloud) == ["destroy"]
+    assert set(cloud.stacks) == {"CDKToolkit"}
+
+
+def test_up_after_an_interrupted_destruction_makes_the_lab_whole(cloud: Cloud, lab: Deployment) -> None:
+    lab.up()
+
+    def interrupt(command: str) -> None:
+        if command == "destroy":
+            del cloud.stacks[f"{PREFIX}-audit"]
+            raise KeyboardInterrupt
+
+    cloud.during = interrupt
+    with pytest.raises(KeyboardInterrupt):
+        lab.down()
+    did(cloud)
+    cloud.during = lambda _: None
+    assert lab.up()
+    assert did(cloud) == ["deploy"]
+    assert f"{PREFIX}-audit" in cloud.stacks
+    assert cloud.parameters == {PARAMETER: OUTPUTS.key_secrets}, "which down had removed already"
+
+
+def test_ctrl_c_does_not_wait_for_the_synthesis_to_end(cloud: Cloud, lab: Deployment) -> None:
+    synthesizing = threading.Event()
+
+    def interrupt(command: str) -> None:
+        if command == "synth":
+            synthesizing.set()
+            # As the real CLI does when its process is ended; in the wrong order this would never come.
+            assert cloud.ended.wait(10)
+            raise CdkError("ended", (), lab.log)
+        assert synthesizing.wait(10)
+        raise KeyboardInterrupt
+
+    cloud.during = interrupt
+    started = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        lab.up()
+    assert time.monotonic() - started < 9
+
+
+def test_somebody_elses_operation_is_waited_for(
+    cloud: Cloud, lab: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab.up()
+    did(cloud)
+    name = f"{PREFIX}-keys"
+    before = dict(cloud.stacks[name])
+    cloud.stacks[name]["StackStatus"] = "UPDATE_IN_PROGRESS"
+    pauses: list[float] = []
+
+    def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        cloud.stacks[name] = before
+
+    monkeypatch.setattr("kmslab.deployment.time.sleep", pause)
+    assert not lab.up()
+    assert len(pauses) == 1
+
+
+def test_an_operation_that_never_ends_is_given_up(
+    cloud: Cloud, lab: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cloud.add(f"{PREFIX}-keys", "CREATE_IN_PROGRESS")
+    monkeypatch.setattr(module, "SETTLE_SECONDS", 0.0)
+    with pytest.raises(LabError) as caught:
+        lab.up()
+    assert caught.value.message == f"Stack {PREFIX}-keys has been CREATE_IN_PROGRESS for 0 s."
+    assert "kmslab down --forget" in caught.value.hint
+    assert caught.value.exit_code is ExitCode.DEPLOYMENT
+
+
+def test_one_command_at_a_time_changes_a_lab(project: Project) -> None:
+    with exclusively(project), pytest.raises(LabError) as caught, exclusively(project):
+        pass
+    assert caught.value.message == "Another kmslab command is working on this lab."
+    assert caught.value.exit_code is ExitCode.DEPLOYMENT
+    with exclusively(project):
+        pass
+
+
+def test_a_patient_command_waits_for_its_turn(project: Project) -> None:
+    held, order = threading.Event(), []
+
+    def hold() -> None:
+        with exclusively(project):
+            held.set()
+            time.sleep(0.3)
+            order.append("first")
+
+    first = threading.Thread(target=hold)
+    first.start()
+    assert held.wait(5)
+    with exclusively(project, patience=10.0):
+        order.append("second")
+    first.join()
+    assert order == ["first", "second"]
+
+
+def test_up_clears_away_what_a_killed_command_left(
+    project: Project, cloud: Cloud, lab: Deployment, recorder: Recorder
+) -> None:
+    lab.up()
+    assert cloud.world.asked("secretsmanager:ListSecrets") == []
+    with pytest.raises(KeyError), unfinished(project):
+        raise KeyError  # as far as a file can tell, killed
+    lab.up()
+    assert len(cloud.world.asked("secretsmanager:ListSecrets")) == 1
+    lab.up()
+    assert len(cloud.world.asked("secretsmanager:ListSecrets")) == 1
+    with unfinished(project):
+        assert (project.home / "unfinished").exists()
+    assert not (project.home / "unfinished").exists()
+
+
+def test_a_destruction_that_fails_is_known_to_the_next_up(
+    project: Project, cloud: Cloud, lab: Deployment
+) -> None:
+    lab.up()
+    cloud.world.refuses("iam:ListMFADevices", code="AccessDenied")
+    with pytest.raises(ClientError):
+        lab.down()
+    assert (project.home / "unfinished").exists()
