@@ -26,11 +26,11 @@ if TYPE_CHECKING:
     from kmslab.engine.touched import Hand, Place
 
 QUIET_SECONDS = 1.0
-"""How long after the last request the state is saved as a whole."""
+"""How long after the last change the state is saved as a whole."""
 BUSY_SECONDS = 3.0
 """How long after the first one, when there is no quiet."""
 SHARE = 20
-"""Without quiet at most one part in so many of the time goes into it: it takes the longer, the more accounts there are."""
+"""At most one part in so many of the time goes into it: it takes the longer, the more accounts there are."""
 RETRY_SECONDS = 0.1
 """How often a state in motion is looked at again."""
 _METHODS = ("GET", "HEAD")
@@ -140,7 +140,7 @@ class Saver:
                 await asyncio.sleep(RETRY_SECONDS)
             if await self._write(frozen):
                 # What goes on in the background ends without a request: look again until nothing moves.
-                self._changed.set()
+                self.changed()
             self._took = asyncio.get_running_loop().time() - began
 
     async def finish(self) -> None:
@@ -178,8 +178,9 @@ class Saver:
 
     async def _pause(self) -> None:
         clock = asyncio.get_running_loop().time
-        latest = clock() + max(BUSY_SECONDS, SHARE * self._took)
-        while (now := clock()) < (due := min(self._last_change + QUIET_SECONDS, latest)):
+        rest = SHARE * self._took
+        latest = clock() + max(BUSY_SECONDS, rest)
+        while (now := clock()) < (due := min(self._last_change + max(QUIET_SECONDS, rest), latest)):
             await asyncio.sleep(due - now)
 
     async def _write(self, frozen: bytes) -> bool:

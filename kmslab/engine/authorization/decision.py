@@ -111,8 +111,10 @@ def _case(request: Request, principal: Principal) -> Case:
         # RetireGrant in a grant is for that grant alone (KMS API Reference): the operation itself looks there.
         return case
     digests = (digest_of(token) for token in request.grant_tokens)
-    grants = settling.grants_that_count(grants_of(key), key["Arn"], digests)
-    return Case(context, policy, [Grant.from_entry(grant) for grant in grants], required=True)
+    grants = [
+        Grant.from_entry(one) for one in settling.grants_that_count(grants_of(key), key["Arn"], digests)
+    ]
+    return Case(context, policy, grants, required=True) if grants else case
 
 
 def _asked(request: Request, principal: Principal) -> Asked:

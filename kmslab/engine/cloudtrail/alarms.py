@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from ministack.core import iam_evaluator
@@ -31,10 +32,24 @@ def deliver(service: str, event: Mapping[str, Any]) -> None:
     """Put a change on the account's default event bus, if a trail is logging and a rule may want it."""
     from ministack.services import eventbridge
 
-    if not any(rule.get("EventPattern") for rule in eventbridge._rules.values()) or not _a_trail_is_logging():
+    patterns = [
+        *(rule["EventPattern"] for rule in eventbridge._rules.values() if rule.get("EventPattern")),
+        *(archive.get("EventPattern", "") for archive in eventbridge._archives.values()),
+    ]
+    if not any(_may_match(pattern, event["eventName"]) for pattern in patterns) or not _a_trail_is_logging():
         return
     entry = {"Source": f"aws.{service}", "DetailType": DETAIL_TYPE, "Detail": json.dumps(event, default=str)}
     eventbridge._put_events({"Entries": [entry]}, allow_aws_source=True)
+
+
+@lru_cache
+def _may_match(pattern: str, event_name: str) -> bool:
+    """Whether an event of this name can match at all; MiniStack's own look costs much more, for every change."""
+    try:
+        names = json.loads(pattern)["detail"]["eventName"]
+    except (ValueError, KeyError, TypeError):
+        return True
+    return event_name in names or not all(isinstance(name, str) for name in names)
 
 
 def _a_trail_is_logging() -> bool:
