@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import os
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
-import pytest
-
-from kmslab.engine import saving
+from kmslab.engine import saving, snapshot
 from kmslab.engine.saving import Saver
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import pytest
 
 QUIET = 0.05
 LONG_ENOUGH = 5
@@ -33,7 +34,7 @@ async def times_of_looks(folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[
     monkeypatch.setattr(saving, "QUIET_SECONDS", QUIET)
     monkeypatch.setattr(saving, "_frozen", frozen)
     monkeypatch.setattr(
-        saving.snapshot, "write", lambda _folder, state, _last, *, following: f"{state!r} {following}"
+        snapshot, "write", lambda _folder, state, _last, *, following: f"{state!r} {following}"
     )
     saver = Saver(folder)
     saver.changed()
@@ -49,5 +50,5 @@ def test_a_state_that_changes_by_itself_is_saved_once_in_a_while(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looks = asyncio.run(times_of_looks(tmp_path, monkeypatch))
-    pauses = [later - earlier for earlier, later in zip(looks, looks[1:], strict=False)]
+    pauses = [later - earlier for earlier, later in pairwise(looks)]
     assert min(pauses) >= QUIET
