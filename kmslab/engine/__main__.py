@@ -7,6 +7,7 @@ import fcntl
 import json
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -134,9 +135,9 @@ def _announce(options: argparse.Namespace, ready_file: Path, sockets: Sockets, w
 
 
 def _tell(ready_fd: int, facts: dict[str, object]) -> None:
-    """Tell the process that started us, once."""
+    """Tell the process that started us, once; if it was killed meanwhile, the next command finds us."""
     if ready_fd >= 0:
-        with os.fdopen(ready_fd, "w") as pipe:
+        with suppress(BrokenPipeError), os.fdopen(ready_fd, "w") as pipe:
             json.dump(facts, pipe)
 
 

@@ -101,12 +101,17 @@ def start(
     folder = home / "engine"
     _make_folder(folder)
     with _starting(folder):
-        running = status(home)
-        if running:
+        if running := _settled(home):
             return running
         died = (folder / "ready.json").exists()
         (folder / "ready.json").unlink(missing_ok=True)
-        return replace(_spawn(home, port, dict(environment or {}), settle), recovered=died)
+        try:
+            return replace(_spawn(home, port, dict(environment or {}), settle), recovered=died)
+        except LabError:
+            # One of a starter that was killed just before may have been faster than ours.
+            if running := _settled(home):
+                return running
+            raise
 
 
 def stop(home: Path) -> bool:
@@ -122,7 +127,7 @@ def stop(home: Path) -> bool:
         return False
     # A start that is under way is waited for: its engine is to be stopped, not to be missed.
     with _starting(folder):
-        running = status(home)
+        running = _settled(home)
         if running is None:
             return False
         with suppress(ProcessLookupError):
@@ -207,6 +212,17 @@ def _make_folder(folder: Path) -> None:
             hint="run kmslab in a folder that you may write to",
             exit_code=ExitCode.ENGINE,
         ) from error
+
+
+def _settled(home: Path) -> EngineInfo | None:
+    """Return the running engine, or None, once it is known.
+
+    Whoever started it may have been killed meanwhile: it goes on starting. One that was told to end may be at it.
+    """
+    deadline = time.monotonic() + START_SECONDS
+    while (running := status(home)) is None and _alive(home / "engine") and time.monotonic() < deadline:
+        time.sleep(_POLL_SECONDS)
+    return running
 
 
 @contextmanager

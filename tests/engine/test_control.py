@@ -16,6 +16,7 @@ import pytest
 from kmslab.engine import control, identity
 from kmslab.model.errors import ExitCode, LabError
 from kmslab.model.target import TargetKind
+from tests.engine.conftest import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -102,6 +103,29 @@ def test_a_stop_during_a_start_stops_the_engine_that_comes(home: Path) -> None:
             pass
         assert control.stop(home) is True
         assert starting.result().pid > 0
+    assert control.status(home) is None
+
+
+def begin_and_kill(home: Path, begun: str) -> None:
+    """Start an engine, and kill whoever starts it once a file of the engine's is there."""
+    start = "import sys, pathlib; from kmslab.engine import control; control.start(pathlib.Path(sys.argv[1]))"
+    with subprocess.Popen([sys.executable, "-c", start, str(home)]) as starter:  # noqa: S603  # our own module
+        eventually((home / "engine" / begun).exists)
+        starter.kill()
+
+
+@pytest.mark.parametrize("begun", ["engine.log", "root.json"], ids=["before its lock", "before it answers"])
+def test_an_engine_whose_starter_is_killed_comes_and_is_found(home: Path, begun: str) -> None:
+    begin_and_kill(home, begun)
+    info = control.start(home)
+    assert control.status(home) == info
+    assert "Traceback" not in control.log_file(home).read_text()
+    assert control.stop(home) is True
+
+
+def test_an_engine_whose_starter_is_killed_can_be_stopped(home: Path) -> None:
+    begin_and_kill(home, "root.json")
+    assert control.stop(home) is True
     assert control.status(home) is None
 
 
