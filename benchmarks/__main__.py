@@ -22,6 +22,7 @@ PARTS = (
     "throttling",
     "synthesis",
     "destruction",
+    "guides",
     "whole_lab",
 )
 

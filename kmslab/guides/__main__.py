@@ -1,4 +1,7 @@
-"""Run guide pages against the lab that is up: ``python -m kmslab.guides lab_guides/02-first-key.md``."""
+"""Run guide pages against the lab that is up: ``python -m kmslab.guides lab_guides/02-first-key.md``.
+
+With ``--labs 2`` they run on two labs that are made for them: the whole course, on both cores.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from typing import TYPE_CHECKING
 from kmslab.guides.includes import refresh
 from kmslab.guides.page import Kind, PageError, read
 from kmslab.guides.runner import run
+from kmslab.guides.side_by_side import run_on_labs
 from kmslab.model.errors import ExitCode, LabError
 
 if TYPE_CHECKING:
@@ -33,10 +37,22 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--include", action="store_true", help="run nothing: copy again what the pages include"
     )
+    parser.add_argument(
+        "--labs",
+        type=int,
+        choices=range(1, 9),
+        metavar="N",
+        help="deploy N labs for it, run the pages side by side, each on one of them, and remove the labs",
+    )
     options = parser.parse_args(arguments)
     act = _list_shown_only if options.shown_only else _include if options.include else _run
     try:
-        right = [act(page) for page in map(read, options.pages)]
+        if options.labs and act is _run:
+            right = [run_on_labs(options.pages, options.labs, _environment(), _say)]
+        else:
+            right = [act(page) for page in map(read, options.pages)]
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
     except (PageError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return ExitCode.BAD_INPUT
@@ -65,6 +81,11 @@ def _run(page: Page) -> bool:
     sys.stdout.write("".join(f"{problem}\n" for problem in result.problems))
     sys.stdout.write(f"{page.name}: {result.ran} of {len(page.steps)} steps in {result.seconds:.1f} s\n")
     return not result.problems
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text)
+    sys.stdout.flush()
 
 
 def _environment() -> dict[str, str]:

@@ -16,6 +16,8 @@ LOCK = PROJECT / "requirements-site.txt"
 PARTS = Path(__file__).resolve().parent / "site"
 """The site's settings, style and script."""
 ENVIRONMENT = PROJECT / ".kmslab" / "site-tools"
+DRAWINGS = ENVIRONMENT / "drawings"
+"""Kept from build to build, until the tools that made them are others."""
 
 _STAMP = ".made-of"
 
@@ -41,7 +43,8 @@ def build(pages: Path, site: Path) -> bool:
     made = site.with_name(f"{site.name}.new")
     settings = made.with_suffix(".yml")
     settings.write_text(
-        f"INHERIT: {PARTS / 'mkdocs.yml'}\nhooks: [{PARTS / 'hooks.py'}]\ndocs_dir: {pages}\nsite_dir: {made}\n",
+        f"INHERIT: {PARTS / 'mkdocs.yml'}\nhooks: [{PARTS / 'hooks.py'}]\ndocs_dir: {pages}\nsite_dir: {made}\n"
+        f"extra: {{drawings: {DRAWINGS}}}\n",
         encoding="utf-8",
     )
     done = subprocess.run(  # noqa: S603  # the environment's own MkDocs and our settings

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html as markup
 import re
 from typing import TYPE_CHECKING
 
@@ -75,6 +76,36 @@ def test_drawings_are_never_too_small_to_be_read(site: Path) -> None:
         (natural,) = re.findall(r'viewBox="\S+ \S+ (\S+) \S+"', drawing)
         ((most, least),) = re.findall(r"max-width: (\d+)px; min-width: (\d+)px;", drawing)
         assert 0.64 * float(natural) < int(least) <= int(most) <= float(natural) + 1, path
+
+
+def test_code_is_what_the_page_says(site: Path) -> None:
+    """Each line may go on below, words with hyphens stay whole, and no character is lost or added."""
+    text = html(site)["05-s3.html"]
+    shown = re.findall(r'<pre><span></span><code tabindex="0">(.*?)</code></pre>', text, re.DOTALL)
+    page = (PAGES / "05-s3.md").read_text(encoding="utf-8").expandtabs(4)
+    fences = re.findall(r"^```(?!mermaid)\w+\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    assert [markup.unescape(re.sub(r"<[^>]+>", "", code)) for code in shown] == fences
+    assert shown[0].startswith('<span id="line-0-1">')
+    assert '<span class="whole">--output</span>' in shown[0]
+
+
+def test_a_drawing_is_kept_for_the_next_build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = tmp_path / "drawings"
+    monkeypatch.setattr(building, "DRAWINGS", kept)
+    pages = tmp_path / "pages"
+    pages.mkdir()
+    page = pages / "README.md"
+    page.write_text("# All\n\n```mermaid\nflowchart LR\n  A[one] --> B\n```\n")
+    assert building.build(pages, tmp_path / "site")
+    (drawing,) = kept.iterdir()
+    assert "<svg" in drawing.read_text()
+    drawing.write_text("<figure>as it was</figure>")
+    page.write_text(page.read_text() + "\nMore.\n")
+    assert building.build(pages, tmp_path / "site")
+    assert "<figure>as it was</figure>" in html(tmp_path / "site")["index.html"]
+    page.write_text(page.read_text().replace("one", "two"))
+    assert building.build(pages, tmp_path / "site")
+    assert "as it was" not in html(tmp_path / "site")["index.html"]
 
 
 def test_answers_fold_and_are_markdown(site: Path) -> None:

@@ -5,13 +5,17 @@ MkDocs loads this file in the site's own environment, where nothing of the lab i
 
 from __future__ import annotations
 
+import hashlib
 import html
+import json
 import re
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
+    from concurrent.futures import Future
 
 HERE = Path(__file__).resolve().parent
 ASSETS = ("site.css", "checkpoints.js")
@@ -53,7 +57,7 @@ _THEME = {
     "fontFamily": "system-ui, sans-serif",
 }
 _DRAWING = re.compile(r"^```mermaid\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-_PLACE = re.compile(r"<p>@@drawing-(\d+)@@</p>")
+_PLACE = re.compile(r"<!-- drawing (\d+) -->")
 _ACCESSIBLE = (
     ("<pre><span></span><code>", '<pre><span></span><code tabindex="0">'),  # it scrolls: by the keyboard too
     ("<th></th>", "<td></td>"),  # the corner of a table heads nothing
@@ -71,6 +75,9 @@ _SCROLLS = (re.compile(r'(\w)&&\w\?(\w\.setAttribute\("tabindex","0"\))'), r"\1?
 _OUTSIDE = re.compile(r"\[([^\]]+)\]\(\.\./[^)]+\)")
 _COMMENT = re.compile(r"^<!-- .* -->\n", re.MULTILINE)
 _BOX = re.compile(r"<blockquote>\n<p><strong>(In the console|In the lab's CDK code)\.</strong>")
+_CODE = re.compile(r"<code\b[^>]*>.*?</code>", re.DOTALL)
+_WHOLE = re.compile(r"<[^>]*>|(?<![\w.-])(?=[\w.-]{2,33}(?![\w.-]))([\w.]*-[\w.-]+)")
+"""A tag, or a word in code with a hyphen in it, which a phone has room for: browsers end lines at hyphens."""
 _REMOTE = re.compile(r"https://(?:unpkg\.com|api\.github\.com)/[\w@./${}]*")
 _SPOKEN = re.compile(r"^\s*(accTitle|accDescr)\s*:\s*(.+)$", re.MULTILINE)
 _LABEL = re.compile(r"<(?:text|tspan|p|span)\b[^>]*>([^<]+)<")
@@ -81,7 +88,9 @@ LEAST_SCALE = 0.65
 TALLEST = 760
 """In pixels: a drawing that is taller is made smaller, as far as it can still be read."""
 
-_drawings: dict[str, list[str]] = {}
+_pencil = ThreadPoolExecutor(1)
+"""Draws while MkDocs renders: drawing is two thirds of the work, and Mermaid runs outside Python's lock."""
+_drawings: dict[str, list[Future[str]]] = {}
 
 
 def on_files(files: Any, *, config: MutableMapping[str, Any], **_: Any) -> Any:
@@ -94,35 +103,40 @@ def on_files(files: Any, *, config: MutableMapping[str, Any], **_: Any) -> Any:
     return files
 
 
-def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
-    """Take the drawings out, let Markdown into folded answers, and unlink what is not part of the site."""
+def on_page_markdown(markdown: str, *, page: Any, config: MutableMapping[str, Any], **_: Any) -> str:
+    """Take the drawings out and begin them, let Markdown into folded answers, unlink what is not part of the site."""
     drawings = _drawings[page.file.src_uri] = []
+    kept = Path(config["extra"]["drawings"])
 
     def place(match: re.Match[str]) -> str:
-        drawings.append(match[1])
-        return f"@@drawing-{len(drawings) - 1}@@"
+        drawings.append(_pencil.submit(_drawn, match[1], kept))
+        return f"<!-- drawing {len(drawings) - 1} -->\n"
 
-    text = _DRAWING.sub(place, markdown)
-    text = _COMMENT.sub("", text)
+    text = _DRAWING.sub(place, _COMMENT.sub("", markdown))
     text = text.replace("<details>", '<details markdown="1">')
     text = text.replace("<summary>", '<summary markdown="span">')
     return _OUTSIDE.sub(r"\1", text)
 
 
-def on_page_content(content: str, *, page: Any, **_: Any) -> str:
-    """Put the drawings back, as SVG, and name the boxes."""
-    drawings = _drawings.pop(page.file.src_uri)
-    stem = Path(page.file.src_uri).stem.lower()
-    content = _PLACE.sub(
-        lambda found: _figure(drawings[int(found[1])], f"drawing-{stem}-{found[1]}"), content
-    )
+def on_page_content(content: str, **_: Any) -> str:
+    """Let the keyboard reach what scrolls, keep words of code whole, and name the boxes."""
     for theirs, ours in _ACCESSIBLE:
         content = content.replace(theirs, ours)
+    content = _CODE.sub(lambda code: _WHOLE.sub(_whole, code[0]), content)
     return _BOX.sub(r'<blockquote class="box">' + "\n" + r"<p><strong>\1.</strong>", content)
 
 
-def on_post_page(output: str, **_: Any) -> str:
-    """Name the dialog in which one searches."""
+def _whole(found: re.Match[str]) -> str:
+    return f'<span class="whole">{found[1]}</span>' if found[1] else found[0]
+
+
+def on_post_page(output: str, *, page: Any, **_: Any) -> str:
+    """Put the drawings in, as SVG, and name the dialog in which one searches."""
+    drawings = _drawings.pop(page.file.src_uri)
+    stem = Path(page.file.src_uri).stem.lower()
+    output = _PLACE.sub(
+        lambda found: drawings[int(found[1])].result().replace("my-svg", f"drawing-{stem}-{found[1]}"), output
+    )
     return output.replace(*_NAMELESS)
 
 
@@ -146,12 +160,25 @@ def on_post_build(*, config: MutableMapping[str, Any], **_: Any) -> None:
         script.write_text(_SCROLLS[0].sub(_SCROLLS[1], text), encoding="utf-8")
 
 
-def _figure(source: str, name: str) -> str:
+def _drawn(source: str, kept: Path) -> str:
+    """Return the figure of a drawing: the one that is kept of an earlier build, or a new one."""
+    made_of = json.dumps([source, Path(__file__).read_text(encoding="utf-8")])
+    file = kept / f"{hashlib.sha256(made_of.encode()).hexdigest()}.html"
+    if file.exists():
+        return file.read_text(encoding="utf-8")
+    figure = _figure(source)
+    kept.mkdir(parents=True, exist_ok=True)
+    new = file.with_suffix(".new")
+    new.write_text(figure, encoding="utf-8")
+    new.replace(file)
+    return figure
+
+
+def _figure(source: str) -> str:
     """Draw one drawing; Mermaid itself refuses what it cannot read, and the build with it."""
     import mermaidx
 
     svg = str(mermaidx.render(source, theme="base", config={"themeVariables": _THEME}).svg())
-    svg = svg.replace("my-svg", name)
     for colour, variable in COLOURS.items():
         svg = re.sub(colour, f"var({variable})", svg, flags=re.IGNORECASE)
     said = " ".join(text for _, text in _SPOKEN.findall(source)) or _labels(svg)
