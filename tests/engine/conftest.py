@@ -240,6 +240,18 @@ def s3(engine: Engine) -> Any:
 
 
 @pytest.fixture
+def ec2(engine: Engine) -> Any:
+    """EC2 as the engine's administrator."""
+    return engine.client("ec2")
+
+
+@pytest.fixture
+def key(engine: Engine) -> str:
+    """The ARN of a key of the test's own, whose policy leaves its use to IAM."""
+    return engine.key(engine.account_statement())
+
+
+@pytest.fixture
 def bucket(s3: Any) -> str:
     """The name of a bucket of the test's own, with what S3 gives a new one."""
     name = f"bucket-{uuid.uuid4().hex[:16]}"

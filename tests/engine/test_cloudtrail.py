@@ -17,11 +17,6 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def key(engine: Engine) -> str:
-    return engine.key(engine.account_statement())
-
-
-@pytest.fixture
 def trail(engine: Engine) -> Any:
     return engine.client("cloudtrail")
 

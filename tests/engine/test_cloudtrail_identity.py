@@ -18,11 +18,6 @@ if TYPE_CHECKING:
     from tests.engine.conftest import Engine, Principal
 
 
-@pytest.fixture
-def key(engine: Engine) -> str:
-    return engine.key(engine.account_statement())
-
-
 def recorded(engine: Engine, key: str, name: str) -> dict[str, Any]:
     """The newest record of an operation on a key."""
     wanted = [{"AttributeKey": "ResourceName", "AttributeValue": key}]

@@ -55,11 +55,6 @@ def ebs(engine: Engine) -> Any:
 
 
 @pytest.fixture
-def key(engine: Engine) -> str:
-    return engine.key(engine.account_statement())
-
-
-@pytest.fixture
 def block() -> bytes:
     return os.urandom(SIZE)
 

@@ -19,11 +19,6 @@ HAS_TAG = {"StringEquals": {"aws:ResourceTag/team": "blue"}}
 GIVES_TAG = {"StringEquals": {"aws:RequestTag/team": "blue"}}
 
 
-@pytest.fixture
-def ec2(engine: Engine) -> Any:
-    return engine.client("ec2")
-
-
 def tagged(kind: str) -> list[dict[str, Any]]:
     return [{"ResourceType": kind, "Tags": BLUE}]
 

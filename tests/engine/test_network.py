@@ -25,11 +25,6 @@ POLICY = {
 
 
 @pytest.fixture
-def ec2(engine: Engine) -> Any:
-    return engine.client("ec2")
-
-
-@pytest.fixture
 def vpc(ec2: Any) -> str:
     return str(ec2.create_vpc(CidrBlock="10.30.0.0/24")["Vpc"]["VpcId"])
 

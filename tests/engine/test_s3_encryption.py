@@ -23,11 +23,6 @@ KMS_USE = ("kms:GenerateDataKey", "kms:Decrypt")
 
 
 @pytest.fixture
-def key(engine: Engine) -> str:
-    return engine.key(engine.account_statement())
-
-
-@pytest.fixture
 def owner(engine: Engine) -> Principal:
     return engine.role(S3_ALL, allow(*KMS_USE))
 

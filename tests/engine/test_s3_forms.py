@@ -28,11 +28,6 @@ KEY_USE = allow("kms:GenerateDataKey", "kms:Decrypt")
 SSE_S3: dict[str, Any] = {"": "AES256"}
 
 
-@pytest.fixture
-def key(engine: Engine) -> str:
-    return engine.key(engine.account_statement())
-
-
 def send(engine: Engine, bucket: str, fields: dict[str, str], data: bytes = b"tea") -> tuple[int, str]:
     """Send a form as a browser does; returns the status and S3's error code."""
     mark = uuid.uuid4().hex

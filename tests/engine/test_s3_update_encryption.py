@@ -28,11 +28,6 @@ def bucket(engine: Engine) -> str:
 
 
 @pytest.fixture
-def key(engine: Engine) -> str:
-    return engine.key(engine.account_statement())
-
-
-@pytest.fixture
 def owner(engine: Engine) -> Principal:
     return engine.role(allow("s3:*"), allow(*UPDATE))
 

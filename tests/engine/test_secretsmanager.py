@@ -17,11 +17,6 @@ USE = ("kms:GenerateDataKey", "kms:Decrypt")
 
 
 @pytest.fixture
-def key(engine: Engine) -> str:
-    return engine.key(engine.account_statement())
-
-
-@pytest.fixture
 def sm(engine: Engine) -> Any:
     return engine.client("secretsmanager")
 

@@ -18,11 +18,6 @@ SSM_ALL = allow("ssm:*")
 
 
 @pytest.fixture
-def key(engine: Engine) -> str:
-    return engine.key(engine.account_statement())
-
-
-@pytest.fixture
 def ssm(engine: Engine) -> Any:
     return engine.client("ssm")
 
