@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.bootstrap.policies import Policies
+from tests.bootstrap.policies import SEVERAL, Policies
 from tests.engine.conftest import engine
 from tests.stacks.conftest import assemblies
 from tests.stacks.template import Assembly
@@ -21,6 +21,12 @@ __all__ = ["assemblies", "engine"]
 def policies() -> Policies:
     """The least-privilege bootstrap of the default prefix."""
     return Policies.read()
+
+
+@pytest.fixture(scope="session")
+def for_several() -> Policies:
+    """The same for every lab whose prefix begins so."""
+    return Policies.read(SEVERAL)
 
 
 @pytest.fixture(scope="session")

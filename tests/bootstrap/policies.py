@@ -29,6 +29,7 @@ PARAMETERS = {
     "AWS::Partition": "aws",
     "AWS::AccountId": ACCOUNT,
     "AWS::Region": REGION,
+    "Name": PREFIX,
     "Prefix": PREFIX,
     "AdminUser": "kenya-one",
     "Qualifier": QUALIFIER,
@@ -36,11 +37,14 @@ PARAMETERS = {
 LONGEST = PARAMETERS | {
     "AWS::Partition": "aws-us-gov",
     "AWS::Region": "ap-southeast-1",
+    "Name": "n" * 20,
     "Prefix": "p" * 20,
     "AdminUser": "u" * 64,
     "Qualifier": "q" * 10,
 }
 """What makes the policies as long as they get."""
+SEVERAL = PARAMETERS | {"Prefix": f"{PREFIX}*", "AdminUser": "kenya-*"}
+"""For every lab whose prefix begins so."""
 
 
 def template() -> Json:

@@ -126,7 +126,7 @@ def test_the_role_has_our_policies_and_boundary(engine: Engine, role: str) -> No
     iam, name = engine.client("iam"), role.rsplit("/", 1)[-1]
     attached = iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"]
     named = template()["Resources"].values()
-    wanted = {one["Properties"]["ManagedPolicyName"]["Fn::Sub"].replace("${Prefix}", PREFIX) for one in named}
+    wanted = {one["Properties"]["ManagedPolicyName"]["Fn::Sub"].replace("${Name}", PREFIX) for one in named}
     assert {one["PolicyName"] for one in attached} == wanted - {"kms-lab-boundary"}
     bounds = iam.get_role(RoleName=name)["Role"]["PermissionsBoundary"]["PermissionsBoundaryArn"]
     assert bounds == f"arn:aws:iam::{engine.account}:policy/kms-lab-boundary"
@@ -268,3 +268,62 @@ def test_an_alias_that_is_not_the_labs_is_refused(engine: Engine, role: str) -> 
     assert status(engine, name) == "ROLLBACK_COMPLETE"
     assert "kms:CreateAlias" in reasons(engine, name)["Alias"]
     delete(engine, name)
+
+
+SECOND = f"{PREFIX}-b"
+
+
+def of_the_second(body: dict[str, Any]) -> dict[str, Any]:
+    """The templates of a lab with another prefix and admin user, under the same boundary."""
+    kept = json.dumps(body).replace(f"{PREFIX}-boundary", "<boundary>")
+    named = kept.replace(PREFIX, SECOND).replace("kenya-one", "kenya-two")
+    read: dict[str, Any] = json.loads(named.replace("<boundary>", f"{PREFIX}-boundary"))
+    return read
+
+
+@contextmanager
+def served(engine: Engine, **parameters: str) -> Iterator[None]:
+    """Update the policies, as the account's administrator; put them back."""
+
+    def update_to(given: dict[str, str]) -> None:
+        engine.client("cloudformation").update_stack(
+            StackName="least-privilege",
+            TemplateBody=FILE.read_text(encoding="utf-8"),
+            Capabilities=CAPABILITIES,
+            Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in given.items()],
+        )
+        assert status(engine, "least-privilege") == "UPDATE_COMPLETE", reasons(engine, "least-privilege")
+
+    update_to(parameters)
+    try:
+        yield
+    finally:
+        update_to({})
+
+
+def test_a_second_lab_is_deployed_beside_the_first_where_it_is_served(
+    engine: Engine, role: str, lab: dict[LabStack, str], bounded: Assembly
+) -> None:
+    tags = [{"Key": "kmslab:prefix", "Value": SECOND}]
+    keys = of_the_second(bounded.template(LabStack.KEYS))
+    name = create(engine, keys, name=stack_name(SECOND, LabStack.KEYS), role=role, Tags=tags)
+    assert status(engine, name) == "ROLLBACK_COMPLETE", "one prefix is served unless more are asked for"
+    assert delete(engine, name) == "DELETE_COMPLETE"
+    made: list[str] = []
+    with served(engine, Prefix=f"{PREFIX}*", AdminUser="kenya-*"):
+        for stack in ORDER:
+            body = of_the_second(bounded.template(stack))
+            made.append(create(engine, body, name=stack_name(SECOND, stack), role=role, Tags=tags))
+            assert status(engine, made[-1]) == "CREATE_COMPLETE", reasons(engine, made[-1])
+        assert {status(engine, one) for one in lab.values()} <= {"CREATE_COMPLETE", "UPDATE_COMPLETE"}
+        stranger = json.loads(json.dumps(keys).replace(SECOND, "team-c"))
+        name = create(
+            engine,
+            stranger,
+            name="team-c-keys",
+            role=role,
+            Tags=[{"Key": "kmslab:prefix", "Value": "team-c"}],
+        )
+        assert status(engine, name) == "ROLLBACK_COMPLETE", "another beginning is another's"
+        assert delete(engine, name) == "DELETE_COMPLETE"
+        assert {delete(engine, one) for one in reversed(made)} == {"DELETE_COMPLETE"}

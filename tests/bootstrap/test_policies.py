@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -228,9 +229,60 @@ REFUSED: list[tuple[str, str, dict[str, str]]] = [
 
 @pytest.mark.parametrize(("action", "resource", "keys"), REFUSED)
 def test_what_the_lab_does_not_need_is_refused(
-    policies: Policies, action: str, resource: str, keys: dict[str, str]
+    policies: Policies, for_several: Policies, action: str, resource: str, keys: dict[str, str]
 ) -> None:
     assert not policies.decides(action, resource, keys)
+    assert not for_several.decides(action, resource, keys)
+
+
+def beside(value: str) -> str:
+    """The same of a second lab, whose prefix begins alike."""
+    kept = value.replace(BOUNDARY, "<boundary>")
+    named = kept.replace(PREFIX, f"{PREFIX}-b").replace("user/kenya-one", "user/kenya-two")
+    return named.replace("<boundary>", BOUNDARY)
+
+
+def test_several_labs_are_served_whose_prefixes_begin_alike(
+    policies: Policies, for_several: Policies, bounded: Assembly
+) -> None:
+    asked = [
+        (call.action, beside(call.resource), {key: beside(value) for key, value in call.keys.items()})
+        for call in every_call(bounded)
+    ]
+    assert [one for one in asked if not for_several.decides(*one)] == []
+    assert sum(not policies.decides(*one) for one in asked) > len(asked) / 2, "one prefix is served, not two"
+
+
+def test_the_policies_themselves_are_of_no_lab(for_several: Policies) -> None:
+    """Their names begin with the prefix as well."""
+    for name in ("boundary", *(f"execution-{part}" for part in ("compute", "identity", "keys", "storage"))):
+        for action in ("iam:CreatePolicyVersion", "iam:DeletePolicy", "iam:DeletePolicyVersion"):
+            assert not for_several.decides(action, f"{IAM}:policy/{PREFIX}-{name}")
+
+
+@pytest.mark.parametrize(
+    ("prefix", "taken"),
+    [
+        ("kms-lab", True),
+        ("kms-lab*", True),
+        ("kms-*", True),
+        ("ab1", True),
+        ("a", False),
+        ("*", False),
+        ("cd*", False),
+        ("cdk*", False),
+        ("ss*", False),
+        ("kms-", False),
+        ("kms*lab", False),
+        ("kms-lab**", False),
+        ("p" * 20, True),
+        ("p" * 19 + "*", True),
+        ("p" * 20 + "*", False),
+    ],
+)
+def test_a_prefix_that_would_serve_more_than_labs_is_not_taken(prefix: str, *, taken: bool) -> None:
+    pattern = template()["Parameters"]["Prefix"]["AllowedPattern"]
+    assert (re.fullmatch(pattern, prefix) is not None) is taken
 
 
 @pytest.mark.parametrize(
