@@ -7,7 +7,7 @@ import pytest
 from kmslab.access import operations, questions, reading, roles
 from kmslab.authorization.model import Request
 from kmslab.model.persona import Persona
-from tests.checks.account_world import READER, ROOT, role
+from tests.checks.account_policies import READER, ROOT, role
 from tests.checks.fakes import ACCOUNT, OUTPUTS, role_arn
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from kmslab.access import reading
 from kmslab.access.reader import UnreadableError
 from kmslab.authorization.model import PrincipalKind
 from kmslab.model.persona import ROLES, Persona
-from tests.checks.account_world import ADMINISTRATOR_ACCESS, BOUNDARY, EXECUTION_ROLE
+from tests.checks.account_policies import ADMINISTRATOR_ACCESS, BOUNDARY, EXECUTION_ROLE
 from tests.checks.fakes import ACCOUNT, OUTPUTS, key_arn, role_arn
 
 if TYPE_CHECKING:

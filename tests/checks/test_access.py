@@ -8,7 +8,7 @@ from kmslab.access import matrix
 from kmslab.checks import REGISTRY, run
 from kmslab.model.persona import Persona
 from kmslab.model.verdict import Outcome
-from tests.checks.account_world import (
+from tests.checks.account_policies import (
     ADMINISTRATOR,
     AUDITOR,
     EXECUTION_ROLE,
@@ -16,11 +16,11 @@ from tests.checks.account_world import (
     OWNER,
     READER,
     SIGNER,
-    AccountWorld,
     allow,
     role,
     through,
 )
+from tests.checks.account_world import AccountWorld
 from tests.checks.fakes import PREFIX, World, judge, key_arn, open_lab
 from tests.checks.table import Broken, checks_of
 

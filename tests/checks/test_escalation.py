@@ -6,7 +6,7 @@ import pytest
 
 from kmslab.model.persona import ROLES, Persona
 from kmslab.model.verdict import Outcome
-from tests.checks.account_world import (
+from tests.checks.account_policies import (
     ADMINISTRATOR,
     ADMINISTRATOR_ACCESS,
     OPERATOR,
@@ -14,11 +14,11 @@ from tests.checks.account_world import (
     READER,
     ROOT,
     SIGNER,
-    AccountWorld,
     Statement,
     allow,
     role,
 )
+from tests.checks.account_world import AccountWorld
 from tests.checks.fakes import ACCOUNT, PREFIX, World, judge, key_arn
 from tests.checks.table import Broken, break_and_judge, checks_of, never_red
 
