@@ -38,7 +38,7 @@ USERS: dict[str, frozenset[str]] = {
     "pq": frozenset({Persona.SIGNER}),
     "global": frozenset({OWNER}),
 }
-"""Who may get at what a key protects, by DESIGN.md: read, sign, agree, make a code."""
+"""Who may get at what a key protects, by the README's table of personas: read, sign, agree, make a code."""
 SECRET_OPERATIONS = (
     "Decrypt",
     "ReEncryptFrom",

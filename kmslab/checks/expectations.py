@@ -1,6 +1,6 @@
 """What the lab promises about its keys, written down here independently of `stacks`.
 
-The table is that of DESIGN.md ("Keys"). A check that took its expectation from what
+The table is that of the README ("The keys"). A check that took its expectation from what
 it judges would always be right.
 """
 

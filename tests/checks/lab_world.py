@@ -1,6 +1,6 @@
 """A fake lab in good order: its keys with their policies, who may do what with them, and its identities.
 
-Written from DESIGN.md, as the checks are; nothing here looks at `stacks`.
+Written from the README, as the checks are; nothing here looks at `stacks`.
 """
 
 from __future__ import annotations
