@@ -202,6 +202,15 @@ def test_digests_are_signed_and_form_a_chain(engine: Engine, trail: Trail) -> No
     assert second[0]["digestStartTime"] == first[0]["digestEndTime"]
 
 
+def test_who_asks_for_the_keys_finds_digests_to_validate(engine: Engine, trail: Trail) -> None:
+    used(engine)
+    (key,) = trail.trails.list_public_keys()["PublicKeyList"]
+    ((says, _, _),) = trail.digests()
+    assert says["digestPublicKeyFingerprint"] == key["Fingerprint"]
+    elsewhere = engine.client("cloudtrail", region="ap-south-1")
+    assert len(elsewhere.list_public_keys()["PublicKeyList"]) == 1
+
+
 def test_a_chain_that_begins_anew_replaces_no_digest(engine: Engine, trail: Trail) -> None:
     """Ends run ahead of the clock where the status is asked often; a name holds its digest's end."""
     for _ in range(8):

@@ -5,9 +5,14 @@ from __future__ import annotations
 import base64
 import hashlib
 import zlib
+from dataclasses import astuple
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from botocore.auth import S3SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials as SigningKey
+from botocore.httpsession import URLLib3Session
 
 from kmslab.engine.s3.crc import combined
 from tests.engine.conftest import refused
@@ -119,6 +124,15 @@ def test_an_upload_without_an_algorithm_gets_s3s_own_checksum(engine: Engine, s3
     assert "ChecksumCRC64NVME" not in under.complete(under.part(1, b"abc"))
     seen = s3.head_object(**under.where, ChecksumMode="ENABLED")
     assert seen["ChecksumCRC64NVME"] == made["ChecksumCRC64NVME"]
+
+
+def test_a_key_that_no_xml_can_hold_is_uploaded_all_the_same(engine: Engine, bucket: str) -> None:
+    signing = S3SigV4Auth(SigningKey(*astuple(engine.administrator)), "s3", engine.region)
+    for method, path in (("POST", "/control%02?uploads="), ("GET", "?uploads=")):
+        request = AWSRequest(method, f"{engine.info.plain_http_url}/{bucket}{path}", data=b"")
+        signing.add_auth(request)
+        answer = URLLib3Session().send(request.prepare())
+        assert (answer.status_code, b"<UploadId>" in answer.content) == (200, True)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,8 @@
 """Log files: a trail's events as gzipped JSON in its bucket, under its key, with a signed digest.
 
-AWS delivers about every five minutes. The engine delivers when somebody asks for the trail's status, and
-before a trail stops: whoever waits for a file asks for the status, as the checks do.
+AWS delivers about every five minutes. The engine delivers when somebody asks for the trail's status, or for the
+keys that digests are signed with, and before a trail stops: whoever waits for a file asks for the status, as the
+checks do, and ``aws cloudtrail validate-logs`` begins with the keys.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from ministack.services import cloudtrail, s3
 from kmslab.engine import state
 from kmslab.engine.cloudtrail.digests import ALGORITHM, digest, object_key
 from kmslab.engine.cloudtrail.trails import bucket_refusal, key_refusal
-from kmslab.engine.hooks import extend
+from kmslab.engine.hooks import extend, extend_entry
 from kmslab.engine.s3.headers import CONTEXT, KEY, SSE
 
 if TYPE_CHECKING:
@@ -160,6 +161,14 @@ def _get_trail_status(stock: Stock, body: dict[str, Any]) -> Any:
     return cloudtrail._ok(status)
 
 
+def _list_public_keys(stock: Stock, body: dict[str, Any]) -> Any:
+    """Deliver what there is to validate."""
+    for _, _, trail in list(cloudtrail._visible_trail_items(include_shadow_trails=True)):
+        if trail.get("IsLogging"):
+            deliver(trail)
+    return stock(body)
+
+
 def _stop_logging(stock: Stock, body: dict[str, Any]) -> Any:
     """Deliver what was recorded until now."""
     _, _, trail = _found(body)
@@ -190,5 +199,6 @@ def install() -> None:
     """Take over the operations that deliver."""
     state.keep("cloudtrail-chains", CHAINS)
     extend(cloudtrail, "_get_trail_status", "body")(_get_trail_status)
+    extend_entry(cloudtrail, "_DISPATCH", "ListPublicKeys")(_list_public_keys)
     extend(cloudtrail, "_stop_logging", "body")(_stop_logging)
     extend(cloudtrail, "_delete_trail", "body")(_delete_trail)

@@ -9,6 +9,7 @@ of an upload under a KMS key does not tell it; HeadObject does.
 from __future__ import annotations
 
 import base64
+import re
 from functools import reduce
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -36,6 +37,7 @@ OWN = "CRC64NVME"
 SMALLEST = 5 * 1024 * 1024
 """Bytes of a part that is not the last."""
 TYPE = "x-amz-checksum-type"
+_UPLOAD_ID = re.compile(rb"<UploadId>([^<]+)</UploadId>")
 NOT_FOUND = (
     "One or more of the specified parts could not be found.  The part may not have been uploaded, or the specified "
     "entity tag may not match the part's entity tag."
@@ -70,8 +72,8 @@ def _create(
     status, answered, body = stock(bucket_name, key, headers)
     if status == HTTPStatus.OK and TYPE in answered:
         answered[TYPE] = kind or (FULL_OBJECT if algorithm == OWN else COMPOSITE)
-        upload_id = _children(fromstring(body))["UploadId"]  # noqa: S314  # MiniStack's own answer
-        s3._multipart_uploads[upload_id]["checksum_type"] = answered[TYPE]
+        if made := _UPLOAD_ID.search(body):
+            s3._multipart_uploads[made[1].decode()]["checksum_type"] = answered[TYPE]
     return status, answered, body
 
 
@@ -79,13 +81,18 @@ def _children(node: Element) -> dict[str, str]:
     return {child.tag.rsplit("}", 1)[-1]: child.text or "" for child in node}
 
 
+def _parsed(body: bytes) -> Element | None:
+    """A document; None for what is not XML, which an answer of MiniStack's about a key with control characters is."""
+    try:
+        return fromstring(body)  # noqa: S314  # the parser resolves no external entities
+    except ParseError:
+        return None
+
+
 def _named_parts(body: bytes) -> list[dict[str, str]] | None:
     """The parts of a CompleteMultipartUpload; None for what is not XML, which MiniStack refuses."""
-    if not body:
-        return []
-    try:
-        root = fromstring(body)  # noqa: S314  # the parser resolves no external entities
-    except ParseError:
+    root = _parsed(body or b"<CompleteMultipartUpload/>")
+    if root is None:
         return None
     return [_children(node) for node in root.iter() if node.tag.rsplit("}", 1)[-1] == "Part"]
 
@@ -171,7 +178,9 @@ def _complete(
 
 def _with_checksum(body: bytes, made: Mapping[str, Any]) -> bytes:
     """The answer to a completion with the object's checksum, which S3 does not tell under a KMS key."""
-    root = fromstring(body)  # noqa: S314  # MiniStack's own answer
+    root = _parsed(body)
+    if root is None:
+        return body
     _without_checksums(root)
     if made["checksums"] and s3._stored_sse_headers(made).get(SSE) not in KMS_KINDS:
         for algorithm, value in made["checksums"].items():
@@ -191,9 +200,8 @@ def _xml(root: Element) -> bytes:
     return body
 
 
-def _complete_list(body: bytes, members: Mapping[str, str]) -> bytes:
+def _completed(root: Element, members: Mapping[str, str]) -> bytes:
     """A listing with the members that it lacks."""
-    root = fromstring(body)  # noqa: S314  # MiniStack's own answer
     there = _children(root)
     for name, text in members.items():
         if name not in there:
@@ -211,30 +219,29 @@ def _checksum_of(upload: Upload) -> dict[str, str]:
 def _list_parts(stock: Callable[..., Response], bucket_name: str, key: str, query_params: Query) -> Response:
     """List parts with the number of the last, and checksums where the upload has an algorithm."""
     status, answered, body = stock(bucket_name, key, query_params)
-    upload = _of(query_params, bucket_name, key)
-    if status != HTTPStatus.OK or upload is None:
+    upload, root, number = _of(query_params, bucket_name, key), _parsed(body), "0"
+    if status != HTTPStatus.OK or upload is None or root is None:
         return status, answered, body
-    root, number = fromstring(body), "0"  # noqa: S314  # MiniStack's own answer
     for part in [node for node in root if node.tag.endswith("}Part")]:
         number = _children(part)["PartNumber"]
         if not upload.get("checksum_algorithm"):
             _without_checksums(part)
     members = {"NextPartNumberMarker": number, **_checksum_of(upload)}
-    return status, answered, _complete_list(_xml(root), members)
+    return status, answered, _completed(root, members)
 
 
 def _list_uploads(stock: Callable[..., Response], bucket_name: str, query_params: Query) -> Response:
     """List uploads with the last of them, and the checksum of each."""
     status, answered, body = stock(bucket_name, query_params)
-    if status != HTTPStatus.OK:
+    root, shown = _parsed(body), dict[str, str]()
+    if status != HTTPStatus.OK or root is None:
         return status, answered, body
-    root, shown = fromstring(body), {}  # noqa: S314  # MiniStack's own answer
     for node in [one for one in root if one.tag.endswith("}Upload")]:
         shown = _children(node)
         for name, text in _checksum_of(s3._multipart_uploads[shown["UploadId"]]).items():
             SubElement(node, f"{{{s3.S3_NS}}}{name}").text = text
     last = {"NextKeyMarker": shown["Key"], "NextUploadIdMarker": shown["UploadId"]} if shown else {}
-    return status, answered, _complete_list(_xml(root), last)
+    return status, answered, _completed(root, last)
 
 
 def install() -> None:
