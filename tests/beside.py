@@ -6,7 +6,6 @@ and conditions, and in nothing else that is synthesized.
 
 from __future__ import annotations
 
-import json
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -129,8 +128,3 @@ class LabBeside:
         events = self._cloudformation.describe_stack_events(StackName=name)["StackEvents"]
         failed = [one for one in reversed(events) if one["ResourceStatus"].endswith("_FAILED")]
         return {one["LogicalResourceId"]: one.get("ResourceStatusReason", "") for one in failed}
-
-
-def compact(template: str) -> str:
-    """A template without whitespace."""
-    return json.dumps(json.loads(template), separators=(",", ":"))

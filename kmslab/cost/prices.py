@@ -40,13 +40,8 @@ class Price:
     free_tier: str = ""
 
     @property
-    def by_the_hour(self) -> bool:
-        """Whether a unit is charged for as long as it stands."""
-        return self.unit == "hour" or self.unit.endswith("-month")
-
-    @property
     def each(self) -> float:
-        """USD for one unit; for one hour of it where it is charged by the hour."""
+        """USD for one unit; for one hour of it where it is charged for as long as it stands."""
         hours = table().hours_a_month if self.unit.endswith("-month") else 1
         return self.price / self.per / hours
 

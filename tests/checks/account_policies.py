@@ -19,7 +19,6 @@ Statement = dict[str, Any]
 
 ROOT = f"arn:aws:iam::{ACCOUNT}:root"
 EXECUTION_ROLE = f"arn:aws:iam::{ACCOUNT}:role/cdk-hnb659fds-cfn-exec-role-{ACCOUNT}-{REGION}"
-DEPLOYER = f"arn:aws:iam::{ACCOUNT}:role/deployer"
 ADMINISTRATOR_ACCESS = "arn:aws:iam::aws:policy/AdministratorAccess"
 SCRATCH = key_arn("scratch")
 OWNER, READER, SIGNER = Persona.DATA_OWNER, Persona.DATA_READER, Persona.SIGNER

@@ -41,14 +41,6 @@ def test_one_unit_costs(item: str, usd: float) -> None:
     assert table().prices[item].each == pytest.approx(usd)
 
 
-def test_what_is_charged_by_the_hour_is_known_by_its_unit() -> None:
-    prices = table().prices
-    assert prices["kms-key"].by_the_hour
-    assert prices["interface-endpoint"].by_the_hour
-    assert not prices["kms-request"].by_the_hour
-    assert not prices["interface-endpoint-data"].by_the_hour
-
-
 def test_what_was_counted_has_a_price_or_is_known_to_have_none() -> None:
     counted = {item for part in measured().parts.values() for item in part}
     assert {MADE.get(item, item) for item in counted} - set(table().prices) <= set(UNPRICED)
