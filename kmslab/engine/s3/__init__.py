@@ -13,6 +13,7 @@ def install() -> None:
         configuration,
         copies,
         customer_keys,
+        documents,
         encryption,
         errors,
         etag,
@@ -34,10 +35,11 @@ def install() -> None:
         answers,
         calls,
         customer_keys,
+        documents,
         encryption,
         etag,
         multipart,
     ):
         module.install()
-    for module in (checksums, storage, conditions, forms, copies, uploads, told):
+    for module in (checksums, storage, conditions, forms, copies, uploads, documents, told):
         module.install()
