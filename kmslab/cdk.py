@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import subprocess
@@ -31,6 +32,8 @@ _TELLING = re.compile(
     r"❌|_FAILED|^error|[Ee]rror:|failed|not authorized|AccessDenied|Unable to|is not ", re.MULTILINE
 )
 
+LOCK = "cdk.lock"
+"""File in the lab's home that every process of the CDK CLI holds a lock on until it has ended."""
 EXCERPT_LINES = 8
 """How much of the CDK CLI's output a failure shows; the whole is in the log."""
 
@@ -145,7 +148,12 @@ class CdkCli:
         """
         command = [str(self._node.executable), str(self._script), *arguments, "--no-notices"]
         lines: list[str] = []
-        with open(log, "a", encoding="utf-8", opener=private) as kept:
+        lock = self._project.home / LOCK
+        with (
+            open(log, "a", encoding="utf-8", opener=private) as kept,
+            open(lock, "w", opener=private) as held,
+        ):
+            fcntl.flock(held, fcntl.LOCK_SH)
             kept.write(f"$ cdk {' '.join(arguments)}\n")
             with subprocess.Popen(  # noqa: S603  # our own command, no shell
                 command,
@@ -157,6 +165,7 @@ class CdkCli:
                 text=True,
                 encoding="utf-8",
                 errors="replace",
+                pass_fds=(held.fileno(),),
                 process_group=0,
             ) as process:
                 self._running.add(process)
@@ -176,6 +185,16 @@ class CdkCli:
                     self._running.discard(process)
         if process.returncode != 0:
             raise CdkError(_what_failed(arguments[0], lines), _excerpt(lines), log)
+
+
+def left_running(home: Path) -> bool:
+    """Whether a CDK CLI still works that a killed command began: it goes on until it has something to say."""
+    with open(home / LOCK, "w", opener=private) as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
 
 
 def _end_group(process: subprocess.Popen[str]) -> None:

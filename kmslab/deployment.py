@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from kmslab import synthesis
 from kmslab.bootstrapping import TOOLKIT_STACK, require_boundary
-from kmslab.cdk import CdkCli, CdkError, follow
+from kmslab.cdk import CdkCli, CdkError, follow, left_running
 from kmslab.checks.sweep import sweep, sweep_without_lab
 from kmslab.deployed import half_deployed, read_outputs, read_stacks
 from kmslab.faults.ledger import Ledger, from_the_newest, in_place, repair
@@ -46,6 +46,7 @@ UNFINISHED = "unfinished"
 """File in the lab's home while checks run or stacks are destroyed."""
 SETTLE_SECONDS = 120.0
 """How long somebody else's operation on a stack may take before we give up waiting for it."""
+ORPHAN = "The CDK CLI of an interrupted command"
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,19 +203,24 @@ class Deployment:
         deadline = time.monotonic() + SETTLE_SECONDS
         pause = 0.2
         while True:
+            # In this order: the CLI may begin another stack as long as it lives.
+            busy = [(ORPHAN, "running")] if left_running(self.project.home) else []
             stacks = read_stacks(self.access)
-            busy = [stack for stack in stacks.values() if stack.in_progress]
+            busy += [(f"Stack {one.name}", one.status) for one in stacks.values() if one.in_progress]
             if not busy:
                 return stacks
+            what, doing = busy[0]
             if time.monotonic() > deadline:
                 raise LabError(
-                    f"Stack {busy[0].name} has been {busy[0].status} for {SETTLE_SECONDS:.0f} s.",
+                    f"{what} has been {doing} for {SETTLE_SECONDS:.0f} s.",
                     hint="Wait and try again; on the local lab, `kmslab down --forget` starts afresh.",
                     exit_code=ExitCode.DEPLOYMENT,
                 )
-            self.progress.begin(busy[0].name, f"waiting: {busy[0].status}")
+            self.progress.begin(what.removeprefix("Stack "), f"waiting: {doing}")
             time.sleep(pause)
             pause = min(pause * 2, 5.0)
+            if what == ORPHAN and not left_running(self.project.home):
+                self.progress.end(what, "has ended")
 
     def _stands(self, stacks: Mapping[str, Stack], digest: str) -> bool:
         try:

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import stat
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -10,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kmslab.cdk import CdkCli, CdkError, follow, local_environment
+from kmslab.cdk import CdkCli, CdkError, follow, left_running, local_environment
 from kmslab.model.errors import ExitCode
 from kmslab.model.target import Credentials, Target, TargetKind
 
@@ -26,6 +28,7 @@ LOCAL = Target(
     Path("/lab/ca.pem"),
     Credentials("ASIALAB", "secret", "token"),
 )
+ROOT = Path(__file__).parents[2]
 AWS = Target(TargetKind.AWS, "eu-west-1")
 RESOURCES = {"kms-lab-keys": 22, "kms-lab-identity": 30}
 
@@ -281,3 +284,33 @@ def test_leaving_the_cli_ends_what_another_thread_still_runs(fake_cdk: Path, pro
         with pytest.raises(CdkError):
             run.result(timeout=10)
     assert gone(pids[0])
+
+
+COMMAND = """
+import pathlib, sys
+from kmslab import cdk, toolchain
+from kmslab.model.target import Target, TargetKind
+from kmslab.project import Project
+root, script = map(pathlib.Path, sys.argv[1:])
+cdk.require_node = lambda: toolchain.Node(pathlib.Path(sys.executable), "24.0.0", ())
+cdk.cdk_script = lambda _: script
+target = Target(TargetKind.AWS, "eu-west-1")
+log = root / ".kmslab" / "log"
+cdk.CdkCli(Project(root, log.parent), target).run("synth", log=log, on_line=lambda line: print(line, flush=True))
+"""
+
+
+def test_a_cli_whose_command_was_killed_is_known_until_it_ends(fake_cdk: Path, project: Project) -> None:
+    fake_cdk.write_text("import os, time\nprint(os.getpid(), flush=True)\ntime.sleep(600)\n")
+    assert not left_running(project.home)
+    killed = subprocess.Popen(  # noqa: S603  # our own script
+        [sys.executable, "-c", COMMAND, project.root, fake_cdk], stdout=subprocess.PIPE, cwd=ROOT
+    )
+    with killed:
+        assert killed.stdout
+        orphan = int(killed.stdout.readline())
+        killed.kill()
+    assert left_running(project.home)
+    os.kill(orphan, signal.SIGKILL)
+    assert gone(orphan)
+    assert not left_running(project.home)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from kmslab import deployment as module
-from kmslab.cdk import CdkError
+from kmslab.cdk import LOCK, CdkError
 from kmslab.deployment import Deployment, exclusively, unfinished
 from kmslab.model.errors import ExitCode, LabError
 from tests.checks.fakes import OUTPUTS, PREFIX
@@ -144,6 +145,23 @@ def test_somebody_elses_operation_is_waited_for(
     monkeypatch.setattr("kmslab.deployment.time.sleep", pause)
     assert not lab.up()
     assert len(pauses) == 1
+
+
+def test_the_cli_of_a_killed_command_is_waited_for(
+    project: Project, cloud: Cloud, lab: Deployment, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    orphan = (project.home / LOCK).open("w")
+    fcntl.flock(orphan, fcntl.LOCK_SH)
+    cloud.during = lambda _: (
+        pytest.fail("the CDK CLI that is left was not waited for") if not orphan.closed else None
+    )
+    monkeypatch.setattr("kmslab.deployment.time.sleep", lambda _: orphan.close())
+    assert lab.up()
+    said = [line for line in recorder.said if "interrupted" in line[1]]
+    assert said == [
+        ("begin", "The CDK CLI of an interrupted command", "waiting: running"),
+        ("end", "The CDK CLI of an interrupted command", "has ended"),
+    ]
 
 
 def test_an_operation_that_never_ends_is_given_up(
