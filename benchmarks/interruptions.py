@@ -134,7 +134,7 @@ class Killed:
     def once(self, number: int) -> None:
         """Kill one command, recover, compare."""
         stands = bool(self._before)
-        command = self._random.choice(["up", "verify", "break", "repair", "down"]) if stands else "up"
+        command = self._random.choice([name for name, when in VARIATIONS if when == stands])
         variation = self._random.choice(VARIATIONS[command, stands])
         given = self._random.choice(FAULTS)
         broken = command in {"break", "repair"} or variation == "fault in place"
