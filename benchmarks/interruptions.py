@@ -208,7 +208,7 @@ class Killed:
     def _recover(self, recovery: str) -> tuple[float, float]:
         if recovery == "up":
             return self._through("up", *SETTINGS)
-        return self._through("down", *(("--keep-engine",) if self._random.random() < 0.5 else ()), *SETTINGS)  # noqa: PLR2004
+        return self._through("down", *(("--keep-engine",) if self._random.random() < 0.5 else ()), *SETTINGS)  # noqa: PLR2004  # every other time
 
     def _through(self, *arguments: str) -> tuple[float, float]:
         """Run a command to its end, patient with an orphan of the one before.

@@ -68,26 +68,26 @@ class FakeEbs:
             if SAMPLE_TAG in {tag["Key"] for tag in one["Tags"]}
         }
 
-    def DisableKey(self, request: Request) -> Mapping[str, Any]:  # noqa: N802  # named as the operation, as all below
+    def DisableKey(self, request: Request) -> Mapping[str, Any]:
         self.disabled.add(request["KeyId"])
         return {}
 
-    def EnableKey(self, request: Request) -> Mapping[str, Any]:  # noqa: N802
+    def EnableKey(self, request: Request) -> Mapping[str, Any]:
         self.disabled.discard(request["KeyId"])
         return {}
 
-    def DescribeKey(self, request: Request) -> Mapping[str, Any]:  # noqa: N802
+    def DescribeKey(self, request: Request) -> Mapping[str, Any]:
         state = "Disabled" if request["KeyId"] in self.disabled else "Enabled"
         manager = "AWS" if request["KeyId"] == AWS_KEY else "CUSTOMER"
         return {"KeyMetadata": {"KeyId": request["KeyId"], "KeyState": state, "KeyManager": manager}}
 
-    def DescribeVolumes(self, request: Request) -> Mapping[str, Any]:  # noqa: N802
+    def DescribeVolumes(self, request: Request) -> Mapping[str, Any]:
         return {"Volumes": _chosen(self.volumes, request, "VolumeIds")}
 
-    def DescribeSnapshots(self, request: Request) -> Mapping[str, Any]:  # noqa: N802
+    def DescribeSnapshots(self, request: Request) -> Mapping[str, Any]:
         return {"Snapshots": _chosen(self.snapshots, request, "SnapshotIds")}
 
-    def CreateVolume(self, request: Request) -> Mapping[str, Any]:  # noqa: N802
+    def CreateVolume(self, request: Request) -> Mapping[str, Any]:
         source = request.get("SnapshotId")
         key = self.snapshots[source]["KmsKeyId"] if source else request.get("KmsKeyId", "")
         key = key or (AWS_KEY if self.by_default else "")
@@ -95,19 +95,19 @@ class FakeEbs:
             raise Refusal("InvalidKMSKey.InvalidState", f"{key} is disabled.")
         return self._keep(self.volumes, f"vol-{next(self._ids):017x}", key, _tags(request), State="available")
 
-    def CreateSnapshot(self, request: Request) -> Mapping[str, Any]:  # noqa: N802
+    def CreateSnapshot(self, request: Request) -> Mapping[str, Any]:
         if request["VolumeId"] in self.snapshotted:
             raise Refusal("SnapshotCreationPerVolumeRateExceeded", "The maximum per volume rate is exceeded")
         self.snapshotted.add(request["VolumeId"])
         key = self.volumes[request["VolumeId"]]["KmsKeyId"]
         return self._snapshot(key, _tags(request), "completed", of=request["VolumeId"])
 
-    def CopySnapshot(self, request: Request) -> Mapping[str, Any]:  # noqa: N802
+    def CopySnapshot(self, request: Request) -> Mapping[str, Any]:
         inherited = self.snapshots[request["SourceSnapshotId"]]["KmsKeyId"]
         key = request.get("KmsKeyId", inherited)
         return self._snapshot(AWS_KEY if key == "alias/aws/ebs" else key, _tags(request), "completed")
 
-    def ModifySnapshotAttribute(self, request: Request) -> Mapping[str, Any]:  # noqa: N802
+    def ModifySnapshotAttribute(self, request: Request) -> Mapping[str, Any]:
         snapshot = self.snapshots[request["SnapshotId"]]
         if "all" in request.get("GroupNames", []) and snapshot["Encrypted"]:
             raise Refusal("UnsupportedOperation", "Encrypted snapshots can't be shared publicly.")
@@ -116,39 +116,39 @@ class FakeEbs:
         self.shared.setdefault(request["SnapshotId"], set()).update(request.get("UserIds", []))
         return {}
 
-    def DescribeSnapshotAttribute(self, request: Request) -> Mapping[str, Any]:  # noqa: N802
+    def DescribeSnapshotAttribute(self, request: Request) -> Mapping[str, Any]:
         whom = sorted(self.shared.get(request["SnapshotId"], set()))
         permissions = [{"Group": one} if one == "all" else {"UserId": one} for one in whom]
         return {"SnapshotId": request["SnapshotId"], "CreateVolumePermissions": permissions}
 
-    def DeleteVolume(self, request: Request) -> Mapping[str, Any]:  # noqa: N802
+    def DeleteVolume(self, request: Request) -> Mapping[str, Any]:
         del self.volumes[request["VolumeId"]]
         return {}
 
-    def DeleteSnapshot(self, request: Request) -> Mapping[str, Any]:  # noqa: N802
+    def DeleteSnapshot(self, request: Request) -> Mapping[str, Any]:
         del self.snapshots[request["SnapshotId"]]
         return {}
 
-    def StartSnapshot(self, request: Request) -> Mapping[str, Any]:  # noqa: N802
+    def StartSnapshot(self, request: Request) -> Mapping[str, Any]:
         return self._snapshot(request["KmsKeyArn"], request["Tags"], "pending")
 
-    def PutSnapshotBlock(self, request: Request) -> Mapping[str, Any]:  # noqa: N802
+    def PutSnapshotBlock(self, request: Request) -> Mapping[str, Any]:
         block = request["BlockData"]
         assert len(block) == request["DataLength"] == 524_288
         assert request["Checksum"] == checksum(block)
         self.blocks[request["SnapshotId"]] = block
         return {"Checksum": request["Checksum"], "ChecksumAlgorithm": "SHA256"}
 
-    def CompleteSnapshot(self, request: Request) -> Mapping[str, Any]:  # noqa: N802
+    def CompleteSnapshot(self, request: Request) -> Mapping[str, Any]:
         assert request["ChangedBlocksCount"] == 1
         self.snapshots[request["SnapshotId"]]["State"] = "completed"
         return {"Status": "completed"}
 
-    def ListSnapshotBlocks(self, request: Request) -> Mapping[str, Any]:  # noqa: N802
+    def ListSnapshotBlocks(self, request: Request) -> Mapping[str, Any]:
         assert request["SnapshotId"] in self.blocks
         return {"Blocks": [{"BlockIndex": 0, "BlockToken": "token"}], "BlockSize": 524_288}
 
-    def GetSnapshotBlock(self, request: Request) -> Mapping[str, Any]:  # noqa: N802
+    def GetSnapshotBlock(self, request: Request) -> Mapping[str, Any]:
         block = self.blocks[request["SnapshotId"]]
         return {"BlockData": io.BytesIO(block), "DataLength": len(block), "Checksum": checksum(block)}
 

@@ -29,12 +29,12 @@ class FakeImports:
         """Return a key, with material that has expired taken away."""
         raise NotImplementedError
 
-    def GetParametersForImport(self, request: Request) -> dict[str, Any]:  # noqa: N802  # named as the operation, as all below
+    def GetParametersForImport(self, request: Request) -> dict[str, Any]:
         public = WRAPPING_KEY.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
         token = f"{request['KeyId']}|{request['WrappingAlgorithm']}|{secrets.token_hex(4)}"
         return {"KeyId": request["KeyId"], "ImportToken": token.encode(), "PublicKey": public}
 
-    def ImportKeyMaterial(self, request: Request) -> dict[str, Any]:  # noqa: N802
+    def ImportKeyMaterial(self, request: Request) -> dict[str, Any]:
         key = self.find(request["KeyId"])
         owner, algorithm, _ = request["ImportToken"].decode().split("|")
         if owner != key.arn:
@@ -51,15 +51,15 @@ class FakeImports:
         key.state = "Enabled"
         return {"KeyId": key.arn}
 
-    def DeleteImportedKeyMaterial(self, request: Request) -> dict[str, Any]:  # noqa: N802
+    def DeleteImportedKeyMaterial(self, request: Request) -> dict[str, Any]:
         self.find(request["KeyId"]).state = "PendingImport"
         return {}
 
-    def GenerateMac(self, request: Request) -> dict[str, Any]:  # noqa: N802
+    def GenerateMac(self, request: Request) -> dict[str, Any]:
         key = self.find(request["KeyId"])
         return {"Mac": hmac.digest(key.material[key.current], request["Message"], "sha256")}
 
-    def Sign(self, request: Request) -> dict[str, Any]:  # noqa: N802
+    def Sign(self, request: Request) -> dict[str, Any]:
         key = self.find(request["KeyId"])
         private: Any = load_der_private_key(key.material[key.current], password=None)
         return {"Signature": private.sign(request["Message"], ec.ECDSA(SHA256()))}

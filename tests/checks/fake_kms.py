@@ -164,7 +164,7 @@ class FakeKms(FakeImports, FakeRegions):
         for operation in operations:
             world.refuses(f"kms:{operation}", code=code, when=not_yet)
 
-    def CreateKey(self, request: Request) -> dict[str, Any]:  # noqa: N802  # named as the operation, as all below
+    def CreateKey(self, request: Request) -> dict[str, Any]:
         origin = request.get("Origin", "AWS_KMS")
         key = self.add(
             f"arn:aws:kms:{REGION}:{ACCOUNT}:key/{'mrk-' if request.get('MultiRegion') else ''}{uuid.uuid4()}",
@@ -179,7 +179,7 @@ class FakeKms(FakeImports, FakeRegions):
         )
         return self.DescribeKey(Request(request.persona, "kms:DescribeKey", {"KeyId": key.arn}))
 
-    def DescribeKey(self, request: Request) -> dict[str, Any]:  # noqa: N802
+    def DescribeKey(self, request: Request) -> dict[str, Any]:
         key = self.find(request["KeyId"])
         return {
             "KeyMetadata": {
@@ -198,31 +198,31 @@ class FakeKms(FakeImports, FakeRegions):
             }
         }
 
-    def GetKeyLastUsage(self, request: Request) -> dict[str, Any]:  # noqa: N802
+    def GetKeyLastUsage(self, request: Request) -> dict[str, Any]:
         key = self.find(request["KeyId"])
         use = {"Operation": "Encrypt", "Timestamp": key.created + timedelta(days=1)}
         return {"KeyCreationDate": key.created, "TrackingStartDate": key.created, "KeyLastUsage": use}
 
-    def ListResourceTags(self, request: Request) -> dict[str, Any]:  # noqa: N802
+    def ListResourceTags(self, request: Request) -> dict[str, Any]:
         return {"Tags": self.find(request["KeyId"]).tags}
 
-    def GetKeyPolicy(self, request: Request) -> dict[str, Any]:  # noqa: N802
+    def GetKeyPolicy(self, request: Request) -> dict[str, Any]:
         return {"Policy": self.find(request["KeyId"]).policy}
 
-    def PutKeyPolicy(self, request: Request) -> dict[str, Any]:  # noqa: N802
+    def PutKeyPolicy(self, request: Request) -> dict[str, Any]:
         if "kms:PutKeyPolicy" not in request["Policy"] and "kms:*" not in request["Policy"]:
             raise Refusal("MalformedPolicyDocumentException")
         self.find(request["KeyId"]).policy = request["Policy"]
         return {}
 
-    def Encrypt(self, request: Request) -> dict[str, Any]:  # noqa: N802
+    def Encrypt(self, request: Request) -> dict[str, Any]:
         if len(request["Plaintext"]) > 4096:
             raise Refusal("ValidationException", "1 validation error detected")
         key = self.usable(request["KeyId"])
         blob = self.seal(key, request["Plaintext"], request.get("EncryptionContext", {}))
         return {"KeyId": key.arn, "CiphertextBlob": blob}
 
-    def Decrypt(self, request: Request) -> dict[str, Any]:  # noqa: N802
+    def Decrypt(self, request: Request) -> dict[str, Any]:
         key, material, plaintext = self.open(request["CiphertextBlob"], request.get("EncryptionContext", {}))
         key = self.relative(key.arn, request.region)
         if "KeyId" in request.parameters and self.find(request["KeyId"]) is not key:
@@ -232,7 +232,7 @@ class FakeKms(FakeImports, FakeRegions):
             raise Refusal("DryRunOperationException")
         return {"KeyId": key.arn, "Plaintext": plaintext, "KeyMaterialId": material}
 
-    def ReEncrypt(self, request: Request) -> dict[str, Any]:  # noqa: N802
+    def ReEncrypt(self, request: Request) -> dict[str, Any]:
         source, _, plaintext = self.open(
             request["CiphertextBlob"], request.get("SourceEncryptionContext", {})
         )
@@ -240,7 +240,7 @@ class FakeKms(FakeImports, FakeRegions):
         blob = self.seal(key, plaintext, request.get("DestinationEncryptionContext", {}))
         return {"CiphertextBlob": blob, "SourceKeyId": source.arn, "KeyId": key.arn}
 
-    def GenerateDataKey(self, request: Request) -> dict[str, Any]:  # noqa: N802
+    def GenerateDataKey(self, request: Request) -> dict[str, Any]:
         size = {"AES_128": 16, "AES_256": 32}.get(request.get("KeySpec", ""), request.get("NumberOfBytes", 0))
         if size > 1024 or {"KeySpec", "NumberOfBytes"} <= request.parameters.keys():
             raise Refusal("ValidationException")
@@ -249,12 +249,12 @@ class FakeKms(FakeImports, FakeRegions):
         blob = self.seal(key, plaintext, request.get("EncryptionContext", {}))
         return {"KeyId": key.arn, "Plaintext": plaintext, "CiphertextBlob": blob}
 
-    def GenerateDataKeyWithoutPlaintext(self, request: Request) -> dict[str, Any]:  # noqa: N802
+    def GenerateDataKeyWithoutPlaintext(self, request: Request) -> dict[str, Any]:
         answer = self.GenerateDataKey(request)
         del answer["Plaintext"]
         return answer
 
-    def GenerateDataKeyPair(self, request: Request) -> dict[str, Any]:  # noqa: N802
+    def GenerateDataKeyPair(self, request: Request) -> dict[str, Any]:
         key = self.usable(request["KeyId"])
         made: Any = (
             ed25519.Ed25519PrivateKey.generate()
@@ -268,28 +268,28 @@ class FakeKms(FakeImports, FakeRegions):
             "PublicKey": made.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo),
         }
 
-    def GenerateDataKeyPairWithoutPlaintext(self, request: Request) -> dict[str, Any]:  # noqa: N802
+    def GenerateDataKeyPairWithoutPlaintext(self, request: Request) -> dict[str, Any]:
         answer = self.GenerateDataKeyPair(request)
         del answer["PrivateKeyPlaintext"]
         return answer
 
-    def GenerateRandom(self, request: Request) -> dict[str, Any]:  # noqa: N802
+    def GenerateRandom(self, request: Request) -> dict[str, Any]:
         if request["NumberOfBytes"] > 1024:
             raise Refusal("ValidationException")
         return {"Plaintext": secrets.token_bytes(request["NumberOfBytes"])}
 
-    def CreateAlias(self, request: Request) -> dict[str, Any]:  # noqa: N802
+    def CreateAlias(self, request: Request) -> dict[str, Any]:
         self.aliases[request["AliasName"]] = request["TargetKeyId"]
         return {}
 
-    def UpdateAlias(self, request: Request) -> dict[str, Any]:  # noqa: N802
+    def UpdateAlias(self, request: Request) -> dict[str, Any]:
         return self.CreateAlias(request)
 
-    def DeleteAlias(self, request: Request) -> dict[str, Any]:  # noqa: N802
+    def DeleteAlias(self, request: Request) -> dict[str, Any]:
         del self.aliases[request["AliasName"]]
         return {}
 
-    def ListAliases(self, request: Request) -> dict[str, Any]:  # noqa: N802
+    def ListAliases(self, request: Request) -> dict[str, Any]:
         wanted = request.get("KeyId")
         return {
             "Aliases": [
@@ -299,16 +299,16 @@ class FakeKms(FakeImports, FakeRegions):
             ]
         }
 
-    def TagResource(self, request: Request) -> dict[str, Any]:  # noqa: N802
+    def TagResource(self, request: Request) -> dict[str, Any]:
         self.find(request["KeyId"]).tags.extend(request["Tags"])
         return {}
 
-    def UntagResource(self, request: Request) -> dict[str, Any]:  # noqa: N802
+    def UntagResource(self, request: Request) -> dict[str, Any]:
         key = self.find(request["KeyId"])
         key.tags = [tag for tag in key.tags if tag["TagKey"] not in request["TagKeys"]]
         return {}
 
-    def CreateGrant(self, request: Request) -> dict[str, Any]:  # noqa: N802
+    def CreateGrant(self, request: Request) -> dict[str, Any]:
         if request.get("DryRun"):
             raise Refusal("DryRunOperationException")
         names = ("KeyId", "GranteePrincipal", "RetiringPrincipal", "Operations", "Constraints", "Name")
@@ -320,7 +320,7 @@ class FakeKms(FakeImports, FakeRegions):
         self.grants[grant_id] = {"GrantId": grant_id, **wanted}
         return {"GrantId": grant_id, "GrantToken": grant_id}
 
-    def ListGrants(self, request: Request) -> dict[str, Any]:  # noqa: N802
+    def ListGrants(self, request: Request) -> dict[str, Any]:
         wanted, key = request.get("GrantId"), request["KeyId"]
         found = [
             grant
@@ -332,24 +332,24 @@ class FakeKms(FakeImports, FakeRegions):
         marker = {"NextMarker": str(start + limit)} if more else {}
         return {"Grants": found[start : start + limit], "Truncated": more, **marker}
 
-    def RetireGrant(self, request: Request) -> dict[str, Any]:  # noqa: N802
+    def RetireGrant(self, request: Request) -> dict[str, Any]:
         del self.grants[request.get("GrantId") or request["GrantToken"]]
         return {}
 
-    def RevokeGrant(self, request: Request) -> dict[str, Any]:  # noqa: N802
+    def RevokeGrant(self, request: Request) -> dict[str, Any]:
         if self.grants.pop(request["GrantId"], None) is None:
             raise Refusal("NotFoundException")
         return {}
 
-    def EnableKey(self, request: Request) -> dict[str, Any]:  # noqa: N802
+    def EnableKey(self, request: Request) -> dict[str, Any]:
         self.find(request["KeyId"]).state = "Enabled"
         return {}
 
-    def DisableKey(self, request: Request) -> dict[str, Any]:  # noqa: N802
+    def DisableKey(self, request: Request) -> dict[str, Any]:
         self.find(request["KeyId"]).state = "Disabled"
         return {}
 
-    def ScheduleKeyDeletion(self, request: Request) -> dict[str, Any]:  # noqa: N802
+    def ScheduleKeyDeletion(self, request: Request) -> dict[str, Any]:
         if not 7 <= request.get("PendingWindowInDays", 30) <= 30:
             raise Refusal("ValidationException")
         key = self.find(request["KeyId"])
@@ -359,12 +359,12 @@ class FakeKms(FakeImports, FakeRegions):
         key.state = "PendingReplicaDeletion" if waits else "PendingDeletion"
         return {"KeyId": key.arn, "KeyState": key.state}
 
-    def CancelKeyDeletion(self, request: Request) -> dict[str, Any]:  # noqa: N802
+    def CancelKeyDeletion(self, request: Request) -> dict[str, Any]:
         key = self.find(request["KeyId"])
         key.state = "Disabled"
         return {"KeyId": key.arn}
 
-    def EnableKeyRotation(self, request: Request) -> dict[str, Any]:  # noqa: N802
+    def EnableKeyRotation(self, request: Request) -> dict[str, Any]:
         key = self.find(request["KeyId"])
         self.must_not_be_replica(key)
         if key.spec != "SYMMETRIC_DEFAULT" or key.origin != "AWS_KMS" or key.manager == "AWS":
@@ -375,12 +375,12 @@ class FakeKms(FakeImports, FakeRegions):
         key.rotation_days = days
         return {}
 
-    def GetKeyRotationStatus(self, request: Request) -> dict[str, Any]:  # noqa: N802
+    def GetKeyRotationStatus(self, request: Request) -> dict[str, Any]:
         days = self.primary_of(self.find(request["KeyId"])).rotation_days
         due = {"NextRotationDate": datetime.now(UTC) + timedelta(days=days - 1)}
         return {"KeyRotationEnabled": bool(days), **({"RotationPeriodInDays": days, **due} if days else {})}
 
-    def RotateKeyOnDemand(self, request: Request) -> dict[str, Any]:  # noqa: N802
+    def RotateKeyOnDemand(self, request: Request) -> dict[str, Any]:
         key = self.usable(request["KeyId"])
         self.must_not_be_replica(key)
         if key.spec != "SYMMETRIC_DEFAULT":
@@ -392,7 +392,7 @@ class FakeKms(FakeImports, FakeRegions):
         key.rotations += 1
         return {"KeyId": key.arn}
 
-    def ListKeyRotations(self, request: Request) -> dict[str, Any]:  # noqa: N802
+    def ListKeyRotations(self, request: Request) -> dict[str, Any]:
         key = self.find(request["KeyId"])
         return {"Rotations": [{"KeyId": key.arn, "RotationType": "ON_DEMAND"}] * key.rotations}
 

@@ -69,7 +69,7 @@ class FakeRegions:
         if key.primary:
             raise Refusal("UnsupportedOperationException", f"{key.arn} is a replica")
 
-    def ReplicateKey(self, request: Request) -> dict[str, Any]:  # noqa: N802  # named as the operation
+    def ReplicateKey(self, request: Request) -> dict[str, Any]:
         key = self.find(request["KeyId"])
         self.must_not_be_replica(key)
         if "mrk-" not in key.arn:

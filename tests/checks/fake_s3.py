@@ -72,17 +72,17 @@ class FakeS3:
             key for bucket in self.buckets.values() for key, versions in bucket.objects.items() if versions
         ]
 
-    def GetBucketEncryption(self, request: Request) -> Mapping[str, Any]:  # noqa: N802  # named as the operation, as all below
+    def GetBucketEncryption(self, request: Request) -> Mapping[str, Any]:
         return {"ServerSideEncryptionConfiguration": {"Rules": [self.buckets[request["Bucket"]].default]}}
 
-    def PutObject(self, request: Request) -> Mapping[str, Any]:  # noqa: N802
+    def PutObject(self, request: Request) -> Mapping[str, Any]:
         return self._store(request, request["Body"])
 
-    def CopyObject(self, request: Request) -> Mapping[str, Any]:  # noqa: N802
+    def CopyObject(self, request: Request) -> Mapping[str, Any]:
         source = self._version(Request(request.persona, "", request["CopySource"]))
         return {"CopyObjectResult": {}, **self._store(request, source["Body"])}
 
-    def GetObject(self, request: Request) -> Mapping[str, Any]:  # noqa: N802
+    def GetObject(self, request: Request) -> Mapping[str, Any]:
         stored = self._version(request)
         self._use(stored.get("SSEKMSKeyId", ""))
         body = stored["Body"]
@@ -91,11 +91,11 @@ class FakeS3:
             body = body[int(first) : int(last) + 1]
         return {**stored, "Body": io.BytesIO(body)}
 
-    def HeadObject(self, request: Request) -> Mapping[str, Any]:  # noqa: N802
+    def HeadObject(self, request: Request) -> Mapping[str, Any]:
         stored = self._version(request)
         return {**{k: v for k, v in stored.items() if k != "Body"}, "ContentLength": len(stored["Body"])}
 
-    def ListObjectVersions(self, request: Request) -> Mapping[str, Any]:  # noqa: N802
+    def ListObjectVersions(self, request: Request) -> Mapping[str, Any]:
         objects = self.buckets[request["Bucket"]].objects
         found = [
             {"Key": key, "VersionId": version["VersionId"], "IsLatest": version is versions[-1]}
@@ -105,33 +105,33 @@ class FakeS3:
         ]
         return {"Versions": found} if found else {}
 
-    def UpdateObjectEncryption(self, request: Request) -> Mapping[str, Any]:  # noqa: N802
+    def UpdateObjectEncryption(self, request: Request) -> Mapping[str, Any]:
         stored = self._version(request)
         wanted = request["ObjectEncryption"]["SSEKMS"]
         stored |= {"ServerSideEncryption": KMS, "SSEKMSKeyId": wanted["KMSKeyArn"]}
         return {}
 
-    def CreateMultipartUpload(self, request: Request) -> Mapping[str, Any]:  # noqa: N802
+    def CreateMultipartUpload(self, request: Request) -> Mapping[str, Any]:
         upload = uuid.uuid4().hex
         self.uploads[upload] = (request["Bucket"], request["Key"], [])
         return {"UploadId": upload}
 
-    def UploadPart(self, request: Request) -> Mapping[str, Any]:  # noqa: N802
+    def UploadPart(self, request: Request) -> Mapping[str, Any]:
         self.uploads[request["UploadId"]][2].append(request["Body"])
         bucket = self.buckets[request["Bucket"]]
         return {"ETag": f"part-{request['PartNumber']}", "SSEKMSKeyId": bucket.key}
 
-    def CompleteMultipartUpload(self, request: Request) -> Mapping[str, Any]:  # noqa: N802
+    def CompleteMultipartUpload(self, request: Request) -> Mapping[str, Any]:
         parts = self.uploads.pop(request["UploadId"])[2]
         assert len(request["MultipartUpload"]["Parts"]) == len(parts)
         return self._store(request, b"".join(parts))
 
-    def AbortMultipartUpload(self, request: Request) -> Mapping[str, Any]:  # noqa: N802
+    def AbortMultipartUpload(self, request: Request) -> Mapping[str, Any]:
         assert self.uploads[request["UploadId"]][:2] == (request["Bucket"], request["Key"])
         del self.uploads[request["UploadId"]]
         return {}
 
-    def ListMultipartUploads(self, request: Request) -> Mapping[str, Any]:  # noqa: N802
+    def ListMultipartUploads(self, request: Request) -> Mapping[str, Any]:
         found = [
             {"Key": key, "UploadId": upload}
             for upload, (bucket, key, _) in self.uploads.items()
@@ -139,7 +139,7 @@ class FakeS3:
         ]
         return {"Uploads": found} if found else {}
 
-    def DeleteObject(self, request: Request) -> Mapping[str, Any]:  # noqa: N802
+    def DeleteObject(self, request: Request) -> Mapping[str, Any]:
         versions = self.buckets[request["Bucket"]].objects[request["Key"]]
         versions[:] = [one for one in versions if one["VersionId"] != request["VersionId"]]
         return {}

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from kmslab.guides.page import Page
     from kmslab.project import Project
 
+OTHER = "444455556666"
 PAGE = "# T\n\n```bash\n# Only on AWS: no trail here\ntrue\n```\n"
 
 
@@ -29,15 +30,24 @@ class Runs:
         self.pages: list[str] = []
         self.environment: dict[str, str] = {}
         self.problems: tuple[Any, ...] = ()
+        self.second: bool | None = None
 
     def run(
-        self, page: Page, folder: Path, environment: dict[str, str], *, timeout: float, on_aws: bool
+        self,
+        page: Page,
+        folder: Path,
+        environment: dict[str, str],
+        *,
+        timeout: float,
+        on_aws: bool,
+        second_account: bool,
     ) -> Result:
         assert folder.is_dir()
         assert timeout > 120
         assert on_aws
         self.pages.append(page.name)
         self.environment = environment
+        self.second = second_account
         shown = subprocess.run(
             ["kmslab", "guide", "--help"],  # noqa: S607  # which one the PATH leads to is the question
             env=environment,
@@ -46,7 +56,7 @@ class Runs:
             check=True,
         )
         assert "Read the course" in shown.stdout
-        return Result(self.problems, 1, 0.1)
+        return Result(self.problems, 1, 0.1, () if second_account else page.steps)
 
 
 @pytest.fixture
@@ -87,6 +97,93 @@ def test_one_page_can_be_named(runs: Runs, project: Project) -> None:
     assert guide_aws.main(["-c", f"kmslab.sandbox_accounts={ACCOUNT}", str(page)]) == 0
     assert runs.pages == ["05-s3"]
     assert guide_aws.main(["-c", f"kmslab.sandbox_accounts={ACCOUNT}", str(page.with_name("none.md"))]) == 2
+
+
+@pytest.fixture
+def profiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The operator has a profile for a second account, whose access key the fake AWS knows."""
+    config = tmp_path / "config"
+    config.write_text(
+        "[profile other]\naws_access_key_id = AKIAOTHER\naws_secret_access_key = s\n[profile bare]\n"
+    )
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+
+
+class Second(FakeAccess):
+    """Access to another account."""
+
+    def __init__(self, account: str) -> None:
+        super().__init__(World(), kind=TargetKind.AWS)
+        self.of = account
+
+    @property
+    def caller(self) -> dict[str, str]:
+        return {"Account": self.of, "Arn": f"arn:aws:iam::{self.of}:user/somebody", "UserId": "AIDAOTHER"}
+
+
+def knows(monkeypatch: pytest.MonkeyPatch, account: str) -> None:
+    """Who has the other profile's access key is in this account."""
+
+    def access(target: Target, _: str) -> FakeAccess:
+        if target.credentials is None:
+            return FakeAccess(World(), kind=TargetKind.AWS)
+        assert target.credentials.access_key_id == "AKIAOTHER"
+        return Second(account)
+
+    monkeypatch.setattr(guide_aws, "Access", access)
+
+
+@pytest.mark.usefixtures("profiles")
+def test_a_second_account_is_told_to_the_pages(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
+    knows(monkeypatch, OTHER)
+    named = ["-c", f"kmslab.sandbox_accounts={ACCOUNT},{OTHER}", "--second", "other"]
+    assert guide_aws.main(named) == 0
+    assert runs.second is True
+    shown = subprocess.run(
+        ["bash", "-c", 'eval "$(kmslab env --neighbour)"; echo "$AWS_PROFILE ${AWS_ACCESS_KEY_ID-none}"'],  # noqa: S607  # as the runner finds it
+        env=runs.environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert shown.stdout == "other none\n"
+
+
+def test_without_one_the_steps_that_need_it_are_left_out_and_told(
+    runs: Runs, capsys: pytest.CaptureFixture[str], project: Project
+) -> None:
+    page = project.root / "lab_guides" / "05-s3.md"
+    page.write_text("# T\n\n```bash\n# Needs a second account: it asks\ntrue\n```\n")
+    assert guide_aws.main(["-c", f"kmslab.sandbox_accounts={ACCOUNT}", str(page)]) == 0
+    assert runs.second is False
+    assert f"{page}:4: not run: needs a second account: it asks" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("profiles")
+@pytest.mark.parametrize(
+    ("profile", "account", "why"),
+    [
+        ("other", ACCOUNT, "which is the lab's"),
+        ("other", "777788889999", "Account 777788889999 is not named as a sandbox"),
+        ("bare", OTHER, "The profile bare has no credentials"),
+        ("missing", OTHER, "missing"),
+    ],
+)
+def test_a_second_account_must_be_another_sandbox(
+    runs: Runs,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    profile: str,
+    account: str,
+    why: str,
+) -> None:
+    knows(monkeypatch, account)
+    named = ["-c", f"kmslab.sandbox_accounts={ACCOUNT},{OTHER}", "--second", profile]
+    assert guide_aws.main(named) == 5
+    assert why in capsys.readouterr().err
+    assert runs.pages == []
 
 
 @pytest.mark.parametrize(

@@ -262,7 +262,7 @@ def test_a_public_key_comes_with_what_it_is_for(kms: Any, make_key: Callable[...
 
     key = make_key(KeySpec="ECC_NIST_P256", KeyUsage="KEY_AGREEMENT")
     answer = kms.get_public_key(KeyId=key)
-    assert load_der_public_key(answer["PublicKey"]).curve.name == "secp256r1"  # type: ignore[union-attr]
+    assert load_der_public_key(answer["PublicKey"]).curve.name == "secp256r1"  # type: ignore[union-attr]  # an EC key has a curve
     assert answer["KeyAgreementAlgorithms"] == ["ECDH"]
     assert (answer["KeySpec"], answer["KeyUsage"], answer["KeyId"]) == ("ECC_NIST_P256", "KEY_AGREEMENT", key)
     assert "SigningAlgorithms" not in answer

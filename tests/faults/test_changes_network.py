@@ -81,50 +81,50 @@ class Ec2:
     def seen(self) -> str:
         return json.dumps([self.endpoint, self.ranges, self.gateways])
 
-    def DescribeVpcEndpoints(self, _: Request) -> dict[str, Any]:  # noqa: N802  # named as the operation, as all below
+    def DescribeVpcEndpoints(self, _: Request) -> dict[str, Any]:
         return {"VpcEndpoints": [dict(self.endpoint)]}
 
-    def ModifyVpcEndpoint(self, request: Request) -> dict[str, Any]:  # noqa: N802
+    def ModifyVpcEndpoint(self, request: Request) -> dict[str, Any]:
         for name in ("PolicyDocument", "PrivateDnsEnabled"):
             self.endpoint[name] = request.get(name, self.endpoint[name])
         tables = set(self.endpoint["RouteTableIds"]) | set(request.get("AddRouteTableIds", ()))
         self.endpoint["RouteTableIds"] = sorted(tables - set(request.get("RemoveRouteTableIds", ())))
         return {"Return": True}
 
-    def DescribeSecurityGroups(self, _: Request) -> dict[str, Any]:  # noqa: N802
+    def DescribeSecurityGroups(self, _: Request) -> dict[str, Any]:
         return {
             "SecurityGroups": [{"IpPermissions": [{"IpRanges": [{"CidrIp": one} for one in self.ranges]}]}]
         }
 
-    def AuthorizeSecurityGroupIngress(self, _: Request) -> dict[str, Any]:  # noqa: N802
+    def AuthorizeSecurityGroupIngress(self, _: Request) -> dict[str, Any]:
         self.ranges.append("0.0.0.0/0")
         return {}
 
-    def RevokeSecurityGroupIngress(self, _: Request) -> dict[str, Any]:  # noqa: N802
+    def RevokeSecurityGroupIngress(self, _: Request) -> dict[str, Any]:
         self.ranges.remove("0.0.0.0/0")
         return {}
 
-    def CreateInternetGateway(self, request: Request) -> dict[str, Any]:  # noqa: N802
+    def CreateInternetGateway(self, request: Request) -> dict[str, Any]:
         assert {"Key": "kmslab:fault", "Value": PREFIX} in request["TagSpecifications"][0]["Tags"]
         self.gateways["igw-1"] = []
         return {"InternetGateway": {"InternetGatewayId": "igw-1"}}
 
-    def AttachInternetGateway(self, request: Request) -> dict[str, Any]:  # noqa: N802
+    def AttachInternetGateway(self, request: Request) -> dict[str, Any]:
         self.gateways[request["InternetGatewayId"]].append(request["VpcId"])
         return {}
 
-    def DescribeInternetGateways(self, _: Request) -> dict[str, Any]:  # noqa: N802
+    def DescribeInternetGateways(self, _: Request) -> dict[str, Any]:
         found = [
             {"InternetGatewayId": one, "Attachments": [{"VpcId": vpc} for vpc in attached]}
             for one, attached in self.gateways.items()
         ]
         return {"InternetGateways": found}
 
-    def DetachInternetGateway(self, request: Request) -> dict[str, Any]:  # noqa: N802
+    def DetachInternetGateway(self, request: Request) -> dict[str, Any]:
         self.gateways[request["InternetGatewayId"]].remove(request["VpcId"])
         return {}
 
-    def DeleteInternetGateway(self, request: Request) -> dict[str, Any]:  # noqa: N802
+    def DeleteInternetGateway(self, request: Request) -> dict[str, Any]:
         assert self.gateways.pop(request["InternetGatewayId"]) == [], "EC2 refuses while it is attached"
         return {}
 
