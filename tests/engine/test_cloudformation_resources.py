@@ -176,6 +176,35 @@ def test_an_update_that_would_need_another_key_fails(
         assert (about["KeyState"], about["Description"]) == ("Enabled", "before")
 
 
+def test_a_key_has_its_own_tags_and_a_secret_the_stacks_too(engine: Engine, role: str, kms: Any) -> None:
+    secret = resource("AWS::SecretsManager::Secret", SecretString="x", Description="first", Tags=TAGS)
+    body = template(
+        {"Key": ref("Key"), "Secret": ref("Secret")},
+        Key=resource("AWS::KMS::Key", KeyPolicy=key_policy(engine), Description="first", Tags=TAGS),
+        Secret=secret,
+    )
+    with deployed(engine, body, role=role) as name:
+        found, manager = outputs(engine, name), engine.client("secretsmanager")
+
+        def described() -> dict[str, Any]:
+            shown: dict[str, Any] = manager.describe_secret(SecretId=found["Secret"])
+            return shown
+
+        own = [{"TagKey": tag["Key"], "TagValue": tag["Value"]} for tag in TAGS]
+        assert kms.list_resource_tags(KeyId=found["Key"])["Tags"] == own
+        of_aws = {f"aws:cloudformation:{one}" for one in ("stack-name", "stack-id", "logical-id")}
+        assert {tag["Key"] for tag in described()["Tags"]} == {tag["Key"] for tag in TAGS} | of_aws
+        for left_out in ("Description", "Tags"):
+            for one in ("Key", "Secret"):
+                del body["Resources"][one]["Properties"][left_out]
+        assert update(engine, name, body) == "UPDATE_COMPLETE", reasons(engine, name)
+        assert kms.list_resource_tags(KeyId=found["Key"])["Tags"] == []
+        assert kms.describe_key(KeyId=found["Key"])["KeyMetadata"]["Description"] == ""
+        # A secret keeps the description that its template no longer tells.
+        assert described()["Description"] == "first"
+        assert {tag["Key"] for tag in described()["Tags"]} == of_aws
+
+
 def test_a_bucket_with_objects_is_not_deleted(engine: Engine, role: str) -> None:
     name = create(engine, template({"Bucket": ref("Bucket")}, Bucket=resource("AWS::S3::Bucket")), role=role)
     bucket = outputs(engine, name)["Bucket"]

@@ -38,7 +38,7 @@ def tag_resource(call: Call) -> dict[str, Any]:
     records.require_state(key, "Disabled", "PendingImport", "Unavailable", "Updating")
     check(call.get("Tags"))
     merged = {tag["TagKey"]: tag for tag in [*key["Tags"], *call.get("Tags")]}
-    # The aws: tags that CloudFormation sets are kept, and do not count.
+    # The aws: tags that CloudFormation set in labs of an earlier engine are kept, and do not count.
     check([tag for tag in merged.values() if not tag["TagKey"].lower().startswith("aws:")])
     key["Tags"] = list(merged.values())
     return {}
