@@ -46,7 +46,7 @@ site: setup ## build the course into .kmslab/site, offline; `kmslab guide` build
 	@$(BIN)/kmslab guide --build
 
 guide-aws: setup-dev ## run every page of the course in a sandbox account: make guide-aws SANDBOX=111122223333
-	@$(BIN)/python -m kmslab.commands.guide_aws $(if $(SANDBOX),-c kmslab.sandbox_accounts=$(SANDBOX)) $(GUIDES)
+	@$(BIN)/python -m kmslab.commands.guide_aws $(if $(SANDBOX),-c kmslab.sandbox_accounts=$(SANDBOX)) $(if $(SECOND),--second $(SECOND)) $(GUIDES)
 
 lock: setup-dev ## lock the dependencies again: requirements*.txt and package-lock.json
 	@$(BIN)/python tools/lock.py

@@ -1,7 +1,7 @@
 """What ``kmslab`` means in a page that ``make guide-aws`` runs: the lab in the sandbox account.
 
-``kmslab env`` gives back the operator's own credentials, or those of a persona; every other command acts on AWS
-as the operator, whoever the shell is at the moment.
+``kmslab env`` gives back the operator's own credentials, those of a persona, or a profile of the second account; every
+other command acts on AWS as the operator, whoever the shell is at the moment.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 CONTEXT = "KMSLAB_GUIDE_CONTEXT"
 """The variable with the ``-c`` values that ``make guide-aws`` was given."""
+SECOND = "KMSLAB_GUIDE_SECOND"
+"""The variable with the profile of a second sandbox account; missing: ``make guide-aws`` was given none."""
 _OPERATORS = "KMSLAB_GUIDE_OPERATOR_"
 _IDENTITY = (
     "AWS_ACCESS_KEY_ID",
@@ -61,6 +63,12 @@ def exports(variables: Mapping[str, str], credentials: Credentials | None) -> st
     )
 
 
+def exports_of_profile(profile: str) -> str:
+    """Return what a shell evaluates to be who the profile says."""
+    given = "".join(f"unset {name}\n" for name in _IDENTITY if name != "AWS_PROFILE")
+    return f"{given}export AWS_PROFILE={shlex.quote(profile)}\n"
+
+
 def on_aws(arguments: list[str], context: list[str]) -> list[str]:
     """Return a command line of kmslab as one would type it for the lab on AWS."""
     if not arguments or arguments[0] not in _WITH_TARGET:
@@ -76,7 +84,14 @@ def main() -> None:
     if arguments[:1] == ["env"]:
         parser = argparse.ArgumentParser(prog="kmslab env")
         parser.add_argument("--persona", type=Persona, default=Persona.OPERATOR)
-        sys.stdout.write(exports(os.environ, _credentials(parser.parse_args(arguments[1:]).persona)))
+        parser.add_argument("--neighbour", action="store_true")
+        options = parser.parse_args(arguments[1:])
+        if options.neighbour and not os.environ.get(SECOND):
+            parser.error("there is no second account; name the profile of one: make guide-aws SECOND=profile")
+        if options.neighbour:
+            sys.stdout.write(exports_of_profile(os.environ[SECOND]))
+        else:
+            sys.stdout.write(exports(os.environ, _credentials(options.persona)))
         return
     from kmslab import cli
 

@@ -6,7 +6,8 @@ The markup is plain Markdown that GitHub renders; CONTRIBUTING.md describes it f
 - a step whose first line is ``# Refused: <why>`` must fail, and its output shows the error;
 - a step whose first line is ``# Shown only: <why>`` is not run, and is counted;
 - a step whose first line is ``# Only on AWS: <why>`` is run in a sandbox account and nowhere else, and is counted;
-- ``# Takes up to: <seconds> s``, above or below such a line, gives a step its own time limit;
+- ``# Needs a second account: <why>``, above or below such a line, is for a step that is run wherever there is one;
+- ``# Takes up to: <seconds> s``, likewise, gives a step its own time limit;
 - a fence below ``<!-- include: ... -->`` or ``<!-- policy: ... -->`` is a copy of tested code (``includes``);
 - a ``mermaid`` fence is a drawing. No other fence is allowed, so that no command escapes the tests.
 """
@@ -30,9 +31,11 @@ CLEAN_UP = "Clean up"
 _FENCE = re.compile(r"^(?P<indent>\s*)(?P<ticks>`{3,}|~{3,})\s*(?P<info>.*)$")
 _HEADING = re.compile(r"^#{1,6}\s+(?P<title>.+?)\s*#*$")
 _DIRECTIVE = re.compile(r"^# (?P<name>Refused|Shown only|Only on AWS): (?P<why>\S.*)$")
+_SECOND = re.compile(r"^# Needs a second account: (?P<why>\S.*)$")
 _LIMIT = re.compile(r"^# Takes up to: (?P<seconds>\d{1,4}) s$")
 _ALMOST_DIRECTIVE = re.compile(
-    r"^\s*#\s*(?:refused|shown[ -]only|only on aws|takes up to|time ?out|not run|skip)\b", re.IGNORECASE
+    r"^\s*#\s*(?:refused|shown[ -]only|only on aws|(?:needs )?a second account|takes up to|time ?out|not run|skip)\b",
+    re.IGNORECASE,
 )
 _OUTPUT_LANGUAGES = ("text", "json")
 _INCLUDED_LANGUAGES = ("python", "json", "toml", "yaml")
@@ -73,6 +76,7 @@ class Step:
         script: the commands, as written.
         kind: what is expected of it.
         why: the reason given by ``Refused``, ``Shown only`` or ``Only on AWS``; else empty.
+        second: why it needs a second account; empty: it does not.
         limit: seconds that the page allows it; None: as many as any step.
         expected: its output block; None: it prints nothing.
     """
@@ -82,6 +86,7 @@ class Step:
     script: str
     kind: Kind
     why: str
+    second: str
     limit: float | None
     expected: Expectation | None
 
@@ -231,11 +236,13 @@ def _include_above(path: Path, number: int, line: str, above: re.Match[str] | No
 def _step(path: Path, fence: _Fence) -> Step:
     if not fence.text.strip():
         raise _error(path, fence.line, "this bash block is empty")
-    kind, why, limit = Kind.RUN, "", None
+    kind, why, second, limit = Kind.RUN, "", "", None
     head = True  # directives stand above the first command
     for offset, line in enumerate(fence.text.splitlines()):
         if head and (given := _LIMIT.match(line)):
             limit = float(given["seconds"])
+        elif head and (given := _SECOND.match(line)):
+            second = given["why"]
         elif head and not why and (given := _DIRECTIVE.match(line)):
             kind, why = _KINDS[given["name"]], given["why"]
         elif _ALMOST_DIRECTIVE.match(line):
@@ -243,11 +250,12 @@ def _step(path: Path, fence: _Fence) -> Step:
             raise _error(
                 path,
                 fence.line + offset,
-                f"write {wanted} or '# Takes up to: <seconds> s' as the first line of the block",
+                f"write {wanted}, '# Needs a second account: <why>' or '# Takes up to: <seconds> s' "
+                "as the first line of the block",
             )
         else:
             head = False
-    return Step(fence.line, fence.section, fence.text, kind, why, limit, expected=None)
+    return Step(fence.line, fence.section, fence.text, kind, why, second, limit, expected=None)
 
 
 def _with_output(path: Path, step: Step, fence: _Fence) -> Step:

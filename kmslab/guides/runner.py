@@ -48,11 +48,13 @@ class Result:
         problems: where the page is wrong; empty: it is right.
         ran: how many steps were run.
         seconds: how long the page took.
+        left_out: the steps that need a second account, where there was none.
     """
 
     problems: tuple[Problem, ...]
     ran: int
     seconds: float
+    left_out: tuple[Step, ...] = ()
 
 
 def run(
@@ -62,6 +64,7 @@ def run(
     *,
     timeout: float = STEP_SECONDS,
     on_aws: bool = False,
+    second_account: bool = True,
 ) -> Result:
     """Run a page in one shell.
 
@@ -74,6 +77,7 @@ def run(
         environment: the whole environment; it must have ``kmslab`` and ``aws`` on its PATH.
         timeout: seconds for each step that does not say its own.
         on_aws: whether the shell is a sandbox account's: then the steps that are for AWS only run too.
+        second_account: whether ``kmslab env --neighbour`` knows one, as it does on the local engine.
 
     Raises:
         LabError: this machine has no bash.
@@ -81,11 +85,12 @@ def run(
     started = time.monotonic()
     problems: list[Problem] = []
     known: dict[str, str] = {}
+    left_out = tuple(step for step in page.steps if step.second and not second_account)
     ran = 0
     with Shell(folder, environment) as shell:
         for step in page.steps:
             elsewhere = step.kind is Kind.SHOWN or (step.kind is Kind.AWS and not on_aws)
-            if elsewhere or (problems and step.section != CLEAN_UP):
+            if elsewhere or step in left_out or (problems and step.section != CLEAN_UP):
                 continue
             ran += 1
             try:
@@ -96,7 +101,7 @@ def run(
             problem = _judge(page.path, step, status, output, failed, known)
             if problem:
                 problems.append(problem)
-    return Result(tuple(problems), ran, time.monotonic() - started)
+    return Result(tuple(problems), ran, time.monotonic() - started, left_out)
 
 
 def _judge(

@@ -13,13 +13,15 @@ from kmslab.guides.shell import Shell, ShellError
 from kmslab.model.errors import LabError
 
 
-def result_of(tmp_path: Path, text: str, *, timeout: float = 20.0, on_aws: bool = False) -> Result:
+def result_of(
+    tmp_path: Path, text: str, *, timeout: float = 20.0, on_aws: bool = False, second_account: bool = True
+) -> Result:
     tmp_path.mkdir(exist_ok=True)
     path = tmp_path / "page.md"
     path.write_text(text, encoding="utf-8")
     work = tmp_path / "work"
     work.mkdir()
-    return run(read(path), work, os.environ, timeout=timeout, on_aws=on_aws)
+    return run(read(path), work, os.environ, timeout=timeout, on_aws=on_aws, second_account=second_account)
 
 
 def step(script: str, output: str | None = None) -> str:
@@ -100,6 +102,17 @@ def test_a_step_for_aws_runs_there_only(tmp_path: Path, *, on_aws: bool) -> None
     result = result_of(tmp_path, text, on_aws=on_aws)
     assert (result.ran, result.problems) == (1 + on_aws, ())
     assert (tmp_path / "work" / "ran").exists() is on_aws
+
+
+@pytest.mark.parametrize("there_is_one", [False, True])
+def test_a_step_for_two_accounts_runs_where_there_are_two(tmp_path: Path, *, there_is_one: bool) -> None:
+    needs = "# Needs a second account: it is asked\n"
+    text = "# T\n" + step(f"{needs}touch ran") + step(f"# Refused: not here\n{needs}echo no; false", "no")
+    text += "\n## Clean up\n" + step(f"{needs}true") + step("true")
+    result = result_of(tmp_path, text, second_account=there_is_one)
+    assert (result.ran, result.problems) == (4 if there_is_one else 1, ())
+    assert [left.second for left in result.left_out] == ([] if there_is_one else ["it is asked"] * 3)
+    assert (tmp_path / "work" / "ran").exists() is there_is_one
 
 
 def test_a_step_for_aws_must_succeed_there(tmp_path: Path) -> None:
