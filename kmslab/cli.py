@@ -283,8 +283,7 @@ def engine_start(
             "--settle",
             min=0.0,
             max=60.0,
-            hidden=True,
-            help="Seconds after which a changed permission counts.",
+            help="Seconds until a changed permission counts, as on AWS; 0: at once.",
         ),
     ] = 0.0,
 ) -> None:

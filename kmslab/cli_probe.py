@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from kmslab.options import ContextOption, EndpointOption  # noqa: TC001  # typer reads the annotations
+from kmslab.options import ContextOption  # noqa: TC001  # typer reads the annotations
 
 
 class ProbeFormat(StrEnum):
@@ -25,7 +25,12 @@ def register(app: typer.Typer) -> None:
 
 
 def probe(
-    endpoint_url: EndpointOption = "",
+    endpoint_url: Annotated[
+        str,
+        typer.Option(
+            "--endpoint-url", metavar="URL", help="An emulator other than the local engine; never AWS."
+        ),
+    ] = "",
     context: ContextOption = None,
     *,
     only: Annotated[

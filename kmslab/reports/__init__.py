@@ -1,1 +1,1 @@
-"""How results are shown: terminal, JSON, HTML, JUnit."""
+"""How results are shown: terminal, HTML, JSON, JUnit, OCSF; and two runs compared."""
