@@ -45,7 +45,7 @@ MAY_IMPORT = {
         "kmslab.model",
     ),
     "kmslab.faults": ("kmslab.faults", "kmslab.authorization", "kmslab.lab", "kmslab.model"),
-    "kmslab.engine": ("kmslab.engine", "kmslab.authorization", "kmslab.lab", "kmslab.model"),
+    "kmslab.engine": ("kmslab.engine", "kmslab.authorization", "kmslab.model"),
     "kmslab.guides": ("kmslab.guides", "kmslab.model"),
     "kmslab.cost": ("kmslab.cost", "kmslab.model"),
     "kmslab.residue": (
