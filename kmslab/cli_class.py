@@ -144,6 +144,20 @@ def status(target: AnyTargetOption = None) -> None:
 
 
 @class_app.command()
+def env(
+    seat: Annotated[str, typer.Argument(metavar="SEAT", help="Which, of a class on the local engine.")],
+) -> None:
+    """Print what a shell needs to be in a seat: eval "$(kmslab class env seat-02)".
+
+    There the AWS CLI and boto3 talk to that seat's lab, and so do verify, break, repair, who-can and the others.
+    The credentials are short-lived: `eval "$(kmslab env)"` in that shell prints them again.
+    """
+    from kmslab.commands import classroom as command
+
+    command.env(seat)
+
+
+@class_app.command()
 def board(
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="On 127.0.0.1; 0: a free one.")] = 0,
     no_browser: Annotated[

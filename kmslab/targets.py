@@ -82,8 +82,11 @@ def choose_target(project: Project, kind: TargetKind, endpoint_url: str = "") ->
             )
         return Target(TargetKind.ENDPOINT, _region(default="us-east-1"), endpoint_url=endpoint_url)
     if kind is TargetKind.LOCAL:
+        from kmslab.classroom.shells import shell_of, target_of
         from kmslab.engine import control
 
+        if shell := shell_of(project):
+            return target_of(shell)
         if control.status(project.home) is None:
             raise LabError(
                 "The local engine is not running.", hint="Run `kmslab up`.", exit_code=ExitCode.ENGINE

@@ -125,7 +125,8 @@ def page(mutes: Iterable[Mute]) -> str:
     lines = [
         "# What other tools find, and why it stays",
         "",
-        "`make lint-templates` has these tools look at the lab with its default settings and with every optional part:",
+        "`make lint-templates` has these tools look at the lab with its default settings, with every optional part, and with those",
+        "under a boundary and with a time to live:",
         "",
         *(f"- **{tool}**: {what}." for tool, what in TOOLS.items()),
         "",

@@ -23,6 +23,13 @@ PREFIX = "kms-lab"
 VARIANTS: Mapping[str, Mapping[str, Any]] = {
     "default": {},
     "every-part": {"network": True, "instance": True, "global_key": True},
+    "bounded-and-mortal": {
+        "network": True,
+        "instance": True,
+        "global_key": True,
+        "permissions_boundary": "kms-lab-boundary",
+        "ttl_hours": 8,
+    },
 }
 """Settings that differ from the defaults, by the name of a folder."""
 REGIONS = ("eu-central-1", "us-east-1")

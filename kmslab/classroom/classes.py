@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from kmslab.classroom.desk import SeatAccess
     from kmslab.classroom.seats import Seat
 
-_FILE = "class.json"
+FILE = "class.json"
+"""What was chosen, in the class's folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ def keep(project: Project, chosen: Chosen) -> None:
         LabError: the folder cannot be written.
     """
     project.ensure_home()
-    file = class_folder(project) / _FILE
+    file = class_folder(project) / FILE
     text = {
         "target": chosen.kind,
         "context": dict(chosen.context),
@@ -70,7 +71,7 @@ def kept(project: Project) -> Chosen:
         LabError: there is no class.
     """
     try:
-        text = json.loads((class_folder(project) / _FILE).read_text(encoding="utf-8"))
+        text = json.loads((class_folder(project) / FILE).read_text(encoding="utf-8"))
         return Chosen(TargetKind(text["target"]), text["context"], text["role"], text["ou"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise LabError("There is no class here.", hint="Begin with `kmslab class init seats.csv`.") from error

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from kmslab.checks.registry import Check
     from kmslab.classroom.desk import SeatAccess
+    from kmslab.lab import Access
     from kmslab.model.verdict import Verdict
 
 WORKERS = 12
@@ -90,13 +91,12 @@ def verify(
     reports = folder / REPORTS
     reports.mkdir(mode=0o700, exist_ok=True)
     write_private(reports / f"{access.seat.name}.json", json_report.render(report))
-    tell_faults(access, folder)
+    tell_faults(access, folder, access.seat.name)
     return Counter(verdict.outcome for _, verdict in verdicts)
 
 
-def tell_faults(access: SeatAccess, folder: Path) -> None:
+def tell_faults(access: Access, folder: Path, seat: str) -> None:
     """Tell the class which faults were made and repaired in a seat since it was last told."""
-    seat = access.seat.name
     now = {MYSTERY if entry.mystery else entry.fault_id for entry in Ledger(access).entries()}
     told = seat_folder(folder, seat) / _TOLD
     try:

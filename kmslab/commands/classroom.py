@@ -10,7 +10,7 @@ from rich.table import Table
 
 from kmslab import synthesis
 from kmslab.cdk import CdkCli
-from kmslab.classroom import assembly, pool, work
+from kmslab.classroom import assembly, pool, shells, work
 from kmslab.classroom.classes import Chosen, Classroom, keep, kept, open_class
 from kmslab.classroom.events import read
 from kmslab.classroom.seats import (
@@ -23,13 +23,14 @@ from kmslab.classroom.seats import (
     seats_file,
 )
 from kmslab.commands.engine import start_engine
-from kmslab.commands.settings import parse_context
+from kmslab.commands.env import show
+from kmslab.commands.settings import keep_context, parse_context
 from kmslab.lab import Access
 from kmslab.model.errors import ExitCode, LabError
 from kmslab.model.settings import LabSettings
 from kmslab.model.target import TargetKind
 from kmslab.progress import counted
-from kmslab.project import find_project
+from kmslab.project import HOME_VARIABLE, Project, find_project
 from kmslab.targets import aws_errors_in_one_line, choose_target
 from kmslab.terminal import err, out
 
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
 
     from kmslab.classroom.pool import Done
     from kmslab.classroom.seats import Seat
-    from kmslab.project import Project
 
 LOCAL_JOBS = 6
 """Seats deployed or destroyed at a time on the local engine: enough that it never waits."""
@@ -51,7 +51,7 @@ _SHOWN = 30
 
 def init(kind: TargetKind, values: Sequence[str], file: Path | None, *, ou: str, role: str) -> None:
     """Read the seats and keep them."""
-    project = find_project()
+    project = _trainers()
     context = parse_context(values)
     settings = LabSettings.from_project(project.root, context)
     if (file is None) is (not ou):
@@ -161,7 +161,7 @@ def verify(
 
 def status(kind: TargetKind | None) -> None:
     """Show what the events say of each seat."""
-    project = find_project()
+    project = _trainers()
     _chosen(project, kind)
     last: dict[str, tuple[str, str]] = {}
     for one in read(class_folder(project))[0]:
@@ -178,10 +178,23 @@ def status(kind: TargetKind | None) -> None:
     out.print(table)
 
 
+def env(name: str) -> None:
+    """Print what a shell needs to be in a seat of a class on the local engine: the lab's home there, and the rest."""
+    project = _trainers()
+    chosen = _chosen(project, None)
+    (seat,) = choose(load_seats(project), [name])
+    shell = shells.Shell(project, seat.name)
+    target = shells.target_of(shell)
+    home = Project(project.root, seat_folder(class_folder(project), seat.name))
+    # What the class was made with, for the commands of that shell.
+    keep_context(home, dict(chosen.context))
+    show(target, {HOME_VARIABLE: str(home.home)})
+
+
 @contextmanager
 def _opened(kind: TargetKind | None, only: Sequence[str]) -> Iterator[tuple[Classroom, tuple[Seat, ...]]]:
     """Open the class for a command; its local engine is started, and told of the seats' accounts."""
-    project = find_project()
+    project = _trainers()
     chosen = _chosen(project, kind)
     seats = choose(load_seats(project), only)
     with aws_errors_in_one_line():
@@ -191,6 +204,21 @@ def _opened(kind: TargetKind | None, only: Sequence[str]) -> Iterator[tuple[Clas
             start_engine(project, 0)
             identity.add_members(project.home / "engine", [seat.account for seat in seats])
         yield open_class(project, chosen), seats
+
+
+def _trainers() -> Project:
+    """Return the trainer's project.
+
+    Raises:
+        LabError: this is a seat's shell.
+    """
+    project = find_project()
+    if shell := shells.shell_of(project):
+        raise LabError(
+            f"This shell is in seat {shell.seat}: the class is the trainer's.",
+            hint=f"Use another shell, or `unset {HOME_VARIABLE} AWS_ENDPOINT_URL`.",
+        )
+    return project
 
 
 def _chosen(project: Project, kind: TargetKind | None) -> Chosen:

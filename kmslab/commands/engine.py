@@ -6,6 +6,7 @@ import os
 from collections import deque
 from typing import TYPE_CHECKING
 
+from kmslab.classroom.shells import refuse_engine
 from kmslab.engine import control
 from kmslab.model.errors import ExitCode, LabError
 from kmslab.project import find_project
@@ -25,6 +26,7 @@ def start(port: int, settle: float = 0.0) -> None:
 
 def start_engine(project: Project, port: int, settle: float = 0.0) -> EngineInfo:
     """Start the project's engine, unless it runs, with what CDK's own functions need to run in it."""
+    refuse_engine(project)
     project.ensure_home()
     node = require_node().executable.parent
     environment = {

@@ -11,6 +11,7 @@ from itertools import groupby
 from random import SystemRandom
 from typing import TYPE_CHECKING
 
+from kmslab.classroom.shells import tell_the_class
 from kmslab.commands.settings import as_typed, context_for
 from kmslab.commands.settling import until_it_counts
 from kmslab.deployed import read_outputs
@@ -74,7 +75,10 @@ def _opened(where: Where, command: str, *others: str) -> Iterator[tuple[Workshop
         require_sandbox(access, settings, as_typed(command, where.values, *others))
         with exclusively(project):
             outputs = read_outputs(access)
-            yield Workshop(access, outputs, owner_access(project, access)), Ledger(access)
+            try:
+                yield Workshop(access, outputs, owner_access(project, access)), Ledger(access)
+            finally:
+                tell_the_class(project, access)
 
 
 def break_one(where: Where, fault_id: str) -> None:

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from kmslab.bootstrapping import TOOLKIT_STACK
+from kmslab.classroom.shells import refuse_engine
 from kmslab.commands.engine import start_engine
 from kmslab.commands.faults import named
 from kmslab.commands.later import next_time, wait_until
@@ -146,6 +147,7 @@ def _forget(project: Project) -> None:
     """Stop the engine and delete everything it knows, whatever state the stacks are in."""
     from kmslab.engine import control
 
+    refuse_engine(project)
     with exclusively(project):
         control.stop(project.home)
         gone = _clear_forgotten(project)

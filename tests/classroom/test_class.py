@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -10,11 +11,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kmslab.classroom import assembly, pool, work
-from kmslab.classroom.classes import Chosen, Classroom
+from kmslab.classroom.classes import Chosen, Classroom, keep
 from kmslab.classroom.events import read
 from kmslab.classroom.pool import SeatFailedError
-from kmslab.classroom.seats import Seat, made_up_account
+from kmslab.classroom.seats import Seat, keep_seats, made_up_account
 from kmslab.classroom.work import Bench, Catalogue
+from kmslab.commands import classroom as command
+from kmslab.commands import faults
 from kmslab.deployed import read_outputs, read_stacks
 from kmslab.engine import control, identity
 from kmslab.faults import REGISTRY
@@ -22,9 +25,12 @@ from kmslab.faults.ledger import Ledger, break_lab
 from kmslab.faults.workshop import Workshop
 from kmslab.lab import Access
 from kmslab.model.errors import LabError
+from kmslab.model.persona import Persona
 from kmslab.model.settings import LabSettings
-from kmslab.model.target import TargetKind
-from kmslab.project import Project
+from kmslab.model.target import Credentials, TargetKind
+from kmslab.project import Project, find_project
+from kmslab.targets import choose_target
+from tests.conftest import exported
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -101,10 +107,11 @@ def test_a_fault_in_one_seat_is_not_the_others_and_a_reset_removes_it(deployed: 
     first, second = SEATS
     access = deployed.classroom.sit(deployed.desk, first)
     key = read_outputs(access).key_s3
+    before = len(read(deployed.classroom.folder)[0])
     break_lab(Workshop(access, read_outputs(access)), Ledger(access), REGISTRY[FAULT])
     with pytest.raises(SeatFailedError, match="FAIL"):
         _verify(deployed, first)
-    events = read(deployed.classroom.folder)[0]
+    events = read(deployed.classroom.folder)[0][before:]
     assert [(one["seat"], one["fault"]) for one in events if one["kind"] == "broken"] == [("first", FAULT)]
     assert any(one["kind"] == "verify.topic" and one["failed"] for one in events)
     assert _verify(deployed, second).endswith(" PASS")
@@ -137,3 +144,60 @@ def test_down_leaves_no_stack_and_the_lab_alone(deployed: Bench, deployed_lab: D
         assert read_stacks(deployed.classroom.sit(deployed.desk, seat)) == {}
         assert _kinds(deployed, seat)[-2:] == ["down.started", "down.done"]
     assert read_outputs(Access(control.target(deployed_lab.home), "kms-lab"))
+
+
+@pytest.fixture
+def in_the_shell(
+    deployed: Bench,
+    deployed_lab: DeployedLab,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> str:
+    """What `kmslab class env first` prints; the commands of this process are in that shell."""
+    # Commands for the local lab take the caller's AWS variables away.
+    monkeypatch.setattr(os, "environ", os.environ.copy())
+    trainer = deployed.classroom.project
+    engine = trainer.ensure_home() / "engine"
+    if not engine.is_symlink():  # the class is beside the lab, on its engine
+        engine.symlink_to(deployed_lab.home / "engine")
+    keep_seats(trainer, SEATS)
+    keep(trainer, Chosen(TargetKind.LOCAL, {}))
+    monkeypatch.setenv("KMSLAB_HOME", str(trainer.home))
+    capsys.readouterr()
+    command.env("first")
+    lines = capsys.readouterr().out
+    monkeypatch.setenv("KMSLAB_HOME", exported(lines)["KMSLAB_HOME"])
+    return lines
+
+
+def test_a_shell_in_a_seat_is_in_its_account(in_the_shell: str, deployed_lab: DeployedLab) -> None:
+    project = find_project()
+    given = exported(in_the_shell)
+    assert given["AWS_ENDPOINT_URL"] == deployed_lab.environment["AWS_ENDPOINT_URL"]
+    access = Access(choose_target(project, TargetKind.LOCAL), "kms-lab")
+    assert access.account == SEATS[0].account
+    assert access.credentials(Persona.AUDITOR) is not None
+    printed = Credentials(
+        given["AWS_ACCESS_KEY_ID"], given["AWS_SECRET_ACCESS_KEY"], given["AWS_SESSION_TOKEN"]
+    )
+    assert Access(replace(access.target, credentials=printed), "kms-lab").account == SEATS[0].account
+    kept_files = [file for file in project.home.rglob("*") if file.is_file()]
+    assert kept_files
+    for file in kept_files:
+        text = file.read_text(encoding="utf-8")
+        assert printed.secret_access_key not in text
+        assert (printed.session_token or "") not in text
+
+
+def test_what_is_broken_and_repaired_in_the_shell_is_told_at_once(in_the_shell: str, deployed: Bench) -> None:
+    def told(seat: Seat) -> list[tuple[str, str]]:
+        events = read(deployed.classroom.folder)[0]
+        return [(one["kind"], one["fault"]) for one in events if one["seat"] == seat.name and "fault" in one]
+
+    before, other = told(SEATS[0]), told(SEATS[1])
+    here = faults.Where(TargetKind.LOCAL, [])
+    faults.break_one(here, FAULT)
+    assert told(SEATS[0]) == [*before, ("broken", FAULT)]
+    faults.repair_some(here, "", everything=True)
+    assert told(SEATS[0]) == [*before, ("broken", FAULT), ("repaired", FAULT)]
+    assert told(SEATS[1]) == other
