@@ -10,12 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from kmslab.checks.expectations import KEYS
 from kmslab.model.persona import Persona
-from tests.checks.fakes import ACCOUNT, OUTPUTS, REGION, key_arn, role_arn
+from tests.checks.fakes import ACCOUNT, OUTPUTS, REGION, Statement, key_arn, role_arn
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-Statement = dict[str, Any]
 
 ROOT = f"arn:aws:iam::{ACCOUNT}:root"
 EXECUTION_ROLE = f"arn:aws:iam::{ACCOUNT}:role/cdk-hnb659fds-cfn-exec-role-{ACCOUNT}-{REGION}"

@@ -33,7 +33,7 @@ from tests.checks.fakes import ACCOUNT, OUTPUTS, PREFIX, Request, World, key_arn
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tests.checks.account_policies import Statement
+    from tests.checks.fakes import Statement
 
 
 class AccountWorld(World):
@@ -255,3 +255,9 @@ def _s3(world: AccountWorld) -> None:
             code="AccessDenied",
             message=f"not authorized to perform: {operation} on this resource",
         )
+
+
+def account(world: World) -> AccountWorld:
+    """The world as what it is, to break it."""
+    assert isinstance(world, AccountWorld)
+    return world

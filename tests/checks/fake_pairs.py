@@ -12,12 +12,15 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, mldsa, paddin
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
 
+from kmslab.model.persona import Persona
 from tests.checks.fakes import ACCOUNT, OUTPUTS, REGION, Refusal, Request, World
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 MAC_KEY = b"the fake world's HMAC key, which nobody outside it holds"
+OTHERS = (Persona.AUDITOR, Persona.STORAGE_OPERATOR, Persona.KEY_ADMINISTRATOR, Persona.OUTSIDER)
+"""Who may do nothing with these keys, beside the owner's and the signer's."""
 SIGN_AT_MOST = 4096
 KIND = "kind-"
 SPECS = {OUTPUTS.key_rsa: "RSA_4096", OUTPUTS.key_pq: "ML_DSA_65", OUTPUTS.key_mac: "HMAC_256"}
@@ -69,6 +72,13 @@ def key_pairs(world: World) -> World:
     return world.answers(
         "kms:DescribeKey",
         lambda request: {"KeyMetadata": {"KeyId": request["KeyId"], "KeyUsage": "SIGN_VERIFY"}},
+    )
+
+
+def public_key_of(arn: str) -> Callable[[World], object]:
+    """Break the world: KMS hands out another key's public part."""
+    return lambda world: world.answers(
+        "kms:GetPublicKey", lambda r: get_public_key(Request(r.persona, r.action, {"KeyId": arn}))
     )
 
 

@@ -102,6 +102,8 @@ class Refusal(Exception):  # noqa: N818  # an answer of a fake service, not a fa
         self.status = status
 
 
+Statement: TypeAlias = "dict[str, Any]"
+"""One statement of a policy."""
 Reply: TypeAlias = "Mapping[str, Any] | Callable[[Request], Mapping[str, Any]]"
 
 

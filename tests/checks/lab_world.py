@@ -10,7 +10,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from kmslab.checks.expectations import KEYS
-from kmslab.model.persona import ROLES, Persona
+from kmslab.model.persona import Persona
+from tests.checks.fake_identities import identities
 from tests.checks.fake_kms import FakeKey, FakeKms
 from tests.checks.fakes import (
     ACCOUNT,
@@ -18,6 +19,7 @@ from tests.checks.fakes import (
     PREFIX,
     REGION,
     Request,
+    Statement,
     World,
     key_arn,
     policy_document,
@@ -25,7 +27,7 @@ from tests.checks.fakes import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 ROOT = f"arn:aws:iam::{ACCOUNT}:root"
 EXECUTION_ROLE = f"arn:aws:iam::{ACCOUNT}:role/cdk-hnb659fds-cfn-exec-role-{ACCOUNT}-eu-central-1"
@@ -59,7 +61,6 @@ NOBODY = frozenset({"PutKeyPolicy", "UpdateAlias", "ReplicateKey", "ScheduleKeyD
 THROUGH = {"s3": "s3", "ebs": "ec2", "secrets": "secretsmanager"}
 """Keys that are used through one service."""
 USED = ("kms:Encrypt", "kms:Decrypt")
-Statement = dict[str, Any]
 
 
 class LabWorld(World):
@@ -76,10 +77,20 @@ class LabWorld(World):
         self.objects: dict[tuple[str, str], bytes] = {}
 
 
+def kms_of(world: World) -> FakeKms:
+    """The world's KMS, to break it."""
+    assert isinstance(world, LabWorld)
+    return world.kms
+
+
 def key(world: World, name: str) -> FakeKey:
     """One of the lab's keys, to break it."""
-    assert isinstance(world, LabWorld)
-    return world.kms.keys[key_arn(name)]
+    return kms_of(world).keys[key_arn(name)]
+
+
+def given(operation: str, persona: Persona) -> Callable[[World], object]:
+    """Break the world by letting a persona through."""
+    return lambda world: world.answers(f"kms:{operation}", getattr(kms_of(world), operation), persona)
 
 
 def good_lab() -> LabWorld:
@@ -104,7 +115,7 @@ def good_lab() -> LabWorld:
     for operation in USE | LOOK | ADMINISTER | NOBODY | {"CreateGrant", "RevokeGrant", "RetireGrant"}:
         world.refuses(f"kms:{operation}", when=lambda request: not _permitted(world, lab_keys, request))
     _s3(world)
-    _identities(world)
+    identities(world)
     _stacks(world)
     world.answers("resourcegroupstaggingapi:GetResources", partial(tagged, world))
     return world
@@ -286,118 +297,3 @@ def _s3(world: LabWorld) -> None:
 
     world.answers("s3:PutObject", put).answers("s3:GetObject", get)
     world.answers("s3:ListObjectVersions", versions).answers("s3:DeleteObject", delete)
-
-
-BOUNDARY: list[Statement] = [
-    {"Effect": "Allow", "Action": "*", "Resource": "*"},
-    {
-        "Effect": "Deny",
-        "Action": ["iam:CreatePolicyVersion", "iam:Delete*", "iam:SetDefaultPolicyVersion"],
-        "Resource": [OUTPUTS.admin_boundary],
-    },
-    {"Effect": "Deny", "Action": "iam:DeleteUserPermissionsBoundary", "Resource": "*"},
-    {
-        "Effect": "Deny",
-        "Action": "iam:PutUserPermissionsBoundary",
-        "Resource": "*",
-        "Condition": {"StringNotEquals": {"iam:PermissionsBoundary": OUTPUTS.admin_boundary}},
-    },
-]
-NO_MFA: Statement = {
-    "Effect": "Deny",
-    "NotAction": [
-        "iam:ChangePassword",
-        "iam:CreateVirtualMFADevice",
-        "iam:EnableMFADevice",
-        "iam:GetAccountPasswordPolicy",
-        "iam:GetMFADevice",
-        "iam:GetUser",
-        "iam:ListMFADevices",
-        "iam:ListVirtualMFADevices",
-        "iam:ResyncMFADevice",
-    ],
-    "Resource": "*",
-    "Condition": {"BoolIfExists": {"aws:MultiFactorAuthPresent": "false"}},
-}
-TRUST: Statement = {
-    "Effect": "Allow",
-    "Principal": {"AWS": ROOT},
-    "Action": "sts:AssumeRole",
-    "Condition": {"ArnNotEquals": {"aws:PrincipalArn": [role_arn(persona) for persona in ROLES]}},
-}
-ADMINISTRATOR_ACCESS = "arn:aws:iam::aws:policy/AdministratorAccess"
-MFA_POLICY = f"arn:aws:iam::{ACCOUNT}:policy/mfa"
-PERSONA_POLICY = f"arn:aws:iam::{ACCOUNT}:policy/persona"
-
-
-def policies(world: World, **documents: list[Statement]) -> World:
-    """Say what managed policies hold: ``boundary``, ``mfa``, ``persona``."""
-    arns = {"boundary": OUTPUTS.admin_boundary, "mfa": MFA_POLICY, "persona": PERSONA_POLICY}
-    for name, statements in documents.items():
-        answer = {"PolicyVersion": {"Document": policy_document(*statements), "VersionId": "v1"}}
-        world.answers("iam:GetPolicyVersion", answer, when=partial(_is_policy, arns[name]))
-    return world
-
-
-def _is_policy(arn: str, request: Request) -> bool:
-    return bool(request["PolicyArn"] == arn)
-
-
-def is_outsider(request: Request) -> bool:
-    """Whether a request is about the outsider's role."""
-    return bool(request["RoleName"] == f"{PREFIX}-outsider")
-
-
-def _identities(world: LabWorld) -> None:
-    user = {
-        "Path": "/",
-        "UserName": "kenya-one",
-        "UserId": "AIDA",
-        "Arn": f"arn:aws:iam::{ACCOUNT}:user/kenya-one",
-        "CreateDate": "2026-11-21",
-        "PermissionsBoundary": {"PermissionsBoundaryArn": OUTPUTS.admin_boundary},
-    }
-    world.answers("iam:GetUser", {"User": user})
-    world.answers("iam:ListAccessKeys", {"AccessKeyMetadata": []})
-    world.answers("iam:ListAttachedUserPolicies", {"AttachedPolicies": []})
-    world.answers("iam:ListUserPolicies", {"PolicyNames": []})
-    world.answers("iam:ListGroupsForUser", {"Groups": [{"GroupName": "admins"}]})
-    group = [
-        {"PolicyName": "AdministratorAccess", "PolicyArn": ADMINISTRATOR_ACCESS},
-        {"PolicyName": "mfa", "PolicyArn": MFA_POLICY},
-    ]
-    world.answers("iam:ListAttachedGroupPolicies", {"AttachedPolicies": group})
-    world.answers("iam:ListGroupPolicies", {"PolicyNames": []})
-    world.answers("iam:GetPolicy", {"Policy": {"DefaultVersionId": "v1"}})
-    everything = {"PolicyVersion": {"Document": policy_document(BOUNDARY[0])}}
-    world.answers("iam:GetPolicyVersion", everything)
-    decrypt = {"Effect": "Allow", "Action": "kms:Decrypt", "Resource": key_arn("app")}
-    policies(world, boundary=BOUNDARY, mfa=[NO_MFA], persona=[decrypt])
-    world.answers("iam:GetLoginProfile", {"LoginProfile": {"PasswordResetRequired": True}})
-    world.answers("secretsmanager:DescribeSecret", {"KmsKeyId": key_arn("secrets")})
-    world.answers("iam:GetGroup", {"Group": {"GroupName": "admins"}, "Users": [{"UserName": "kenya-one"}]})
-    world.answers("iam:GetRole", {"Role": {"AssumeRolePolicyDocument": policy_document(TRUST)}})
-    persona = [{"PolicyName": "persona", "PolicyArn": PERSONA_POLICY}]
-    world.answers("iam:ListAttachedRolePolicies", {"AttachedPolicies": persona})
-    world.answers("iam:ListAttachedRolePolicies", {"AttachedPolicies": []}, when=is_outsider)
-    world.answers("iam:ListRolePolicies", {"PolicyNames": []})
-    world.answers("iam:SimulatePrincipalPolicy", simulate)
-    world.answers(
-        "sts:GetCallerIdentity",
-        lambda request: {"Arn": f"arn:aws:sts::{ACCOUNT}:assumed-role/{PREFIX}-{request.persona}/kmslab"},
-    )
-    world.answers("sts:AssumeRole", {}).refuses("sts:AssumeRole", *ROLES, code="AccessDenied")
-    for action in ("kms:ListKeys", "s3:ListBuckets", "iam:ListUsers", "secretsmanager:ListSecrets"):
-        world.answers(action, {}).refuses(action, Persona.OUTSIDER)
-
-
-def simulate(request: Request) -> Mapping[str, Any]:
-    """IAM's simulator: all is allowed with MFA, but not to touch the boundary."""
-    mfa = [entry["ContextKeyValues"] for entry in request["ContextEntries"]] == [["true"]]
-    about_boundary = request["ResourceArns"] != ["*"]
-    decision = "allowed" if mfa and not about_boundary else "explicitDeny"
-    return {
-        "EvaluationResults": [
-            {"EvalActionName": action, "EvalDecision": decision} for action in request["ActionNames"]
-        ]
-    }

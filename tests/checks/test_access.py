@@ -20,7 +20,7 @@ from tests.checks.account_policies import (
     role,
     through,
 )
-from tests.checks.account_world import AccountWorld
+from tests.checks.account_world import AccountWorld, account
 from tests.checks.fakes import PREFIX, World, judge, key_arn, open_lab
 from tests.checks.table import Broken, checks_of
 
@@ -35,11 +35,6 @@ CONTEXT = "access.nobody-decrypts-without-the-context"
 DEPUTIES = "access.services-use-the-trail-key-for-the-lab-only"
 DEPLOY = "access.cloudformation-administers-every-key"
 MEANT = "access.nobody-else-gets-at-what-keys-protect"
-
-
-def account(world: World) -> AccountWorld:
-    assert isinstance(world, AccountWorld)
-    return world
 
 
 def permitted(key: str, persona: Persona, *operations: str) -> Callable[[World], object]:

@@ -6,16 +6,16 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from kmslab.model.persona import Persona
 from kmslab.model.verdict import Outcome
 from tests.checks import fake_pairs
+from tests.checks.fake_pairs import OTHERS
 from tests.checks.fakes import OUTPUTS, Request, World, judge
 from tests.checks.table import Broken
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-OTHERS = (Persona.AUDITOR, Persona.STORAGE_OPERATOR, Persona.KEY_ADMINISTRATOR, Persona.OUTSIDER)
+    from kmslab.model.persona import Persona
 
 
 def good() -> World:
@@ -30,13 +30,6 @@ def another_public_key(world: World) -> None:
     stranger = ec.generate_private_key(ec.SECP256R1()).public_key()
     der = stranger.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     world.answers("kms:GetPublicKey", {"PublicKey": der})
-
-
-def wrong_kind(world: World) -> None:
-    world.answers(
-        "kms:GetPublicKey",
-        lambda r: fake_pairs.get_public_key(Request(r.persona, r.action, {"KeyId": OUTPUTS.key_pq})),
-    )
 
 
 def everybodys_secret(world: World) -> None:
@@ -66,7 +59,11 @@ def other_pair_on_the_curve(world: World) -> None:
 BROKEN = [
     Broken("agreement.secret-equals-the-local-one", another_public_key, "derived different secrets"),
     Broken("agreement.secret-equals-the-local-one", everybodys_secret, "led to the same secret"),
-    Broken("agreement.secret-equals-the-local-one", wrong_kind, "not an elliptic curve key"),
+    Broken(
+        "agreement.secret-equals-the-local-one",
+        fake_pairs.public_key_of(OUTPUTS.key_pq),
+        "not an elliptic curve key",
+    ),
     Broken("agreement.agreed-key-opens-the-others-message", another_public_key, "does not open"),
     *(
         Broken("agreement.only-the-permitted-derive", derives_for(persona), f"{persona} could call")

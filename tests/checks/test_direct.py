@@ -6,18 +6,13 @@ from typing import TYPE_CHECKING
 from kmslab.model.persona import Persona
 from kmslab.model.verdict import Outcome
 from tests.checks.fakes import Request, World
-from tests.checks.lab_world import LabWorld
+from tests.checks.lab_world import kms_of
 from tests.checks.table import Broken
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tests.checks.fake_kms import FakeKey, FakeKms
-
-
-def kms_of(world: World) -> FakeKms:
-    assert isinstance(world, LabWorld)
-    return world.kms
+    from tests.checks.fake_kms import FakeKey
 
 
 def without_key_check(world: World, request: Request) -> dict[str, object]:

@@ -8,18 +8,11 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from kmslab.model.persona import Persona
 from kmslab.model.verdict import Outcome
 from tests.checks.fakes import World, key_arn
-from tests.checks.lab_world import LabWorld
+from tests.checks.lab_world import kms_of
 from tests.checks.table import Broken
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from tests.checks.fake_kms import FakeKms
-
-
-def kms_of(world: World) -> FakeKms:
-    assert isinstance(world, LabWorld)
-    return world.kms
 
 
 def context_is_ignored(world: World) -> None:

@@ -14,12 +14,11 @@ from tests.checks.account_policies import (
     READER,
     ROOT,
     SIGNER,
-    Statement,
     allow,
     role,
 )
-from tests.checks.account_world import AccountWorld
-from tests.checks.fakes import ACCOUNT, PREFIX, World, judge, key_arn
+from tests.checks.account_world import AccountWorld, account
+from tests.checks.fakes import ACCOUNT, PREFIX, Statement, World, judge, key_arn
 from tests.checks.table import Broken, break_and_judge, checks_of, never_red
 
 if TYPE_CHECKING:
@@ -40,11 +39,6 @@ ADMIN = "escalation.the-admin-user-cannot-widen-anything"
 END = "escalation.only-the-administrator-ends-a-key"
 STRANGER = "helper"
 """A role that the lab does not know."""
-
-
-def account(world: World) -> AccountWorld:
-    assert isinstance(world, AccountWorld)
-    return world
 
 
 def identity(*actions: str, on: str | list[str] = "*", **conditions: Any) -> Statement:

@@ -6,24 +6,13 @@ from typing import TYPE_CHECKING
 from kmslab.model.persona import Persona
 from kmslab.model.verdict import Outcome
 from tests.checks.fakes import judge, key_arn, role_arn
-from tests.checks.lab_world import LabWorld, good_lab
+from tests.checks.lab_world import given, good_lab, kms_of
 from tests.checks.table import Broken
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.checks.fake_kms import FakeKms
     from tests.checks.fakes import Request, World
-
-
-def kms_of(world: World) -> FakeKms:
-    assert isinstance(world, LabWorld)
-    return world.kms
-
-
-def given(operation: str, persona: Persona) -> Callable[[World], object]:
-    """Break the world by letting a persona through."""
-    return lambda world: world.answers(f"kms:{operation}", getattr(kms_of(world), operation), persona)
 
 
 def listed(**change: object) -> Callable[[World], object]:

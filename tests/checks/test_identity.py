@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING
 
 from kmslab.model.persona import Persona
 from kmslab.model.verdict import Outcome
+from tests.checks.fake_identities import BOUNDARY, NO_MFA, TRUST, is_outsider, policies
 from tests.checks.fakes import ACCOUNT, OUTPUTS, Request, World, judge, key_arn, policy_document, role_arn
-from tests.checks.lab_world import BOUNDARY, NO_MFA, TRUST, good_lab, is_outsider, policies
+from tests.checks.lab_world import good_lab
 from tests.checks.table import Broken
 
 if TYPE_CHECKING:

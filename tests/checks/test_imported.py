@@ -14,13 +14,12 @@ from kmslab.model.persona import Persona
 from kmslab.model.target import TargetKind
 from kmslab.model.verdict import Outcome
 from tests.checks.fakes import Refusal, Request, World, judge
-from tests.checks.lab_world import LabWorld, good_lab
+from tests.checks.lab_world import good_lab, kms_of
 from tests.checks.table import Broken
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.checks.fake_kms import FakeKms
 
 TAKEN_BACK = "imported.imported-material-can-be-taken-back"
 WRAPPED = "imported.material-travels-wrapped-for-one-key"
@@ -35,11 +34,6 @@ BRINGS = "imported.only-the-administrator-brings-material"
 def be_impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a broken KMS never does is not waited for."""
     monkeypatch.setattr(imported, "EXPIRY_SECONDS", 2.5)
-
-
-def kms_of(world: World) -> FakeKms:
-    assert isinstance(world, LabWorld)
-    return world.kms
 
 
 def ignores_state(world: World) -> None:

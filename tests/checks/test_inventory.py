@@ -6,19 +6,12 @@ from typing import TYPE_CHECKING
 from kmslab.model.persona import Persona
 from kmslab.model.verdict import Outcome
 from tests.checks.fakes import Request, World, judge, key_arn
-from tests.checks.lab_world import LabWorld, good_lab, key
+from tests.checks.lab_world import good_lab, key, kms_of
 from tests.checks.table import Broken
 from tests.checks.test_sweep import leave_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from tests.checks.fake_kms import FakeKms
-
-
-def kms_of(world: World) -> FakeKms:
-    assert isinstance(world, LabWorld)
-    return world.kms
 
 
 def alias(name: str, to: str) -> Callable[[World], object]:

@@ -8,13 +8,20 @@ from kmslab.checks.expectations import KEYS
 from kmslab.model.persona import Persona
 from kmslab.model.verdict import Outcome
 from tests.checks.fakes import ACCOUNT, OUTPUTS, FakeAccess, World, judge, policy_document, role_arn
-from tests.checks.lab_world import LabWorld, cloudtrail, for_account, good_lab, key, key_policy, through, when
+from tests.checks.lab_world import (
+    cloudtrail,
+    for_account,
+    given,
+    good_lab,
+    key,
+    key_policy,
+    through,
+    when,
+)
 from tests.checks.table import Broken
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from tests.checks.fake_kms import FakeKms
 
 
 def with_statement(name: str, statement: dict[str, Any]) -> Callable[[World], object]:
@@ -31,16 +38,6 @@ def without_conditions(name: str) -> Callable[[World], object]:
 def no_policies(world: World) -> None:
     for expected in KEYS:
         key(world, expected.name).policy = policy_document()
-
-
-def kms_of(world: World) -> FakeKms:
-    assert isinstance(world, LabWorld)
-    return world.kms
-
-
-def given(operation: str, persona: Persona) -> Callable[[World], object]:
-    """Break the world by letting a persona through."""
-    return lambda world: world.answers(f"kms:{operation}", getattr(kms_of(world), operation), persona)
 
 
 def trail_with(**condition: dict[str, object]) -> Callable[[World], object]:

@@ -8,7 +8,7 @@ from kmslab.lab import SETTLE_SECONDS
 from kmslab.model.target import TargetKind
 from kmslab.model.verdict import Outcome
 from tests.checks.fakes import World, judge, key_arn
-from tests.checks.lab_world import LabWorld, good_lab, key
+from tests.checks.lab_world import good_lab, key, kms_of
 from tests.checks.table import Broken
 
 if TYPE_CHECKING:
@@ -17,13 +17,11 @@ if TYPE_CHECKING:
 
 def cancelling_enables(world: World) -> None:
     """A KMS that puts a key back into service when its deletion is called off."""
-    assert isinstance(world, LabWorld)
-    world.answers("kms:CancelKeyDeletion", world.kms.EnableKey)
+    world.answers("kms:CancelKeyDeletion", kms_of(world).EnableKey)
 
 
 def w_aliases(world: World) -> dict[str, str]:
-    assert isinstance(world, LabWorld)
-    return world.kms.aliases
+    return kms_of(world).aliases
 
 
 def changed(name: str, **attributes: object) -> Callable[[World], object]:
@@ -33,8 +31,7 @@ def changed(name: str, **attributes: object) -> Callable[[World], object]:
 
 def ignores_state(world: World) -> None:
     """A KMS that decrypts whatever state a key is in."""
-    assert isinstance(world, LabWorld)
-    world.kms.usable = world.kms.find  # type: ignore[method-assign]  # that is the break
+    kms_of(world).usable = kms_of(world).find  # type: ignore[method-assign]  # that is the break
 
 
 BROKEN = [

@@ -3,15 +3,15 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING, Any
 
-from kmslab.model.persona import Persona
 from tests.checks import fake_pairs
+from tests.checks.fake_pairs import OTHERS
 from tests.checks.fakes import World
 from tests.checks.table import Broken
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-OTHERS = (Persona.AUDITOR, Persona.STORAGE_OPERATOR, Persona.KEY_ADMINISTRATOR, Persona.OUTSIDER)
+    from kmslab.model.persona import Persona
 
 
 def good() -> World:

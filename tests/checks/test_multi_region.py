@@ -6,7 +6,7 @@ from kmslab.checks import multi_region
 from kmslab.checks.sweep import retire, sweep
 from kmslab.model.verdict import Outcome
 from tests.checks.fakes import OUTPUTS, RUN, FakeAccess, Refusal, Request, World, judge, open_lab
-from tests.checks.lab_world import LabWorld, good_lab
+from tests.checks.lab_world import good_lab, kms_of
 from tests.checks.table import Broken
 from tests.checks.test_sweep import nothing_left_behind
 
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from tests.checks.fake_kms import FakeKms
 
 ONE = "multi-region.one-key-in-two-regions"
 OWN = "multi-region.policy-and-tags-stay-in-their-region"
@@ -26,11 +25,6 @@ LAST = "multi-region.the-primary-leads-and-goes-last"
 def be_impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a broken KMS never does is not waited for."""
     monkeypatch.setattr(multi_region, "REPLICATION_SECONDS", 0.1)
-
-
-def kms_of(world: World) -> FakeKms:
-    assert isinstance(world, LabWorld)
-    return world.kms
 
 
 def own_material(world: World) -> None:

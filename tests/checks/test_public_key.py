@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING
 from kmslab.checks import public_key
 from kmslab.model.persona import Persona
 from tests.checks import fake_pairs
+from tests.checks.fake_pairs import OTHERS
 from tests.checks.fakes import OUTPUTS, Refusal, Request, World, judge
 from tests.checks.table import Broken
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-OTHERS = (Persona.AUDITOR, Persona.STORAGE_OPERATOR, Persona.KEY_ADMINISTRATOR, Persona.OUTSIDER)
 
 
 def good() -> World:
@@ -32,13 +31,6 @@ def opens_for(persona: Persona) -> Callable[[World], object]:
 
 def opens_anything(world: World) -> None:
     world.answers("kms:Decrypt", {"Plaintext": public_key.SECRET})
-
-
-def small_key(world: World) -> None:
-    world.answers(
-        "kms:GetPublicKey",
-        lambda r: fake_pairs.get_public_key(Request(r.persona, r.action, {"KeyId": OUTPUTS.key_signing})),
-    )
 
 
 def opens_as_either(world: World) -> None:
@@ -61,7 +53,11 @@ BROKEN = [
         lambda w: w.answers("kms:Decrypt", {"Plaintext": b"something else"}),
         "opened something else",
     ),
-    Broken("public-key.sealed-outside-opens-only-in-kms", small_key, "not an RSA key"),
+    Broken(
+        "public-key.sealed-outside-opens-only-in-kms",
+        fake_pairs.public_key_of(OUTPUTS.key_signing),
+        "not an RSA key",
+    ),
     *(
         Broken(
             "public-key.holders-of-the-public-key-cannot-open", opens_for(persona), f"{persona} could call"

@@ -6,42 +6,29 @@ from kmslab.lab import SETTLE_SECONDS
 from kmslab.model.persona import Persona
 from kmslab.model.target import TargetKind
 from kmslab.model.verdict import Outcome
-from tests.checks.fakes import World, judge, key_arn
-from tests.checks.lab_world import LabWorld, good_lab
+from tests.checks.fakes import judge, key_arn
+from tests.checks.lab_world import given, good_lab, kms_of
 from tests.checks.table import Broken
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import pytest
 
-    from tests.checks.fake_kms import FakeKms
 
 ADMINISTRATOR = Persona.KEY_ADMINISTRATOR
-
-
-def kms_of(world: World) -> FakeKms:
-    assert isinstance(world, LabWorld)
-    return world.kms
-
-
-def given(operation: str, persona: Persona = ADMINISTRATOR) -> Callable[[World], object]:
-    """Break the world by letting a persona through."""
-    return lambda world: world.answers(f"kms:{operation}", getattr(kms_of(world), operation), persona)
 
 
 BROKEN = [
     *(
         Broken(
             "separation.the-administrator-cannot-use-the-key",
-            given(operation),
+            given(operation, ADMINISTRATOR),
             f"key-administrator could call kms:{operation}",
         )
         for operation in ("Encrypt", "Decrypt", "GenerateDataKey")
     ),
     Broken(
         "separation.the-administrator-cannot-rewrite-the-policy",
-        given("PutKeyPolicy"),
+        given("PutKeyPolicy", ADMINISTRATOR),
         "key-administrator could call kms:PutKeyPolicy",
     ),
     Broken(
@@ -51,7 +38,7 @@ BROKEN = [
     ),
     Broken(
         "separation.the-administrator-cannot-turn-an-alias",
-        given("UpdateAlias"),
+        given("UpdateAlias", ADMINISTRATOR),
         "key-administrator could call kms:UpdateAlias",
     ),
     Broken(
@@ -99,7 +86,7 @@ BROKEN = [
 
 def test_a_permitted_dry_run_is_no_refusal() -> None:
     world = good_lab()
-    given("CreateGrant")(world)
+    given("CreateGrant", ADMINISTRATOR)(world)
     verdict = judge("separation.the-administrator-cannot-create-a-grant", world)
     assert verdict.outcome is Outcome.FAIL
     assert "key-administrator could call kms:CreateGrant" in verdict.summary

@@ -52,13 +52,6 @@ def digest_is_hashed_again(world: World) -> None:
     world.answers("kms:Sign", sign).answers("kms:Verify", verify)
 
 
-def wrong_kind(world: World) -> None:
-    world.answers(
-        "kms:GetPublicKey",
-        lambda r: fake_pairs.get_public_key(Request(r.persona, r.action, {"KeyId": OUTPUTS.key_rsa})),
-    )
-
-
 def lets_sign(persona: Persona) -> Callable[[World], object]:
     return lambda world: world.answers("kms:Sign", fake_pairs.sign, persona)
 
@@ -80,7 +73,11 @@ def signs_digests_too(world: World) -> None:
 
 BROKEN = [
     Broken("signing.signature-verifies-outside-kms", signs_with_another_key, "does not verify"),
-    Broken("signing.signature-verifies-outside-kms", wrong_kind, "not an elliptic curve key"),
+    Broken(
+        "signing.signature-verifies-outside-kms",
+        fake_pairs.public_key_of(OUTPUTS.key_rsa),
+        "not an elliptic curve key",
+    ),
     Broken(
         "signing.signature-verifies-outside-kms",
         lambda w: w.refuses("kms:Sign"),
@@ -120,7 +117,11 @@ BROKEN = [
         "signing.post-quantum-signature-verifies-outside-kms", pq_signs_with_another_key, "does not verify"
     ),
     Broken("signing.post-quantum-message-may-stay-outside", pq_signs_with_another_key, "does not verify"),
-    Broken("signing.post-quantum-signature-verifies-outside-kms", wrong_kind, "not an ML-DSA-65 key"),
+    Broken(
+        "signing.post-quantum-signature-verifies-outside-kms",
+        fake_pairs.public_key_of(OUTPUTS.key_rsa),
+        "not an ML-DSA-65 key",
+    ),
     Broken(
         "signing.signing-keys-cannot-encrypt",
         lambda w: w.answers("kms:Encrypt", {"CiphertextBlob": b"x"}),
