@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import secrets
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -24,14 +22,15 @@ from kmslab.model.outputs import LabOutputs, LabStack
 from kmslab.model.persona import Persona
 from kmslab.model.settings import LabSettings
 from kmslab.model.target import TargetKind
-from kmslab.project import private, write_private
+from kmslab.project import write_private
 from kmslab.residue.clearing import empty_failed_buckets, remove_log_groups, remove_what_faults_made
 from kmslab.residue.settings import note, put_back
 from kmslab.residue.stacks import read_membership
 from kmslab.targets import owner_access
+from kmslab.turns import UNFINISHED, exclusively, unfinished
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from kmslab.deployed import Stack
@@ -42,8 +41,6 @@ if TYPE_CHECKING:
 
 CONCURRENCY = "4"
 """Stacks that the CDK CLI works on at once, dependencies permitting."""
-UNFINISHED = "unfinished"
-"""File in the lab's home while checks run or stacks are destroyed."""
 SETTLE_SECONDS = 120.0
 """How long somebody else's operation on a stack may take before we give up waiting for it."""
 ORPHAN = "The CDK CLI of an interrupted command"
@@ -356,43 +353,3 @@ class Deployment:
     def _remove_secure_string(self) -> None:
         ssm = self.access.client(Persona.OPERATOR, "ssm")
         ssm.delete_parameters(Names=[secure_string_name(self.access.prefix)])
-
-
-@contextmanager
-def unfinished(project: Project) -> Iterator[None]:
-    """Leave a mark while something is under way that a killed process cannot clear away.
-
-    Whoever holds the lab's lock and finds the mark knows that its maker was killed, or failed.
-    """
-    mark = project.home / UNFINISHED
-    write_private(mark, "")
-    yield
-    mark.unlink(missing_ok=True)
-
-
-@contextmanager
-def exclusively(project: Project, *, patience: float = 0.0) -> Iterator[None]:
-    """Hold the lab's lock: two commands that change it would undo each other's work.
-
-    Args:
-        project: whose lab it is.
-        patience: seconds to wait for another command to end.
-
-    Raises:
-        LabError: another command holds it still.
-    """
-    deadline = time.monotonic() + patience
-    with open(project.ensure_home() / "lock", "w", encoding="utf-8", opener=private) as lock:
-        while True:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except OSError as error:
-                if time.monotonic() >= deadline:
-                    raise LabError(
-                        "Another kmslab command is working on this lab.",
-                        hint="Wait for it to end, or stop it with Ctrl-C.",
-                        exit_code=ExitCode.DEPLOYMENT,
-                    ) from error
-            time.sleep(0.2)
-        yield

@@ -227,11 +227,11 @@ def tell(trial: Trial) -> None:
 
 def main(words: Sequence[str]) -> ExitCode:
     """Try the faults that any of the words names, or all, on the local lab; return the exit code."""
-    from kmslab.deployment import exclusively
     from kmslab.engine.capabilities import CAPABILITIES
     from kmslab.project import find_project
     from kmslab.targets import aws_errors_in_one_line
     from kmslab.terminal import out, show_error
+    from kmslab.turns import exclusively
 
     chosen = [
         fault for name, fault in REGISTRY.items() if not words or any(name.startswith(word) for word in words)

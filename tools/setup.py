@@ -9,6 +9,7 @@ deletes its stamp with it.
 from __future__ import annotations
 
 import argparse
+import compileall
 import hashlib
 import json
 import os
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 OLDEST_PYTHON = (3, 11)
 NEWER_PYTHONS = ("python3.13", "python3.12", "python3.11", "python3.14")
 STAMP = ".kmslab-setup.json"
+PACKAGES = ("kmslab", "stacks")
+"""Code of ours that commands import."""
 NO_NETWORK = re.compile(
     "dns error|name resolution|Could not resolve|NewConnectionError|ProxyError|ConnectTimeout|Connection refused"
     "|Network is unreachable|error sending request|client error \\(Connect\\)|EAI_AGAIN|ENOTFOUND|ECONNREFUSED|ETIMEDOUT",
@@ -109,6 +112,7 @@ class Setup:
         changed |= self._cdk_cli()
         if self.with_aws_cli:
             changed |= self._aws_cli()
+        self._own_code()
         return changed
 
     def _python_packages(self) -> bool:
@@ -160,6 +164,11 @@ class Setup:
         )
         self._write_stamp(self.venv, digest=wanted, requirements=requirements[0])
         return True
+
+    def _own_code(self) -> None:
+        """Compile what is ours and new, for the same machines; 30 ms when nothing is."""
+        for package in PACKAGES:
+            compileall.compile_dir(self.root / package, quiet=2)
 
     def _make_venv(self) -> None:
         version = f"{sys.version_info.major}.{sys.version_info.minor}"

@@ -11,9 +11,9 @@ from kmslab.classroom.events import append, event
 from kmslab.classroom.stacks import Quiet, SeatDeployment
 from kmslab.classroom.stacksets import StackSets
 from kmslab.deployed import half_deployed, read_stacks
-from kmslab.deployment import exclusively
 from kmslab.model.errors import ExitCode, LabError
 from kmslab.targets import aws_errors_in_one_line
+from kmslab.turns import exclusively
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -12,9 +12,9 @@ from kmslab.classroom.classes import open_class
 from kmslab.classroom.events import append, event
 from kmslab.classroom.pool import SeatFailedError
 from kmslab.classroom.stacks import Quiet, SeatDeployment
-from kmslab.deployment import exclusively
 from kmslab.model.verdict import Outcome
 from kmslab.targets import aws_errors_in_one_line
+from kmslab.turns import exclusively
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -15,7 +15,6 @@ from kmslab.classroom.shells import tell_the_class
 from kmslab.commands.settings import as_typed, context_for
 from kmslab.commands.settling import until_it_counts
 from kmslab.deployed import read_outputs
-from kmslab.deployment import exclusively
 from kmslab.faults import REGISTRY
 from kmslab.faults.cloudformation import OwnerNeededError
 from kmslab.faults.ledger import Ledger, break_lab, from_the_newest, in_place, repair, with_hint
@@ -28,6 +27,7 @@ from kmslab.model.verdict import Outcome
 from kmslab.project import find_project
 from kmslab.targets import aws_errors_in_one_line, choose_target, owner_access, require_sandbox
 from kmslab.terminal import out
+from kmslab.turns import exclusively
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence

@@ -23,7 +23,7 @@ from kmslab.commands.settings import (
     parse_context,
 )
 from kmslab.deployed import OPTIONAL_STACKS, other_labs, read_stacks, refuse_foreign_user
-from kmslab.deployment import UNFINISHED, Deployment, exclusively
+from kmslab.deployment import Deployment
 from kmslab.faults.ledger import Ledger
 from kmslab.lab import Access
 from kmslab.model.errors import ExitCode, LabError
@@ -36,6 +36,7 @@ from kmslab.project import find_project
 from kmslab.residue.proof import read_residue
 from kmslab.targets import aws_errors_in_one_line, choose_target, owner_access, require_sandbox
 from kmslab.terminal import err, out
+from kmslab.turns import UNFINISHED, exclusively
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from kmslab.commands.settings import context_for
-from kmslab.deployment import exclusively
 from kmslab.engine import control
 from kmslab.model.errors import ExitCode
 from kmslab.model.settings import LabSettings
@@ -28,6 +27,7 @@ from kmslab.progress import counted
 from kmslab.project import find_project, unwritable
 from kmslab.targets import aws_errors_in_one_line, choose_target
 from kmslab.terminal import err, out
+from kmslab.turns import exclusively
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -16,10 +16,11 @@ from rich.markup import escape
 
 from kmslab.commands.settings import as_typed, context_for
 from kmslab.deployed import read_outputs
-from kmslab.deployment import exclusively, unfinished
 from kmslab.inventory import read_inventory
 from kmslab.lab import Access
 from kmslab.model.errors import ExitCode, LabError
+from kmslab.model.naming import faults_path
+from kmslab.model.persona import Persona
 from kmslab.model.settings import LabSettings
 from kmslab.model.target import TargetKind
 from kmslab.model.verdict import Outcome
@@ -29,6 +30,7 @@ from kmslab.reports.report import Report, Result
 from kmslab.reports.table import STYLES
 from kmslab.targets import aws_errors_in_one_line, capabilities_of, choose_target, gave_out, require_sandbox
 from kmslab.terminal import err, out
+from kmslab.turns import exclusively, unfinished
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -156,11 +158,12 @@ def _what_gave_out(verdict: Verdict) -> LabError | None:
 
 def _tell_faults(access: Access) -> None:
     """Say how many faults are in place, but not which: one may be a mystery."""
-    from kmslab.faults.ledger import Ledger
-
+    ssm = access.client(Persona.OPERATOR, "ssm")
     try:
         with aws_errors_in_one_line():
-            count = len(Ledger(access).entries())
+            # The ledger knows which, and all that can break: for a number it is not worth its import.
+            pages = ssm.get_paginator("get_parameters_by_path").paginate(Path=faults_path(access.prefix))
+            count = sum(len(page["Parameters"]) for page in pages)
     except LabError as error:
         line = f"Could not look whether faults are in place: {error.message}"
     else:

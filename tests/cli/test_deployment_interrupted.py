@@ -12,12 +12,13 @@ from botocore.exceptions import ClientError
 
 from kmslab import deployment as module
 from kmslab.cdk import LOCK, CdkError
-from kmslab.deployment import Deployment, exclusively, unfinished
 from kmslab.model.errors import ExitCode, LabError
+from kmslab.turns import exclusively, unfinished
 from tests.checks.fakes import OUTPUTS, PREFIX
 from tests.cli.cloud import PARAMETER, did
 
 if TYPE_CHECKING:
+    from kmslab.deployment import Deployment
     from kmslab.project import Project
     from tests.cli.cloud import Cloud
     from tests.cli.conftest import Recorder

@@ -9,13 +9,14 @@ from typer.testing import CliRunner
 
 from kmslab.cli import app
 from kmslab.commands import faults as command
-from kmslab.deployment import Deployment, exclusively
+from kmslab.deployment import Deployment
 from kmslab.faults.cloudformation import OwnerNeededError
 from kmslab.faults.ledger import Ledger
 from kmslab.model.errors import ExitCode, LabError
 from kmslab.model.outputs import LabStack
 from kmslab.model.target import Target
 from kmslab.model.verdict import Outcome
+from kmslab.turns import exclusively
 from tests.checks.fakes import ACCOUNT, OUTPUTS, PREFIX, REGION, FakeAccess, World
 from tests.faults.fakes import Setting, a_fault, an_entry, parameter_store
 

@@ -90,6 +90,13 @@ def test_the_second_run_needs_nothing(root: Path, tools: Tools) -> None:
     assert ready(root, tools) == []
 
 
+def test_our_own_code_is_compiled(root: Path, tools: Tools) -> None:
+    (root / "stacks").mkdir(exist_ok=True)
+    (root / "stacks" / "keys.py").write_text("KEYS = ()\n", encoding="utf-8")
+    ready(root, tools)
+    assert list((root / "stacks").glob("__pycache__/keys.*.pyc"))
+
+
 def test_node_comes_from_pypi_where_the_machine_has_none(
     root: Path, tools: Tools, monkeypatch: pytest.MonkeyPatch
 ) -> None:
