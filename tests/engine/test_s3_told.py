@@ -54,6 +54,32 @@ def test_a_delete_marker_has_no_content_and_is_named(s3: Any, bucket: str) -> No
     assert (told["Method"], told["ResourceType"]) == ("GET", "DeleteMarker")
 
 
+def test_the_attributes_of_a_delete_marker_are_not_told(s3: Any, bucket: str) -> None:
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    marker = s3.delete_object(Bucket=bucket, Key="a")["VersionId"]
+    with refused("MethodNotAllowed") as told:
+        s3.get_object_attributes(Bucket=bucket, Key="a", VersionId=marker, ObjectAttributes=["ETag"])
+    assert told["ResourceType"] == "DeleteMarker"
+
+
+def test_a_head_tells_how_many_tags_there_are(s3: Any, bucket: str) -> None:
+    where = {"Bucket": bucket, "Key": "a"}
+    s3.put_object(**where, Tagging="one=1&two=2")
+    assert s3.head_object(**where)["TagCount"] == 2
+    s3.delete_object_tagging(**where)
+    assert "TagCount" not in s3.head_object(**where)
+
+
+def test_the_bucket_that_holds_something_and_the_class_that_is_none_are_named(s3: Any, bucket: str) -> None:
+    s3.put_object(Bucket=bucket, Key="a")
+    with refused("BucketNotEmpty") as told:
+        s3.delete_bucket(Bucket=bucket)
+    assert told["BucketName"] == bucket
+    with refused("InvalidStorageClass") as told:
+        s3.put_object(Bucket=bucket, Key="b", StorageClass="NONE")
+    assert told["StorageClassRequested"] == "NONE"
+
+
 def test_the_condition_that_does_not_hold_is_named(s3: Any, bucket: str) -> None:
     where = {"Bucket": bucket, "Key": "a"}
     s3.put_object(**where, Body=b"x")

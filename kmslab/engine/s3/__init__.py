@@ -20,6 +20,7 @@ def install() -> None:
         forms,
         multipart,
         queries,
+        slices,
         storage,
         told,
         update,
@@ -35,11 +36,10 @@ def install() -> None:
         answers,
         calls,
         customer_keys,
-        documents,
         encryption,
         etag,
         multipart,
     ):
         module.install()
-    for module in (checksums, storage, conditions, forms, copies, uploads, documents, told):
+    for module in (checksums, storage, conditions, forms, copies, uploads, slices, documents, told):
         module.install()

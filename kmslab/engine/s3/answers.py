@@ -78,7 +78,7 @@ def _dispatch(
     return _completed(call, query_params, response) if call else response
 
 
-def _found(bucket: str, key: str, version_id: str) -> Record | None:
+def found(bucket: str, key: str, version_id: str) -> Record | None:
     """The object or the version that a request names."""
     if not version_id:
         obj: Record | None = (s3._buckets.get(bucket) or {}).get("objects", {}).get(key)
@@ -95,30 +95,55 @@ def _attributes(
     query_params: dict[str, Any],
 ) -> Response:
     """Ask for the object's key as a read does, and tell the storage class of every object."""
-    record = _found(bucket_name, key, s3._qp(query_params, "versionId", ""))
+    record = found(bucket_name, key, s3._qp(query_params, "versionId", ""))
     if record and not record.get("is_delete_marker"):
         refused: Response | None = s3._check_sse_read_headers(headers, record)
         if refused:
             return plainly(refused)
+    elif record:
+        marked: Response = s3._delete_marker_read_refused(record)
+        return marked
     status, answered, body = stock(bucket_name, key, headers, query_params)
     if status not in _TAKEN:
         return status, answered, body
     asked = {one.strip() for one in headers.get("x-amz-object-attributes", "").split(",")}
+    return status, answered, _with_all(body, record or {}, asked)
+
+
+def _with_all(body: bytes, record: Record, asked: set[str]) -> bytes:
+    """The attributes of an object as S3 tells them."""
     root = fromstring(body)  # noqa: S314  # MiniStack's own answer
     for node in [one for one in root if one.tag.endswith("}Checksum")]:
         for value in [one for one in node if not one.tag.endswith("}ChecksumType")]:
             # Here S3 tells the checksum of checksums without the number of parts.
             value.text = (value.text or "").split("-")[0]
         for kind in [one for one in node if one.tag.endswith("}ChecksumType")]:
-            kind.text = (record or {}).get("checksum_type") or "FULL_OBJECT"
+            kind.text = record.get("checksum_type") or "FULL_OBJECT"
         if not len(node):
             root.remove(node)
     for node in [one for one in root if one.tag.endswith("}ObjectParts")]:
-        _tell_parts(root, node, record or {})
+        _tell_parts(root, node, record)
     if "StorageClass" in asked and not any(one.tag.endswith("}StorageClass") for one in root):
         SubElement(root, f"{{{_XML}}}StorageClass").text = "STANDARD"
     register_namespace("", _XML)
-    return status, answered, s3._xml_body(root)
+    completed: bytes = s3._xml_body(root)
+    return completed
+
+
+def _head(
+    stock: Callable[..., Response],
+    bucket_name: str,
+    key: str,
+    headers: Mapping[str, str] | None = None,
+    query_params: Mapping[str, Any] | None = None,
+) -> Response:
+    """Tell how many tags an object has, as a read does."""
+    status, answered, body = stock(bucket_name, key, headers, query_params)
+    if status not in _TAKEN:
+        return status, answered, body
+    version = answered.get("x-amz-version-id")
+    count = s3._object_tagging_count_header(bucket_name, key, None if version == "null" else version)
+    return status, {**answered, **count}, body
 
 
 def _tell_parts(root: Element, node: Element, record: Record) -> None:
@@ -146,7 +171,7 @@ def _copied(
         answer: Response = refused
         return answer
     status, answered, body = stock(bucket_name, dest_key, headers)
-    record = _found(bucket_name, dest_key, "")
+    record = found(bucket_name, dest_key, "")
     if algorithm and record and status in _TAKEN:
         content = s3._read_body(bucket_name, dest_key, record)
         amend(
@@ -163,4 +188,5 @@ def install() -> None:
     """Take over where answers leave S3."""
     extend(s3, "_dispatch", "method", "bucket", "key", "headers", "body", "query_params")(_dispatch)
     extend(s3, "_get_object_attributes", "bucket_name", "key", "headers", "query_params")(_attributes)
+    extend(s3, "_head_object", "bucket_name", "key", "headers", "query_params")(_head)
     extend(s3, "_copy_object", "bucket_name", "dest_key", "headers")(_copied)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 OF_A_BUCKET = frozenset(
     {
+        "BucketNotEmpty",
         "InvalidBucketName",
         "NoSuchBucketPolicy",
         "NoSuchCORSConfiguration",
@@ -55,6 +56,7 @@ def _members(call: Call, code: str, resource: str) -> dict[str, str]:
     if code in OF_A_BUCKET:
         return {"BucketName": call.bucket}
     found: dict[str, dict[str, str]] = {
+        "InvalidStorageClass": {"StorageClassRequested": call.headers.get("x-amz-storage-class", "")},
         "NoSuchUpload": {"UploadId": s3._qp(call.query, "uploadId", "")},
         "PreconditionFailed": {"Condition": _condition(call.headers)},
         "NoSuchKey": {} if resource else {"Key": call.key},
