@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import copy
 import json
-import zipfile
 from contextlib import contextmanager
-from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -22,10 +20,13 @@ from kmslab.toolchain import cdk_script
 from tests.bootstrap.policies import FILE, PREFIX, template
 from tests.engine.stacks import (
     CAPABILITIES,
+    ORDER,
     attribute,
     create,
     delete,
+    deployed_lab,
     outputs,
+    publish_functions,
     reasons,
     ref,
     resource,
@@ -41,15 +42,6 @@ if TYPE_CHECKING:
     from tests.engine.conftest import Engine
     from tests.stacks.template import Assembly
 
-ORDER = (
-    LabStack.KEYS,
-    LabStack.NETWORK,
-    LabStack.IDENTITY,
-    LabStack.STORAGE,
-    LabStack.VOLUMES,
-    LabStack.SECRETS,
-    LabStack.AUDIT,
-)
 KEY_POLICIES = "kms-lab-execution-keys"
 TAGS = [{"Key": "kmslab:prefix", "Value": PREFIX}]
 
@@ -68,13 +60,7 @@ def role(engine: Engine, bounded: Assembly) -> str:
         CloudFormationExecutionPolicies=made["ExecutionPolicies"],
         InputPermissionsBoundary=made["BoundaryName"],
     )
-    s3, bucket = engine.client("s3"), outputs(engine, "CDKToolkit")["BucketName"]
-    for folder in bounded.folder.glob("asset.*"):
-        packed = BytesIO()
-        with zipfile.ZipFile(packed, "w") as archive:
-            for one in folder.iterdir():
-                archive.write(one, one.name)
-        s3.put_object(Bucket=bucket, Key=f"{folder.name.removeprefix('asset.')}.zip", Body=packed.getvalue())
+    publish_functions(engine, bounded.folder, outputs(engine, "CDKToolkit")["BucketName"])
     return f"arn:aws:iam::{engine.account}:role/cdk-hnb659fds-cfn-exec-role-{engine.account}-{engine.region}"
 
 
@@ -92,16 +78,9 @@ def create_from_text(engine: Engine, name: str, text: str, **parameters: str) ->
 @pytest.fixture(scope="module")
 def lab(engine: Engine, role: str, bounded: Assembly) -> Iterator[dict[LabStack, str]]:
     """Every stack, deployed by the role; deleted by it at the end."""
-    names: dict[LabStack, str] = {}
-    try:
-        for stack in ORDER:
-            names[stack] = stack_name(PREFIX, stack)
-            create(engine, bounded.template(stack), name=names[stack], role=role, Tags=TAGS)
-            assert status(engine, names[stack]) == "CREATE_COMPLETE", reasons(engine, names[stack])
+    templates = {stack: bounded.template(stack) for stack in ORDER}
+    with deployed_lab(engine, templates, prefix=PREFIX, role=role, Tags=TAGS) as names:
         yield names
-    finally:
-        ended = {stack: delete(engine, name) for stack, name in reversed(list(names.items()))}
-        assert set(ended.values()) == {"DELETE_COMPLETE"}, ended
 
 
 def changed(body: dict[str, Any]) -> dict[str, Any]:
@@ -309,12 +288,11 @@ def test_a_second_lab_is_deployed_beside_the_first_where_it_is_served(
     name = create(engine, keys, name=stack_name(SECOND, LabStack.KEYS), role=role, Tags=tags)
     assert status(engine, name) == "ROLLBACK_COMPLETE", "one prefix is served unless more are asked for"
     assert delete(engine, name) == "DELETE_COMPLETE"
-    made: list[str] = []
-    with served(engine, Prefix=f"{PREFIX}*", AdminUser="kenya-*"):
-        for stack in ORDER:
-            body = of_the_second(bounded.template(stack))
-            made.append(create(engine, body, name=stack_name(SECOND, stack), role=role, Tags=tags))
-            assert status(engine, made[-1]) == "CREATE_COMPLETE", reasons(engine, made[-1])
+    templates = {stack: of_the_second(bounded.template(stack)) for stack in ORDER}
+    with (
+        served(engine, Prefix=f"{PREFIX}*", AdminUser="kenya-*"),
+        deployed_lab(engine, templates, prefix=SECOND, role=role, Tags=tags),
+    ):
         assert {status(engine, one) for one in lab.values()} <= {"CREATE_COMPLETE", "UPDATE_COMPLETE"}
         stranger = json.loads(json.dumps(keys).replace(SECOND, "team-c"))
         name = create(
@@ -326,4 +304,3 @@ def test_a_second_lab_is_deployed_beside_the_first_where_it_is_served(
         )
         assert status(engine, name) == "ROLLBACK_COMPLETE", "another beginning is another's"
         assert delete(engine, name) == "DELETE_COMPLETE"
-        assert {delete(engine, one) for one in reversed(made)} == {"DELETE_COMPLETE"}

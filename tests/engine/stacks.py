@@ -5,13 +5,18 @@ from __future__ import annotations
 import json
 import time
 import uuid
+import zipfile
 from contextlib import contextmanager
+from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
+from kmslab.model.naming import stack_name
+from kmslab.model.outputs import LabStack
 from tests.engine.conftest import allow, policy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     from tests.engine.conftest import Engine
 
@@ -22,6 +27,16 @@ TRUST = {
 }
 POLL_SECONDS = 0.02
 CAPABILITIES = ["CAPABILITY_NAMED_IAM"]
+ORDER = (
+    LabStack.KEYS,
+    LabStack.NETWORK,
+    LabStack.IDENTITY,
+    LabStack.STORAGE,
+    LabStack.VOLUMES,
+    LabStack.SECRETS,
+    LabStack.AUDIT,
+)
+"""In which the lab's stacks are made: none before what it refers to."""
 
 
 def execution_role(engine: Engine, *statements: dict[str, Any], name: str = "") -> str:
@@ -125,3 +140,36 @@ def ref(logical_id: str) -> dict[str, str]:
 def attribute(logical_id: str, name: str = "Arn") -> dict[str, list[str]]:
     """``Fn::GetAtt``."""
     return {"Fn::GetAtt": [logical_id, name]}
+
+
+@contextmanager
+def deployed_lab(
+    engine: Engine,
+    templates: Mapping[LabStack, dict[str, Any]],
+    *,
+    prefix: str,
+    role: str,
+    **parameters: Any,
+) -> Iterator[dict[LabStack, str]]:
+    """Every stack of a lab, created by a role and deleted by it at the end; yields their names."""
+    names: dict[LabStack, str] = {}
+    try:
+        for stack in ORDER:
+            names[stack] = stack_name(prefix, stack)
+            create(engine, templates[stack], name=names[stack], role=role, **parameters)
+            assert status(engine, names[stack]) == "CREATE_COMPLETE", reasons(engine, names[stack])
+        yield names
+    finally:
+        ended = {stack: delete(engine, name) for stack, name in reversed(list(names.items()))}
+        assert set(ended.values()) == {"DELETE_COMPLETE"}, ended
+
+
+def publish_functions(engine: Engine, assembly: Path, bucket: str) -> None:
+    """Put the functions of a cloud assembly where its templates expect them."""
+    for folder in assembly.glob("asset.*"):
+        packed = BytesIO()
+        with zipfile.ZipFile(packed, "w") as archive:
+            for file in folder.iterdir():
+                archive.write(file, file.name)
+        name = f"{folder.name.removeprefix('asset.')}.zip"
+        engine.client("s3").put_object(Bucket=bucket, Key=name, Body=packed.getvalue())

@@ -6,8 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import zipfile
-from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +14,13 @@ import pytest
 from kmslab.model.outputs import LabStack
 from kmslab.toolchain import require_node
 from tests.engine.deployed import differences
-from tests.engine.stacks import create, delete, execution_role, outputs, reasons, status
+from tests.engine.stacks import (
+    ORDER,
+    deployed_lab,
+    execution_role,
+    outputs,
+    publish_functions,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,15 +29,6 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 PREFIX = "engine-lab"
-ORDER = (
-    LabStack.KEYS,
-    LabStack.NETWORK,
-    LabStack.IDENTITY,
-    LabStack.STORAGE,
-    LabStack.VOLUMES,
-    LabStack.SECRETS,
-    LabStack.AUDIT,
-)
 SETTINGS = {
     "prefix": PREFIX,
     "network": True,
@@ -66,30 +61,20 @@ def lab(engine: Engine, assembly: Path) -> Iterator[dict[LabStack, str]]:
     """Every stack deployed as the bootstrap's execution role; deleted at the end."""
     bootstrap(engine, assembly)
     role = execution_role(engine, name=f"cdk-hnb659fds-cfn-exec-role-{engine.account}-{engine.region}")
-    names: dict[LabStack, str] = {}
+    templates = {stack: template(assembly, stack) for stack in ORDER}
     try:
-        for stack in ORDER:
-            names[stack] = f"{PREFIX}-{stack}"
-            create(engine, template(assembly, stack), name=names[stack], role=role)
-            assert status(engine, names[stack]) == "CREATE_COMPLETE", reasons(engine, names[stack])
-        yield names
+        with deployed_lab(engine, templates, prefix=PREFIX, role=role) as names:
+            yield names
     finally:
-        ended = {stack: delete(engine, name) for stack, name in reversed(list(names.items()))}
         engine.client("ssm").delete_parameter(Name="/cdk-bootstrap/hnb659fds/version")
-        assert set(ended.values()) == {"DELETE_COMPLETE"}, ended
 
 
 def bootstrap(engine: Engine, assembly: Path) -> None:
     """What the templates need of the CDK's bootstrap stack: its version, and the published functions."""
     engine.client("ssm").put_parameter(Name="/cdk-bootstrap/hnb659fds/version", Value="99", Type="String")
-    s3, bucket = engine.client("s3"), f"cdk-hnb659fds-assets-{engine.account}-{engine.region}"
-    s3.create_bucket(Bucket=bucket)
-    for folder in assembly.glob("asset.*"):
-        packed = BytesIO()
-        with zipfile.ZipFile(packed, "w") as archive:
-            for file in folder.iterdir():
-                archive.write(file, file.name)
-        s3.put_object(Bucket=bucket, Key=f"{folder.name.removeprefix('asset.')}.zip", Body=packed.getvalue())
+    bucket = f"cdk-hnb659fds-assets-{engine.account}-{engine.region}"
+    engine.client("s3").create_bucket(Bucket=bucket)
+    publish_functions(engine, assembly, bucket)
 
 
 @pytest.mark.parametrize("stack", ORDER)
