@@ -83,4 +83,3 @@ def iam(page: str) -> str:
 
 KEY_STATES = guide("key-state")
 GRANTS = guide("grants")
-SERVICE_AUTHORIZATION = f"{DOCS}/service-authorization/latest/reference/list_awskeymanagementservice.html"
