@@ -19,6 +19,7 @@ def install() -> None:
         etag,
         forms,
         multipart,
+        preconditions,
         queries,
         slices,
         storage,
@@ -41,5 +42,16 @@ def install() -> None:
         multipart,
     ):
         module.install()
-    for module in (checksums, storage, conditions, forms, copies, uploads, slices, documents, told):
+    for module in (
+        checksums,
+        storage,
+        conditions,
+        forms,
+        copies,
+        uploads,
+        slices,
+        preconditions,
+        documents,
+        told,
+    ):
         module.install()

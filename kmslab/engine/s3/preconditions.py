@@ -1,0 +1,70 @@
+"""Conditions on writes that S3 does not know, and a time to come as a condition on a read.
+
+Recorded from S3 (LocalStack's ``test_s3_api.py``, TestS3ConditionalWrites; ``test_s3.py``, the preconditions of
+GetObject and HeadObject): a write takes ``If-None-Match: *`` or ``If-Match`` with an ETag, not both, and a copy too;
+``If-Modified-Since`` with a time to come is no condition.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from ministack.services import s3
+
+from kmslab.engine.hooks import extend
+from kmslab.engine.s3.errors import error
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from kmslab.engine.s3.calls import Record
+    from kmslab.engine.s3.errors import Response
+
+MATCH, NONE_MATCH, MODIFIED = "If-Match", "If-None-Match", "If-Modified-Since"
+
+
+def _not_implemented(header: str, why: str) -> Any:
+    message = "A header you provided implies functionality that is not implemented"
+    return error("NotImplemented", message, 501, Header=header, additionalMessage=why)
+
+
+def _of_write(
+    stock: Callable[..., Response | None], headers: Mapping[str, str], existing_obj: Record | None
+) -> Any:
+    """Refuse a condition that no write has."""
+    match, none_match = (headers.get(name.lower(), "").strip() for name in (MATCH, NONE_MATCH))
+    if match and none_match:
+        several = "Multiple conditional request headers present in the request"
+        return _not_implemented(f"{MATCH},{NONE_MATCH}", several)
+    if match == "*" or none_match not in ("", "*"):
+        header = NONE_MATCH if none_match else MATCH
+        return _not_implemented(header, f"We don't accept the provided value of {header} header for this API")
+    return stock(headers, existing_obj)
+
+
+def _of_read(
+    stock: Callable[..., Response | None],
+    headers: Mapping[str, str],
+    obj: Record,
+    resp_headers: Mapping[str, str],
+) -> Any:
+    """Leave a time to come out."""
+    since = s3._parse_http_date(headers.get(MODIFIED.lower(), ""))
+    if since and since > datetime.now(UTC):
+        headers = {name: text for name, text in headers.items() if name != MODIFIED.lower()}
+    return stock(headers, obj, resp_headers)
+
+
+def _copy(stock: Callable[..., Response], bucket_name: str, dest_key: str, headers: Mapping[str, str]) -> Any:
+    """Hold a copy to the conditions of a write."""
+    bucket = s3._buckets.get(bucket_name)
+    refused = bucket and s3._check_put_preconditions(headers, bucket["objects"].get(dest_key))
+    return refused or stock(bucket_name, dest_key, headers)
+
+
+def install() -> None:
+    """Take over where conditions are looked at."""
+    extend(s3, "_check_put_preconditions", "headers", "existing_obj")(_of_write)
+    extend(s3, "_check_read_preconditions", "headers", "obj", "resp_headers")(_of_read)
+    extend(s3, "_copy_object", "bucket_name", "dest_key", "headers")(_copy)
