@@ -207,7 +207,7 @@ def require_sandbox(
         with aws_errors_in_one_line():
             standing = sandbox.look(access, settings, reader)
     except LabError as error:
-        raise caller.region_off(access, error) or error from error.__cause__
+        raise caller.region_off(access, error.__cause__) or error from error.__cause__
     if refused := sandbox.refusal(standing, command):
         raise refused
     doubts = [sandbox.doubt(standing)]

@@ -26,21 +26,20 @@ def who(access: Access) -> Finding:
     return fine("Credentials", f"{caller['Arn']}, account {caller['Account']}")
 
 
-def region_off(access: Access, error: LabError) -> LabError | None:
+def region_off(access: Access, answered: BaseException | None) -> LabError | None:
     """Say that the account has not switched the Region on, if that is why the credentials were not accepted.
 
     Such a Region answers as if the credentials were wrong; another one of the partition then accepts them.
 
     Args:
         access: with the operator's credentials.
-        error: what came of the first call, raised from what AWS answered.
+        answered: what came of the first call: botocore's error.
 
     Returns: None: it is something else, or could not be looked at.
     """
     from botocore.exceptions import BotoCoreError, ClientError
 
     elsewhere = home(access.target.region)
-    answered = error.__cause__
     if not isinstance(answered, ClientError) or refusals.code(answered) not in NOT_ACCEPTED:
         return None
     if elsewhere == access.target.region:

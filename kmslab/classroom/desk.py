@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from kmslab import sessions
+from kmslab.account.caller import region_off
 from kmslab.classroom.renaming import use_lab_names
 from kmslab.lab import Access
 from kmslab.model.errors import ExitCode, LabError
@@ -103,7 +104,7 @@ class SeatAccess(Access):
         try:
             account = self.account
         except (ClientError, BotoCoreError) as error:
-            raise LabError(
+            raise region_off(self, error) or LabError(
                 f"Account {self.seat.account} of seat {self.seat.name} cannot be entered: {' '.join(str(error).split())}",
                 hint=f"Its role {self._desk.entry_role} must trust account {self._desk.hub.account}.",
                 exit_code=ExitCode.TARGET,

@@ -71,7 +71,7 @@ def _account(values: Sequence[str]) -> list[Finding]:
             with aws_errors_in_one_line():
                 _ = access.caller
         except LabError as error:
-            if off := caller.region_off(access, error):
+            if off := caller.region_off(access, error.__cause__):
                 return [refused("Region", off)]
             what = "Endpoint" if refusals.never_arrived(error.__cause__) else "Credentials"
             return [refused(what, error)]

@@ -16,7 +16,7 @@ MEANINGS = {
     Outcome.PASS: "Observed, and as claimed",
     Outcome.FAIL: "Observed, and not as claimed",
     Outcome.ERROR: "Could not be observed",
-    Outcome.UNPROVABLE: "This target does not enforce what the check needs",
+    Outcome.UNPROVABLE: "This target does not have or enforce what the check needs",
 }
 """What a reader is told about each verdict."""
 

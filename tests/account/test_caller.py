@@ -7,9 +7,8 @@ from botocore.exceptions import ClientError
 
 from kmslab.account import caller
 from kmslab.account.partitions import home
-from kmslab.model.errors import ExitCode, LabError
+from kmslab.model.errors import ExitCode
 from kmslab.model.finding import State
-from kmslab.targets import aws_errors_in_one_line
 from tests.checks.fakes import ACCOUNT, REGION, FakeAccess
 
 if TYPE_CHECKING:
@@ -42,11 +41,9 @@ def test_a_region_that_cannot_be_looked_at(access: FakeAccess, account: Account)
     assert "DescribeRegions: UnauthorizedOperation" in found.seen
 
 
-def not_accepted(code: str = "InvalidClientTokenId") -> LabError:
-    """What becomes of a first call that AWS answers with an error."""
-    with pytest.raises(LabError) as caught, aws_errors_in_one_line():
-        raise ClientError({"Error": {"Code": code, "Message": "so it says"}}, "GetCallerIdentity")
-    return caught.value
+def not_accepted(code: str = "InvalidClientTokenId") -> ClientError:
+    """What AWS answers to the first call."""
+    return ClientError({"Error": {"Code": code, "Message": "so it says"}}, "GetCallerIdentity")
 
 
 def accepted_elsewhere(account: Account) -> None:
