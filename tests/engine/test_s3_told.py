@@ -39,6 +39,7 @@ def test_an_upload_and_a_version_that_are_not_there_are_named(s3: Any, bucket: s
         with refused("NoSuchUpload", NO_UPLOAD) as told:
             call(**where, UploadId="none")
         assert told["UploadId"] == "none"
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
     s3.put_object(**where, Body=b"x")
     version = str(uuid.uuid4())
     with refused("NoSuchVersion") as told:

@@ -18,6 +18,7 @@ def install() -> None:
         errors,
         etag,
         forms,
+        listings,
         multipart,
         preconditions,
         queries,
@@ -52,6 +53,7 @@ def install() -> None:
         slices,
         preconditions,
         documents,
+        listings,
         told,
     ):
         module.install()

@@ -1,7 +1,7 @@
-"""Numbers in a query that are none.
+"""Numbers in a query that are none, and versions where there are none.
 
 Recorded from S3 (backlot#192, LocalStack's ``test_s3_api.py``): a count below zero and one that is no number are
-told in two ways, a part's number in a third.
+told in two ways, a part's number in a third. A bucket that never had versions knows the version ``null`` only.
 """
 
 from __future__ import annotations
@@ -48,6 +48,15 @@ def unfit(query: Mapping[str, Any]) -> Any:
     return None
 
 
+def _no_version(bucket: str, key: str, query: Mapping[str, Any]) -> Any:
+    """S3's answer to a version of a bucket that has none; None for any other."""
+    version = s3._qp(query, "versionId", "") if key else ""
+    if version in ("", "null") or bucket not in s3._buckets or s3._bucket_versioning.get(bucket):
+        return None
+    named = {"ArgumentName": "versionId", "ArgumentValue": version}
+    return error("InvalidArgument", "Invalid version id specified", 400, **named)
+
+
 def _dispatch(
     stock: Callable[..., Any],
     method: str,
@@ -57,9 +66,9 @@ def _dispatch(
     body: bytes,
     query_params: dict[str, Any],
 ) -> Any:
-    """Refuse numbers that S3 does not count with; a count without a value is one that was not given."""
+    """Refuse what S3 does not count with, or does not have; a count without a value is one that was not given."""
     if query_params:
-        if refused := unfit(query_params):
+        if refused := unfit(query_params) or _no_version(bucket, key, query_params):
             return refused
         empty = [name for name in COUNTS if name in query_params and not s3._qp(query_params, name, "")]
         query_params = {name: text for name, text in query_params.items() if name not in empty}

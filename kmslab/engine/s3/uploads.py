@@ -77,11 +77,12 @@ def _create(
     return status, answered, body
 
 
-def _children(node: Element) -> dict[str, str]:
+def children(node: Element) -> dict[str, str]:
+    """The text of each element of a node, by name."""
     return {child.tag.rsplit("}", 1)[-1]: child.text or "" for child in node}
 
 
-def _parsed(body: bytes) -> Element | None:
+def parsed(body: bytes) -> Element | None:
     """A document; None for what is not XML, which an answer of MiniStack's about a key with control characters is."""
     try:
         return fromstring(body)  # noqa: S314  # the parser resolves no external entities
@@ -91,10 +92,10 @@ def _parsed(body: bytes) -> Element | None:
 
 def _named_parts(body: bytes) -> list[dict[str, str]] | None:
     """The parts of a CompleteMultipartUpload; None for what is not XML, which MiniStack refuses."""
-    root = _parsed(body or b"<CompleteMultipartUpload/>")
+    root = parsed(body or b"<CompleteMultipartUpload/>")
     if root is None:
         return None
-    return [_children(node) for node in root.iter() if node.tag.rsplit("}", 1)[-1] == "Part"]
+    return [children(node) for node in root.iter() if node.tag.rsplit("}", 1)[-1] == "Part"]
 
 
 def _unfit(upload: Upload, upload_id: str, named: list[dict[str, str]]) -> Any:
@@ -178,7 +179,7 @@ def _complete(
 
 def _with_checksum(body: bytes, made: Mapping[str, Any]) -> bytes:
     """The answer to a completion with the object's checksum, which S3 does not tell under a KMS key."""
-    root = _parsed(body)
+    root = parsed(body)
     if root is None:
         return body
     _without_checksums(root)
@@ -186,7 +187,7 @@ def _with_checksum(body: bytes, made: Mapping[str, Any]) -> bytes:
         for algorithm, value in made["checksums"].items():
             SubElement(root, f"{{{s3.S3_NS}}}Checksum{algorithm}").text = value
         SubElement(root, f"{{{s3.S3_NS}}}ChecksumType").text = made.get("checksum_type") or FULL_OBJECT
-    return _xml(root)
+    return xml(root)
 
 
 def _without_checksums(root: Element) -> None:
@@ -194,7 +195,8 @@ def _without_checksums(root: Element) -> None:
         root.remove(node)
 
 
-def _xml(root: Element) -> bytes:
+def xml(root: Element) -> bytes:
+    """An answer of S3's."""
     register_namespace("", s3.S3_NS)
     body: bytes = s3._xml_body(root)
     return body
@@ -202,11 +204,11 @@ def _xml(root: Element) -> bytes:
 
 def _completed(root: Element, members: Mapping[str, str]) -> bytes:
     """A listing with the members that it lacks."""
-    there = _children(root)
+    there = children(root)
     for name, text in members.items():
         if name not in there:
             SubElement(root, f"{{{s3.S3_NS}}}{name}").text = text
-    return _xml(root)
+    return xml(root)
 
 
 def _checksum_of(upload: Upload) -> dict[str, str]:
@@ -219,11 +221,11 @@ def _checksum_of(upload: Upload) -> dict[str, str]:
 def _list_parts(stock: Callable[..., Response], bucket_name: str, key: str, query_params: Query) -> Response:
     """List parts with the number of the last, and checksums where the upload has an algorithm."""
     status, answered, body = stock(bucket_name, key, query_params)
-    upload, root, number = _of(query_params, bucket_name, key), _parsed(body), "0"
+    upload, root, number = _of(query_params, bucket_name, key), parsed(body), "0"
     if status != HTTPStatus.OK or upload is None or root is None:
         return status, answered, body
     for part in [node for node in root if node.tag.endswith("}Part")]:
-        number = _children(part)["PartNumber"]
+        number = children(part)["PartNumber"]
         if not upload.get("checksum_algorithm"):
             _without_checksums(part)
     members = {"NextPartNumberMarker": number, **_checksum_of(upload)}
@@ -233,11 +235,11 @@ def _list_parts(stock: Callable[..., Response], bucket_name: str, key: str, quer
 def _list_uploads(stock: Callable[..., Response], bucket_name: str, query_params: Query) -> Response:
     """List uploads with the last of them, and the checksum of each."""
     status, answered, body = stock(bucket_name, query_params)
-    root, shown = _parsed(body), dict[str, str]()
+    root, shown = parsed(body), dict[str, str]()
     if status != HTTPStatus.OK or root is None:
         return status, answered, body
     for node in [one for one in root if one.tag.endswith("}Upload")]:
-        shown = _children(node)
+        shown = children(node)
         for name, text in _checksum_of(s3._multipart_uploads[shown["UploadId"]]).items():
             SubElement(node, f"{{{s3.S3_NS}}}{name}").text = text
     last = {"NextKeyMarker": shown["Key"], "NextUploadIdMarker": shown["UploadId"]} if shown else {}
