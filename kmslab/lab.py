@@ -38,6 +38,9 @@ DENIED = frozenset(
 SETTLE_SECONDS = {TargetKind.AWS: 90.0, TargetKind.LOCAL: 0.0, TargetKind.ENDPOINT: 10.0}
 """How long a permitted call may be refused before that counts: IAM, key policies and grants settle late."""
 
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 8.0
+"""Seconds between two tries of what may settle late; each pause is twice the one before."""
+
 
 def patience(target: Target) -> float:
     """How long a target may take until a change of a key or a permission is seen everywhere."""
@@ -171,12 +174,29 @@ class Access:
         return Credentials(given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"])
 
     def _assume(self, persona: Persona) -> Mapping[str, Any]:
-        answer: Mapping[str, Any] = self.client(Persona.OPERATOR, "sts").assume_role(
-            RoleArn=f"arn:{self.partition}:iam::{self.account}:role/{role_name(self.prefix, persona)}",
-            RoleSessionName=f"kmslab-{persona}",
-            DurationSeconds=3600,
-        )["Credentials"]
-        return answer
+        """Assume the persona's role; one that was made or changed a moment ago may be refused until that settles.
+
+        It is waited for once in a run: whoever cannot be assumed after that cannot be assumed.
+        """
+        from botocore.exceptions import ClientError
+
+        sts = self.client(Persona.OPERATOR, "sts")
+        until = self.once(("assumed by", persona), lambda: time.monotonic() + patience(self.target))
+        pause = FIRST_PAUSE
+        while True:
+            try:
+                answer: Mapping[str, Any] = sts.assume_role(
+                    RoleArn=f"arn:{self.partition}:iam::{self.account}:role/{role_name(self.prefix, persona)}",
+                    RoleSessionName=f"kmslab-{persona}",
+                    DurationSeconds=3600,
+                )["Credentials"]
+            except ClientError as error:
+                late = time.monotonic() + pause > until
+                if code_of(error) not in DENIED or late or self.stopping.wait(pause):
+                    raise
+                pause = min(pause * 2, LONGEST_PAUSE)
+            else:
+                return answer
 
 
 class Lab:
@@ -274,7 +294,7 @@ class Lab:
         from botocore.exceptions import BotoCoreError, ClientError
 
         deadline = time.monotonic() + patience(self.access.target)
-        pause = 0.5
+        pause = FIRST_PAUSE
         while True:
             try:
                 return self._call(persona, action, parameters, plain_http=plain_http)
@@ -288,7 +308,7 @@ class Lab:
             except BotoCoreError as error:
                 raise _unclear(error, f"{persona} could not call {action}: {code_of(error)}") from error
             self._pause(pause)
-            pause = min(pause * 2, 8.0)
+            pause = min(pause * 2, LONGEST_PAUSE)
 
     def refused(
         self,

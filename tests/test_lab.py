@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
-from kmslab.lab import Access, Failed, Inconclusive, Lab, NotOffered
+from kmslab.lab import SETTLE_SECONDS, Access, Failed, Inconclusive, Lab, NotOffered
 from kmslab.model.persona import Persona
 from kmslab.model.target import Credentials, Target, TargetKind
 from kmslab.model.verdict import Call
@@ -262,6 +262,52 @@ def test_a_persona_is_assumed_once_and_acts_with_its_own_credentials() -> None:
     access = AssumingAccess(world)
     for service in ("kms", "s3"):
         assert key_used_by(access.client(OWNER, service)) == "ASIA-kms-lab-data-owner-0"
+    assert len(world.asked("sts:AssumeRole")) == 1
+
+
+def refused_at_first(times: int) -> World:
+    """A world in which a role that was just made can be assumed after so many tries."""
+    world = assuming(timedelta(hours=1))
+    left = [times]
+
+    def too_new(_: Request) -> bool:
+        left[0] -= 1
+        return left[0] >= 0
+
+    return world.refuses("sts:AssumeRole", code="AccessDenied", when=too_new)
+
+
+def test_a_role_that_was_just_made_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(SETTLE_SECONDS, TargetKind.LOCAL, 60.0)
+    world = refused_at_first(2)
+    access = AssumingAccess(world)
+    monkeypatch.setattr(access.stopping, "wait", lambda _: False)
+    assert key_used_by(access.client(OWNER, "kms")) == "ASIA-kms-lab-data-owner-0"
+    assert len(world.asked("sts:AssumeRole")) == 3
+
+
+def test_a_role_that_cannot_be_assumed_is_waited_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(SETTLE_SECONDS, TargetKind.LOCAL, 0.2)
+    monkeypatch.setattr("kmslab.lab.FIRST_PAUSE", 0.05)
+    world = refused_at_first(1000)
+    access = AssumingAccess(world)
+    asked = []
+    for _ in range(2):
+        with pytest.raises(ClientError, match="AccessDenied"):
+            access.client(OWNER, "kms")
+        asked.append(len(world.asked("sts:AssumeRole")))
+    assert asked[0] > 1
+    assert asked[1] == asked[0] + 1
+
+
+@pytest.mark.parametrize(("code", "seconds"), [("AccessDenied", 0.0), ("ExpiredToken", 60.0)])
+def test_what_does_not_settle_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch, code: str, seconds: float
+) -> None:
+    monkeypatch.setitem(SETTLE_SECONDS, TargetKind.LOCAL, seconds)
+    world = World().refuses("sts:AssumeRole", code=code)
+    with pytest.raises(ClientError, match=code):
+        AssumingAccess(world).client(OWNER, "kms")
     assert len(world.asked("sts:AssumeRole")) == 1
 
 
