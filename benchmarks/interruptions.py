@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import random
 import shutil
 import sys
@@ -21,10 +22,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.killing import (
+    CHANGES,
     GIVE_UP_SECONDS,
     LOOK_SECONDS,
     PROJECT,
+    RUN,
     VICTIMS,
+    WORK,
+    Ended,
     Killer,
     Moment,
     descendants,
@@ -61,8 +66,8 @@ ATTEMPTS = 3
 """For each run that is interrupted: some commands are through before their moment."""
 LAST_WORDS_SECONDS = 30.0
 """How long an engine that was stopped, or an orphan of the CDK CLI, may take to be gone."""
-FIRST_GUESS = (15.0, 1.0)
-"""Seconds of a command that has not been through yet, and seconds until it works on the lab."""
+FIRST_GUESS = Ended(0, seconds=15.0, until_work=1.0, changes=100, said="")
+"""How a command ends that has not been through yet."""
 VARIATIONS: Mapping[tuple[str, bool], tuple[str, ...]] = {
     ("up", False): ("", "", "engine stopped", "engine stopped", "templates stale", "engine forgotten"),
     ("up", True): ("fault in place", "engine stopped", "other settings"),
@@ -100,7 +105,7 @@ class Killed:
         self.tally = Tally()
         self._project = Project(PROJECT, home)
         self._random = random.Random(seed)  # noqa: S311  # moments, no secrets
-        self._took: dict[tuple[str, str], tuple[float, float]] = {}
+        self._took: dict[tuple[str, str], Ended] = {}
         self._go = Killer(home).run
         self._whole: dict[str, str] = {}
         self._empty: dict[str, str] = {}
@@ -152,9 +157,9 @@ class Killed:
                 told += f" {moment}"
             else:
                 self.tally.ended[command] += 1
-                self._took[command, variation] = (ended.seconds, ended.until_work)
+                self._took[command, variation] = ended
                 told += f" ended after {ended.seconds:.2f} s with {ended.code}"
-            seconds, _ = self._recover(recovery)
+            seconds = self._recover(recovery).seconds
             self.tally.seconds.append(seconds)
             told += f", then {recovery} in {seconds:.1f} s"
             same = stands and command != "down" and variation != "engine forgotten"
@@ -171,13 +176,14 @@ class Killed:
         print(line, file=sys.stderr, flush=True)
 
     def _moment(self, command: str, variation: str) -> Moment:
-        """A moment of the whole command, or of that part of it in which it works on the lab."""
+        """A moment of the whole command, of that part of it in which it works on the lab, or between its changes."""
         known = [took for (name, _), took in self._took.items() if name == command]
-        whole, until_work = self._took.get((command, variation)) or max(known, default=FIRST_GUESS)
-        working = self._random.random() < 0.5  # noqa: PLR2004  # half of them
-        part = self._random.uniform(0.0, 1.0)
-        seconds = part * (whole - until_work if working else whole)
-        return Moment(seconds, working, self._random.choice(VICTIMS))
+        guess = max(known, default=FIRST_GUESS, key=lambda took: took.seconds)
+        took = self._took.get((command, variation), guess)
+        whole = {RUN: took.seconds, WORK: took.seconds - took.until_work, CHANGES: took.changes}
+        of = self._random.choice(list(whole))
+        number = self._random.uniform(0.0, whole[of])
+        return Moment(math.ceil(number) if of == CHANGES else number, of, self._random.choice(VICTIMS))
 
     def _vary(self, command: str, variation: str, fault: Fault) -> None:
         if command == "repair" or variation == "fault in place":
@@ -205,15 +211,13 @@ class Killed:
         }
         return (command, *different.get(variation, more[command]))
 
-    def _recover(self, recovery: str) -> tuple[float, float]:
+    def _recover(self, recovery: str) -> Ended:
         if recovery == "up":
             return self._through("up", *SETTINGS)
         return self._through("down", *(("--keep-engine",) if self._random.random() < 0.5 else ()), *SETTINGS)  # noqa: PLR2004  # every other time
 
-    def _through(self, *arguments: str) -> tuple[float, float]:
+    def _through(self, *arguments: str) -> Ended:
         """Run a command to its end, patient with an orphan of the one before.
-
-        Returns: its seconds, and seconds until it worked on the lab.
 
         Raises:
             RuntimeError: it failed.
@@ -222,7 +226,7 @@ class Killed:
         while True:
             ended = self._go(arguments)
             if ended.code == 0:
-                return ended.seconds, ended.until_work
+                return ended
             busy = ended.code == BUSY and "Another kmslab command" in ended.said
             if not busy or time.monotonic() > deadline:
                 raise RuntimeError(f"kmslab {' '.join(arguments)} ended with {ended.code}: {ended.said}")

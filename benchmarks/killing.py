@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kmslab.engine import control
+from kmslab.engine.server import STATE
 from kmslab.project import HOME_VARIABLE
 
 if TYPE_CHECKING:
@@ -23,6 +24,9 @@ PROJECT = Path(__file__).resolve().parent.parent
 KMSLAB = str(Path(sys.executable).with_name("kmslab"))
 LOOK_SECONDS = 0.02
 """Between two looks at a command that runs."""
+CLOSE_LOOK_SECONDS = 0.002
+"""The same while its changes are counted: some follow each other within milliseconds."""
+RUN, WORK, CHANGES = "s into its run", "s into its work", "changes into its work"
 GIVE_UP_SECONDS = 300.0
 """After which a command that does not end is killed with its children."""
 ALONE, CHILDREN, ENGINE = "alone", "with its children", "with the engine"
@@ -36,17 +40,18 @@ class Moment:
     """When a command is killed.
 
     Attributes:
-        seconds: after which.
-        working: they count from when it took the lab's lock, not from its start.
+        number: after how many seconds or changes.
+        of: of what: `RUN` from its start, `WORK` from when it took the lab's lock, `CHANGES` that the engine has
+            put on record since then, which reaches the moments between two of them as often as the long waits.
         victims: who is killed: of `VICTIMS`.
     """
 
-    seconds: float
-    working: bool
+    number: float
+    of: str
     victims: str
 
     def __str__(self) -> str:
-        return f"killed {self.victims} {self.seconds:.2f} s into its {'work' if self.working else 'run'}"
+        return f"killed {self.victims} {self.number:.{0 if self.of == CHANGES else 2}f} {self.of}"
 
 
 @dataclass(frozen=True)
@@ -57,13 +62,35 @@ class Ended:
         code: its exit code; None: it was killed.
         seconds: how long it ran.
         until_work: seconds until it took the lab's lock.
+        changes: how many times the engine put changes on record since then.
         said: the end of what it said.
     """
 
     code: int | None
     seconds: float
     until_work: float
+    changes: int
     said: str
+
+
+@dataclass
+class _Course:
+    """How a command is doing: as `Ended`, but None before it has taken the lock."""
+
+    seconds: float = 0.0
+    until_work: float | None = None
+    changes: int = 0
+
+    def reached(self, moment: Moment) -> bool:
+        if moment.of == RUN:
+            return self.seconds >= moment.number
+        if self.until_work is None:
+            return False
+        return (self.changes if moment.of == CHANGES else self.seconds - self.until_work) >= moment.number
+
+    def ended(self, code: int | None, said: str = "") -> Ended:
+        until_work = self.seconds if self.until_work is None else self.until_work
+        return Ended(code, self.seconds, until_work, self.changes, said)
 
 
 class Killer:
@@ -73,31 +100,41 @@ class Killer:
         """Take the lab's home, whose parent is there."""
         self._home = home
         self._lock = home / "lock"
+        self._state = home / "engine" / STATE
         self._environment = {**os.environ, HOME_VARIABLE: str(home)}
 
     def run(self, arguments: Sequence[str], moment: Moment | None = None) -> Ended:
         """Run ``kmslab`` to its end, or until its moment comes."""
         taken_before = _changed(self._lock)
+        course, journal = _Course(), self._journal()
         with tempfile.TemporaryFile("w+", dir=self._home.parent) as said:
-            began, until_work = time.monotonic(), 0.0
+            began = time.monotonic()
             process = subprocess.Popen(  # noqa: S603  # our own program
                 [KMSLAB, *arguments], cwd=PROJECT, env=self._environment, stdout=said, stderr=said
             )
             while True:
                 with suppress(subprocess.TimeoutExpired):
-                    process.wait(LOOK_SECONDS)
-                seconds = time.monotonic() - began
-                if not until_work and _changed(self._lock) != taken_before:
-                    until_work = seconds
-                if process.returncode is None and seconds > GIVE_UP_SECONDS:
+                    process.wait(LOOK_SECONDS if course.until_work is None else CLOSE_LOOK_SECONDS)
+                course.seconds = time.monotonic() - began
+                if course.until_work is None and _changed(self._lock) != taken_before:
+                    course.until_work = course.seconds
+                now = self._journal()
+                course.changes += course.until_work is not None and now != journal
+                journal = now
+                if process.returncode is None and course.seconds > GIVE_UP_SECONDS:
                     self._kill(process, CHILDREN)
                 if process.returncode is not None:
                     said.seek(0)
-                    end = " / ".join(said.read().splitlines()[-4:])
-                    return Ended(process.returncode, seconds, until_work or seconds, end)
-                if moment and seconds - _since(moment, until_work) >= moment.seconds:
+                    return course.ended(process.returncode, " / ".join(said.read().splitlines()[-4:]))
+                if moment and course.reached(moment):
                     self._kill(process, moment.victims)
-                    return Ended(None, seconds, until_work or seconds, "")
+                    return course.ended(None)
+
+    def _journal(self) -> list[tuple[str, int]]:
+        """The engine's journals and their sizes: with each change that it puts on record one is another."""
+        with suppress(FileNotFoundError):
+            return sorted((one.name, one.stat().st_size) for one in self._state.glob("journal-*"))
+        return []
 
     def _kill(self, process: subprocess.Popen[bytes], victims: str) -> None:
         family = dict(descendants(process.pid)) if victims != ALONE else {}
@@ -109,13 +146,6 @@ class Killer:
         for pid in family.keys() | engines if victims == ENGINE else family.keys() - engines:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-
-
-def _since(moment: Moment, until_work: float) -> float:
-    """From when on a moment counts, in seconds after the start."""
-    if not moment.working:
-        return 0.0
-    return until_work or float("inf")
 
 
 def _changed(path: Path) -> int:

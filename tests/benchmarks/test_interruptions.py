@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks import killing
 from benchmarks.interruptions import VARIATIONS
-from benchmarks.killing import ALONE, CHILDREN, VICTIMS, Killer, Moment, processes
+from benchmarks.killing import ALONE, CHANGES, CHILDREN, RUN, WORK, Killer, Moment, processes
 from benchmarks.whole_account import differences, look, shape
 from kmslab.engine import control
 from kmslab.lab import Access
@@ -25,13 +25,17 @@ if TYPE_CHECKING:
 
 COMMAND = f"""\
 #!{sys.executable}
-import os, pathlib, signal, subprocess, sys
+import itertools, os, pathlib, signal, subprocess, sys, time
 print("begun")
 if sys.argv[1] == "ends":
     sys.exit(7)
 home = pathlib.Path(os.environ["KMSLAB_HOME"])
 subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()", home])
 (home / "lock").touch()
+if sys.argv[1] == "changes":
+    for number in itertools.count():
+        (home / "engine" / "state" / "journal-1").write_text("." * number)
+        time.sleep(0.05)
 signal.pause()
 """
 
@@ -145,12 +149,20 @@ def running(home: Path) -> list[int]:
 
 @pytest.mark.parametrize(("victims", "left"), [(ALONE, 1), (CHILDREN, 0)])
 def test_the_command_is_killed_alone_or_with_its_children(home: Path, victims: str, left: int) -> None:
-    ended = Killer(home).run(["up"], Moment(0.1, working=True, victims=victims))
+    ended = Killer(home).run(["up"], Moment(0.1, WORK, victims))
     assert ended.code is None
     assert ended.seconds >= ended.until_work + 0.1
     assert len(running(home)) == left
 
 
+def test_a_command_is_killed_between_two_changes(home: Path) -> None:
+    state = home / "engine" / "state"
+    state.mkdir(parents=True)
+    (state / "journal-1").write_text("of another command")
+    ended = Killer(home).run(["changes"], Moment(3, CHANGES, ALONE))
+    assert (ended.code, ended.changes) == (None, 3)
+
+
 def test_a_command_that_ends_before_its_moment_has_ended(home: Path) -> None:
-    ended = Killer(home).run(["ends"], Moment(3600.0, working=False, victims=VICTIMS[0]))
+    ended = Killer(home).run(["ends"], Moment(3600.0, RUN, ALONE))
     assert (ended.code, ended.said) == (7, "begun")
