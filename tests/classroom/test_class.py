@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from typer.testing import CliRunner
 
 from kmslab.classroom import assembly, pool, work
 from kmslab.classroom.classes import Chosen, Classroom, keep
@@ -16,7 +17,7 @@ from kmslab.classroom.events import read
 from kmslab.classroom.pool import SeatFailedError
 from kmslab.classroom.seats import Seat, keep_seats, made_up_account
 from kmslab.classroom.work import Bench, Catalogue
-from kmslab.commands import classroom as command
+from kmslab.cli import app
 from kmslab.commands import faults
 from kmslab.deployed import read_outputs, read_stacks
 from kmslab.engine import control, identity
@@ -24,7 +25,7 @@ from kmslab.faults import REGISTRY
 from kmslab.faults.ledger import Ledger, break_lab
 from kmslab.faults.workshop import Workshop
 from kmslab.lab import Access
-from kmslab.model.errors import LabError
+from kmslab.model.errors import ExitCode, LabError
 from kmslab.model.persona import Persona
 from kmslab.model.settings import LabSettings
 from kmslab.model.target import Credentials, TargetKind
@@ -151,7 +152,6 @@ def in_the_shell(
     deployed: Bench,
     deployed_lab: DeployedLab,
     monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
 ) -> str:
     """What `kmslab class env first` prints; the commands of this process are in that shell."""
     # Commands for the local lab take the caller's AWS variables away.
@@ -163,9 +163,9 @@ def in_the_shell(
     keep_seats(trainer, SEATS)
     keep(trainer, Chosen(TargetKind.LOCAL, {}))
     monkeypatch.setenv("KMSLAB_HOME", str(trainer.home))
-    capsys.readouterr()
-    command.env("first")
-    lines = capsys.readouterr().out
+    printed = CliRunner().invoke(app, ["class", "env", "first"])
+    assert printed.exit_code == ExitCode.OK, printed.output
+    lines = printed.stdout
     monkeypatch.setenv("KMSLAB_HOME", exported(lines)["KMSLAB_HOME"])
     return lines
 
