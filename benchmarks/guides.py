@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.timing import Figure, median_of, wall_seconds
 from kmslab.guides import building
-from kmslab.guides.course import PAGES
+from kmslab.guides.course import HANDBOOK, PAGES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +24,7 @@ def measure(project: Path, repeat: int, note: Callable[[str], None]) -> list[Fig
     """Time all pages on two labs, whose deployment counts; then the site with MkDocs installed and nothing drawn."""
     python = str(project / ".venv" / "bin" / "python")
     folder = project / "lab_guides"
-    pages = [str(folder / f"{stem}.md") for stem in PAGES]
+    pages = [str(folder / f"{stem}.md") for stem in (*PAGES, HANDBOOK)]
 
     def course() -> float:
         return wall_seconds([python, "-m", "kmslab.guides", "--labs", str(LABS), *pages], cwd=project)

@@ -24,5 +24,8 @@ PAGES = (
 )
 """The numbered pages: the stem of the file, and what ``guide=`` of a check or a fault says."""
 
-APPENDICES = ("A-trainers-handbook", "B-checks", "C-glossary")
-"""Pages beside the course: nothing in them is run."""
+HANDBOOK = "A-trainers-handbook"
+"""The trainer's page. Its commands are run like those of the numbered pages."""
+
+APPENDICES = (HANDBOOK, "B-checks", "C-glossary")
+"""Pages beside the course: no check and no fault belongs to them."""

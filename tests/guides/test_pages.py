@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 
+from kmslab.guides.course import HANDBOOK, PAGES
 from kmslab.guides.page import read
 from kmslab.guides.runner import run
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 AWS_CLI = ROOT / ".kmslab" / "aws-cli" / "bin"
-PATHS = sorted((ROOT / "lab_guides").glob("[0-9][0-9]-*.md"))
+PATHS = [ROOT / "lab_guides" / f"{stem}.md" for stem in (*PAGES, HANDBOOK)]
 ON_THEIR_WAY_OUT = {"PendingDeletion", "PendingReplicaDeletion"}
 """States of a key that is as gone as a key can be; the second is a primary's whose replica goes first."""
 
