@@ -20,6 +20,7 @@ COMPARED = "17-clouds"
 """The page whose tables have other clouds' prices: only what it says of AWS is looked at."""
 BOUGHT = {"kms-key": "1", "kms-rotation": "1", "secret": "0.40", "ebs-gp3": "0.08", "ebs-snapshot": "0.05"}
 BOUGHT |= {"s3-storage": "0.023", "interface-endpoint": "0.01", "interface-endpoint-data": "0.01"}
+BOUGHT |= {"kms-asymmetric-request": "0.15", "kms-rsa-2048-request": "0.03"}
 BOUGHT |= {"parameter-advanced": "0.05", "trail-further-copy": "2", "kms-request": "0.03", "parameter": "0"}
 """Items that the pages name, and how they write the price."""
 ELSEWHERE = {
