@@ -137,6 +137,8 @@ class Killer:
         return []
 
     def _kill(self, process: subprocess.Popen[bytes], victims: str) -> None:
+        # This is its moment; to find out who its children are takes longer than a change.
+        process.send_signal(signal.SIGSTOP)
         family = dict(descendants(process.pid)) if victims != ALONE else {}
         engines = {pid for pid, line in family.items() if "kmslab.engine" in line}
         if running := control.status(self._home):
