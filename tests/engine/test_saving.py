@@ -7,13 +7,14 @@ import os
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+import pytest
+
 from kmslab.engine import saving, snapshot
 from kmslab.engine.saving import Saver
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import pytest
 
 QUIET = 0.05
 LONG_ENOUGH = 5
@@ -46,6 +47,7 @@ async def times_of_looks(folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[
     return looks
 
 
+@pytest.mark.usefixtures("inside")
 def test_a_state_that_changes_by_itself_is_saved_once_in_a_while(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

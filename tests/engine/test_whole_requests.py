@@ -119,14 +119,13 @@ def signed(engine: Engine, operation: str, members: dict[str, Any], *more: str) 
 
 
 def answer(connection: socket.socket) -> tuple[int, dict[str, Any]]:
-    """Read one answer: its status and members."""
-    data = b""
-    while b"\r\n\r\n" not in data:
-        data += connection.recv(65536) or pytest.fail(f"the connection ended: {data!r}")
-    top, _, body = data.partition(b"\r\n\r\n")
-    fields = dict(line.lower().split(b": ", 1) for line in top.split(b"\r\n")[1:])
-    while len(body) < int(fields[b"content-length"]):
-        body += connection.recv(65536)
+    """Read one answer, and nothing of the next: its status and members."""
+    top, body = b"", b""
+    while not top.endswith(b"\r\n\r\n"):
+        top += connection.recv(1) or pytest.fail(f"the connection ended: {top!r}")
+    fields = dict(line.lower().split(b": ", 1) for line in top.split(b"\r\n")[1:-2])
+    while missing := int(fields[b"content-length"]) - len(body):
+        body += connection.recv(missing) or pytest.fail(f"the connection ended: {body!r}")
     members: dict[str, Any] = json.loads(body)
     return int(top.split(b" ")[1]), members
 

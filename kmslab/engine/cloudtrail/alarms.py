@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import logging
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from ministack.core import iam_evaluator
@@ -17,6 +16,7 @@ from ministack.core.responses import get_account_id, get_region
 from ministack.services import cloudtrail, sns
 
 from kmslab.engine.cloudtrail import topics
+from kmslab.engine.cloudtrail.patterns import may_match
 from kmslab.engine.hooks import extend
 
 if TYPE_CHECKING:
@@ -36,20 +36,10 @@ def deliver(service: str, event: Mapping[str, Any]) -> None:
         *(rule["EventPattern"] for rule in eventbridge._rules.values() if rule.get("EventPattern")),
         *(archive.get("EventPattern", "") for archive in eventbridge._archives.values()),
     ]
-    if not any(_may_match(pattern, event["eventName"]) for pattern in patterns) or not _a_trail_is_logging():
+    if not any(may_match(pattern, event["eventName"]) for pattern in patterns) or not _a_trail_is_logging():
         return
     entry = {"Source": f"aws.{service}", "DetailType": DETAIL_TYPE, "Detail": json.dumps(event, default=str)}
     eventbridge._put_events({"Entries": [entry]}, allow_aws_source=True)
-
-
-@lru_cache
-def _may_match(pattern: str, event_name: str) -> bool:
-    """Whether an event of this name can match at all; MiniStack's own look costs much more, for every change."""
-    try:
-        names = json.loads(pattern)["detail"]["eventName"]
-    except (ValueError, KeyError, TypeError):
-        return True
-    return event_name in names or not all(isinstance(name, str) for name in names)
 
 
 def _a_trail_is_logging() -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from kmslab.probe.areas.condition_keys_tables import page
 from kmslab.probe.areas.imported_material import parameters as import_parameters
-from kmslab.probe.areas.multi_region import replicated
+from kmslab.probe.areas.multi_region import await_replica, replicated
 from kmslab.probe.areas.s3 import bucket
 from kmslab.probe.model import kebab, probe, register
 from kmslab.probe.samples import PLAINTEXT, alias_name
@@ -171,7 +171,7 @@ def replica_region(bench: Bench) -> None:
     key = bench.key(world.allow(role, "ReplicateKey", condition=condition), MultiRegion=True)
     bench.denies("ReplicateKey", role, KeyId=key, ReplicaRegion="eu-west-1")
     bench.works("ReplicateKey", role, KeyId=key, ReplicaRegion=bench.other_region)
-    bench.discard_later(key.replace(bench.region, bench.other_region))
+    await_replica(bench, key)
 
 
 @probe(page("kms:PrimaryRegion"))

@@ -25,6 +25,11 @@ def replicated(bench: Bench, primary: str, **parameters: Any) -> str:
     bench.works(
         "ReplicateKey", KeyId=primary, ReplicaRegion=bench.other_region, Tags=bench.key_tags, **parameters
     )
+    return await_replica(bench, primary)
+
+
+def await_replica(bench: Bench, primary: str) -> str:
+    """Wait until the replica in the other Region can be used, and discarded; returns its ARN."""
     arn = primary.replace(bench.region, bench.other_region)
     bench.discard_later(arn)
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from kmslab.engine.cloudtrail import alarms
+from kmslab.engine.cloudtrail.patterns import may_match
 
 NAMED = json.dumps({"source": ["aws.kms"], "detail": {"eventName": ["DisableKey", "ScheduleKeyDeletion"]}})
 BY_PREFIX = json.dumps({"detail": {"eventName": [{"prefix": "Disable"}]}})
@@ -24,4 +24,4 @@ BY_SOURCE = json.dumps({"source": ["aws.kms"]})
     ],
 )
 def test_a_change_is_shown_if_a_pattern_may_want_it(pattern: str, event_name: str, *, shown: bool) -> None:
-    assert alarms._may_match(pattern, event_name) is shown
+    assert may_match(pattern, event_name) is shown
