@@ -8,7 +8,7 @@ came with; GetObjectAttributes needs the key of an object under SSE-C, and names
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from xml.etree.ElementTree import SubElement, fromstring, register_namespace
+from xml.etree.ElementTree import SubElement, fromstring
 
 from ministack.services import s3
 
@@ -18,6 +18,7 @@ from kmslab.engine.s3.checksums import unknown
 from kmslab.engine.s3.copies import plainly
 from kmslab.engine.s3.etag import amend
 from kmslab.engine.s3.headers import CONTEXT, CUSTOMER
+from kmslab.engine.s3.markup import written
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from kmslab.engine.s3.errors import Response
 
 _TAKEN = range(200, 400)
-_XML = "http://s3.amazonaws.com/doc/2006-03-01/"
 
 
 def _checksums_of(record: Record) -> dict[str, str]:
@@ -79,10 +79,10 @@ def _dispatch(
 
 
 def found(bucket: str, key: str, version_id: str) -> Record | None:
-    """The object or the version that a request names."""
-    if not version_id:
-        obj: Record | None = (s3._buckets.get(bucket) or {}).get("objects", {}).get(key)
-        return obj
+    """The object or the version that a request names; ``null`` names an object without versions, too."""
+    current: Record | None = (s3._buckets.get(bucket) or {}).get("objects", {}).get(key)
+    if current and (not version_id or version_id == (current.get("version_id") or "null")):
+        return current
     versions: list[Record] = s3._object_versions.get((bucket, key)) or []
     return next((one for one in versions if one["version_id"] == version_id), None)
 
@@ -124,10 +124,8 @@ def _with_all(body: bytes, record: Record, asked: set[str]) -> bytes:
     for node in [one for one in root if one.tag.endswith("}ObjectParts")]:
         _tell_parts(root, node, record)
     if "StorageClass" in asked and not any(one.tag.endswith("}StorageClass") for one in root):
-        SubElement(root, f"{{{_XML}}}StorageClass").text = "STANDARD"
-    register_namespace("", _XML)
-    completed: bytes = s3._xml_body(root)
-    return completed
+        SubElement(root, f"{{{s3.S3_NS}}}StorageClass").text = "STANDARD"
+    return written(root)
 
 
 def _head(
@@ -159,7 +157,7 @@ def _tell_parts(root: Element, node: Element, record: Record) -> None:
             number = next(one.text for one in part if one.tag.endswith("}PartNumber"))
             for name, value in parts[str(number)].items():
                 if name.startswith("Checksum"):
-                    SubElement(part, f"{{{_XML}}}{name}").text = value
+                    SubElement(part, f"{{{s3.S3_NS}}}{name}").text = value
 
 
 def _copied(

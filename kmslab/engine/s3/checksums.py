@@ -10,12 +10,12 @@ import base64
 import binascii
 import hashlib
 from typing import TYPE_CHECKING, Any
-from xml.etree.ElementTree import ParseError, fromstring
 
 from ministack.services import s3
 
 from kmslab.engine.hooks import extend
 from kmslab.engine.s3.errors import error
+from kmslab.engine.s3.markup import named_parts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -97,12 +97,7 @@ def missing_in(body: bytes, algorithm: str) -> Any:
         body: of CompleteMultipartUpload.
         algorithm: of the upload, in upper case.
     """
-    try:
-        root = fromstring(body)  # noqa: S314  # the parser resolves no external entities
-    except ParseError:
-        return None  # for MiniStack to refuse
-    for part in [node for node in root.iter() if node.tag.rsplit("}", 1)[-1] == "Part"]:
-        members = {child.tag.rsplit("}", 1)[-1]: child.text for child in part}
+    for members in named_parts(body) or ():
         if f"Checksum{algorithm}" not in members:
             message = (
                 f"The upload was created using a {algorithm.lower()} checksum. The complete request must include the "

@@ -10,13 +10,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
-from xml.etree.ElementTree import Element, ParseError, SubElement, fromstring
+from xml.etree.ElementTree import Element, SubElement
 
 from ministack.services import s3
 
 from kmslab.engine.hooks import extend
 from kmslab.engine.s3.errors import error
 from kmslab.engine.s3.headers import KMS_KINDS, SSE_S3
+from kmslab.engine.s3.markup import name_of, parsed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,7 +38,8 @@ class Encryption:
         key: the configured key in whatever form it was given; empty for the AWS managed key.
         bucket_key: whether an S3 Bucket Key is used.
         blocked: encryption types that no new object may have. Without a word in the configuration
-            SSE-C is blocked, as on buckets made since April 2026 (KMS_FACTS.md).
+            SSE-C is blocked, as on buckets made since April 2026 (Amazon S3 User Guide, "Blocking or
+            unblocking SSE-C for a general purpose bucket").
     """
 
     algorithm: str = SSE_S3
@@ -62,12 +64,8 @@ def _parse(configuration: str) -> Encryption:
     return _read(configuration.encode(), Encryption())
 
 
-def _name(node: Element) -> str:
-    return node.tag.rsplit("}", 1)[-1]
-
-
 def _children(node: Element | None) -> dict[str, Element]:
-    return {_name(child): child for child in node} if node is not None else {}
+    return {name_of(child): child for child in node} if node is not None else {}
 
 
 def _text(node: Element | None) -> str:
@@ -80,11 +78,10 @@ def _read(body: bytes, before: Encryption) -> Encryption:
     Raises:
         _MalformedError: it is not XML, has not exactly one rule, or a value is none of those allowed.
     """
-    try:
-        root = fromstring(body)  # noqa: S314  # the parser resolves no external entities
-    except ParseError as problem:
-        raise _MalformedError from problem
-    rules = [_children(node) for node in root if _name(node) == "Rule"]
+    root = parsed(body)
+    if root is None:
+        raise _MalformedError
+    rules = [_children(node) for node in root if name_of(node) == "Rule"]
     if len(rules) != 1 or not rules[0].keys() & {
         "ApplyServerSideEncryptionByDefault",
         "BlockedEncryptionTypes",

@@ -10,12 +10,12 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_plus
-from xml.etree.ElementTree import ParseError, fromstring
 
 from ministack.services import s3
 
 from kmslab.engine.hooks import extend
 from kmslab.engine.s3.errors import error
+from kmslab.engine.s3.markup import children, parsed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -66,10 +66,8 @@ def unfit_tags(pairs: Iterable[tuple[str, str]], of_aws: str) -> Any:
 
 def _pairs(body: bytes) -> list[tuple[str, str]]:
     """The tags of a document; none for what MiniStack refuses."""
-    try:
-        return list(s3._iter_tag_pairs(fromstring(body)))  # noqa: S314  # the parser resolves no external entities
-    except ParseError:
-        return []
+    root = parsed(body)
+    return [] if root is None else list(s3._iter_tag_pairs(root))
 
 
 def _put_bucket_tagging(stock: Callable[..., Response], name: str, body: bytes) -> Any:
@@ -108,11 +106,10 @@ def _put_object(
 
 def _put_bucket_versioning(stock: Callable[..., Response], name: str, body: bytes) -> Any:
     """Refuse a configuration without a status, and to suspend the versions of a bucket with Object Lock."""
-    try:
-        root = fromstring(body)  # noqa: S314  # the parser resolves no external entities
-    except ParseError:
+    root = parsed(body)
+    if root is None:
         return stock(name, body)
-    members = {node.tag.rsplit("}", 1)[-1]: node.text for node in root}
+    members = children(root)
     if name in s3._buckets and not members:
         return error("IllegalVersioningConfigurationException", "The Versioning element must be specified")
     if members.get("Status") == "Suspended" and s3._bucket_object_lock.get(name):

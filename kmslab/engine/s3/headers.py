@@ -17,7 +17,6 @@ CONTEXT = f"{SSE}-context"
 CUSTOMER = f"{SSE}-customer"
 CUSTOMER_ALGORITHM = f"{CUSTOMER}-algorithm"
 CUSTOMER_KEY = f"{CUSTOMER}-key"
-CUSTOMER_KEY_MD5 = f"{CUSTOMER}-key-md5"
 SOURCE_CUSTOMER_KEY = f"x-amz-copy-source-{CUSTOMER_KEY.removeprefix('x-amz-')}"
 SSE_S3 = "AES256"
 KMS_KINDS = ("aws:kms", "aws:kms:dsse")

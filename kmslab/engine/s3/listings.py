@@ -15,7 +15,8 @@ from ministack.services import s3
 
 from kmslab.engine.hooks import extend
 from kmslab.engine.s3.answers import found
-from kmslab.engine.s3.uploads import FULL_OBJECT, children, parsed, xml
+from kmslab.engine.s3.markup import children, parsed, written
+from kmslab.engine.s3.uploads import FULL_OBJECT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -30,8 +31,7 @@ def _tell(entry: Element, bucket: str, encoded: bool) -> None:
     """Add to an entry what S3 knows of the object's checksum."""
     shown = children(entry)
     key = unquote(shown["Key"]) if encoded else shown["Key"]
-    version = shown.get("VersionId", "")
-    record = found(bucket, key, version) or (found(bucket, key, "") if version == "null" else None)
+    record = found(bucket, key, shown.get("VersionId", ""))
     if record is None or not record.get("checksums"):
         return
     kind = record.get("checksum_type") or FULL_OBJECT
@@ -52,7 +52,7 @@ def _list(stock: Callable[..., Response], bucket_name: str, query_params: Mappin
     encoded = children(root).get("EncodingType") == "url"
     for entry in [node for node in root if node.tag.endswith(ENTRIES)]:
         _tell(entry, bucket_name, encoded)
-    return status, answered, xml(root)
+    return status, answered, written(root)
 
 
 def install() -> None:

@@ -111,8 +111,7 @@ def _read(
         {name: value for name, value in given.items() if name != "range"},
         {name: value for name, value in query.items() if name != PART},
     )
-    version = s3._qp(query, "versionId", "")
-    record = found(bucket_name, key, version) or (found(bucket_name, key, "") if version == "null" else None)
+    record = found(bucket_name, key, s3._qp(query, "versionId", ""))
     if status != HTTPStatus.OK or record is None:
         return status, answered, body
     wanted = _asked_for(record, text, number)

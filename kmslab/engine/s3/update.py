@@ -11,21 +11,24 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Any
-from xml.etree.ElementTree import ParseError, fromstring
 
 from ministack.core import iam_actions
 from ministack.core.responses import get_account_id
 from ministack.services import s3
 
 from kmslab.engine.hooks import add_entry, extend
+from kmslab.engine.s3.answers import found
 from kmslab.engine.s3.configuration import BOOLEANS
 from kmslab.engine.s3.encryption import use_key_for
 from kmslab.engine.s3.errors import error
 from kmslab.engine.s3.headers import BUCKET_KEY, CONTEXT, CUSTOMER_ALGORITHM, KEY, SSE
+from kmslab.engine.s3.markup import name_of, parsed
 from kmslab.engine.s3.storage import seal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from kmslab.engine.s3.calls import Record
 
     Response = tuple[int, dict[str, str], bytes]
 
@@ -46,7 +49,7 @@ def update_object_encryption(bucket: str, key: str, version_id: str, body: bytes
     if stored is None:
         return _response(s3._no_such_bucket(bucket))
     try:
-        record = _find(stored, bucket, key, version_id)
+        record = _find(bucket, key, version_id)
         wanted = _wanted(body)
         _check(bucket, key, record, wanted)
         old = s3._stored_sse_headers(record)
@@ -60,33 +63,28 @@ def update_object_encryption(bucket: str, key: str, version_id: str, body: bytes
     return 200, {}, b""
 
 
-def _find(stored: Mapping[str, Any], bucket: str, key: str, version_id: str) -> dict[str, Any]:
+def _find(bucket: str, key: str, version_id: str) -> Record:
     """The record of the object, or of the version that is asked for."""
-    current: dict[str, Any] | None = stored["objects"].get(key)
-    named: list[dict[str, Any]] = s3._object_versions.get((bucket, key)) or []
-    if current and (not version_id or version_id == (current.get("version_id") or "null")):
-        return current
-    if not version_id:
+    record = found(bucket, key, version_id)
+    if record is None and not version_id:
         raise _RefusedError(error("NoSuchKey", "The specified key does not exist.", 404, Key=key))
-    found = next((one for one in named if one["version_id"] == version_id), None)
-    if found is None or found.get("is_delete_marker"):
+    if record is None or record.get("is_delete_marker"):
         raise _RefusedError(error("NoSuchVersion", "The specified version does not exist.", 404, Key=key))
-    return found
+    return record
 
 
 def _wanted(body: bytes) -> dict[str, str]:
     """The encryption headers that an object under the requested key carries."""
-    try:
-        root = fromstring(body)  # noqa: S314  # the parser resolves no external entities
-    except ParseError as problem:
-        raise _RefusedError(error("MalformedXML", s3._MALFORMED_XML)) from problem
-    found = {node.tag.rsplit("}", 1)[-1]: (node.text or "").strip() for node in root.iter()}
-    if "SSE-KMS" not in found:
+    root = parsed(body)
+    if root is None:
+        raise _RefusedError(error("MalformedXML", s3._MALFORMED_XML))
+    members = {name_of(node): (node.text or "").strip() for node in root.iter()}
+    if "SSE-KMS" not in members:
         raise _invalid(
             f"{MODIFY} a valid new encryption type. Valid values are SSEKMS. Modify the request to specify "
             f"SSE-KMS for the updated encryption type, {RETRY}"
         )
-    arn, asked = found.get("KMSKeyArn", ""), found.get("BucketKeyEnabled", "false")
+    arn, asked = members.get("KMSKeyArn", ""), members.get("BucketKeyEnabled", "false")
     if not arn:
         raise _invalid(
             f"{TO_KMS} an AWS KMS key Amazon Resource Name (ARN). Modify the request to specify a KMS key ARN, {RETRY}"

@@ -13,7 +13,7 @@ import re
 from functools import reduce
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
-from xml.etree.ElementTree import Element, ParseError, SubElement, fromstring, register_namespace
+from xml.etree.ElementTree import Element, SubElement
 
 from ministack.services import s3
 
@@ -22,6 +22,7 @@ from kmslab.engine.s3.crc import POLYNOMIALS, combined
 from kmslab.engine.s3.errors import error
 from kmslab.engine.s3.etag import MOST_CHECKSUMMED, amend
 from kmslab.engine.s3.headers import KMS_KINDS, SSE
+from kmslab.engine.s3.markup import children, name_of, named_parts, parsed, written
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -77,27 +78,6 @@ def _create(
     return status, answered, body
 
 
-def children(node: Element) -> dict[str, str]:
-    """The text of each element of a node, by name."""
-    return {child.tag.rsplit("}", 1)[-1]: child.text or "" for child in node}
-
-
-def parsed(body: bytes) -> Element | None:
-    """A document; None for what is not XML, which an answer of MiniStack's about a key with control characters is."""
-    try:
-        return fromstring(body)  # noqa: S314  # the parser resolves no external entities
-    except ParseError:
-        return None
-
-
-def _named_parts(body: bytes) -> list[dict[str, str]] | None:
-    """The parts of a CompleteMultipartUpload; None for what is not XML, which MiniStack refuses."""
-    root = parsed(body or b"<CompleteMultipartUpload/>")
-    if root is None:
-        return None
-    return [children(node) for node in root.iter() if node.tag.rsplit("}", 1)[-1] == "Part"]
-
-
 def _unfit(upload: Upload, upload_id: str, named: list[dict[str, str]]) -> Any:
     """S3's answer to parts that do not make an object; None when they do."""
     if not named:
@@ -145,7 +125,7 @@ def _complete(
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     """Make an object of parts that make one, with its checksum."""
-    upload, named = _of(query_params, bucket_name, key), _named_parts(body)
+    upload, named = _of(query_params, bucket_name, key), named_parts(body)
     if upload is None or named is None:
         return stock(bucket_name, key, body, query_params, headers)
     upload_id = s3._qp(query_params, "uploadId")
@@ -187,19 +167,12 @@ def _with_checksum(body: bytes, made: Mapping[str, Any]) -> bytes:
         for algorithm, value in made["checksums"].items():
             SubElement(root, f"{{{s3.S3_NS}}}Checksum{algorithm}").text = value
         SubElement(root, f"{{{s3.S3_NS}}}ChecksumType").text = made.get("checksum_type") or FULL_OBJECT
-    return xml(root)
+    return written(root)
 
 
 def _without_checksums(root: Element) -> None:
-    for node in [one for one in root if one.tag.rsplit("}", 1)[-1].startswith("Checksum")]:
+    for node in [one for one in root if name_of(one).startswith("Checksum")]:
         root.remove(node)
-
-
-def xml(root: Element) -> bytes:
-    """An answer of S3's."""
-    register_namespace("", s3.S3_NS)
-    body: bytes = s3._xml_body(root)
-    return body
 
 
 def _completed(root: Element, members: Mapping[str, str]) -> bytes:
@@ -208,7 +181,7 @@ def _completed(root: Element, members: Mapping[str, str]) -> bytes:
     for name, text in members.items():
         if name not in there:
             SubElement(root, f"{{{s3.S3_NS}}}{name}").text = text
-    return xml(root)
+    return written(root)
 
 
 def _checksum_of(upload: Upload) -> dict[str, str]:

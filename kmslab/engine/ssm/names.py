@@ -42,16 +42,19 @@ def refused(message: str) -> Response:
     return response
 
 
+def _unfit(value: object, member: str, constraint: str) -> Response:
+    return refused(
+        f"1 validation error detected: Value '{value}' at '{member}' failed to satisfy constraint: {constraint}"
+    )
+
+
 def _put_parameter(stock: Stock, data: Mapping[str, Any]) -> Response:
     """Refuse a type that there is not, and a parameter without a value, as AWS's front end does."""
-    kind, told = (
-        data.get("Type"),
-        "1 validation error detected: Value '{}' at '{}' failed to satisfy constraint: {}",
-    )
+    kind = data.get("Type")
     if kind is not None and kind not in TYPES:
-        return refused(told.format(kind, "type", f"Member must satisfy enum value set: [{', '.join(TYPES)}]"))
+        return _unfit(kind, "type", f"Member must satisfy enum value set: [{', '.join(TYPES)}]")
     if not data.get("Value"):
-        return refused(told.format("", "value", "Member must have length greater than or equal to 1"))
+        return _unfit("", "value", "Member must have length greater than or equal to 1")
     return stock(data)
 
 
