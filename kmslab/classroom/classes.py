@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kmslab.classroom.desk import ENTRY_ROLE, Desk
-from kmslab.classroom.seats import class_folder, seat_folder
+from kmslab.classroom.seats import class_file, class_folder, seat_folder
 from kmslab.lab import Access
 from kmslab.model.errors import LabError
 from kmslab.model.settings import LabSettings
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
 
     from kmslab.classroom.desk import SeatAccess
     from kmslab.classroom.seats import Seat
-
-FILE = "class.json"
-"""What was chosen, in the class's folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +47,7 @@ def keep(project: Project, chosen: Chosen) -> None:
         LabError: the folder cannot be written.
     """
     project.ensure_home()
-    file = class_folder(project) / FILE
+    file = class_file(project)
     text = {
         "target": chosen.kind,
         "context": dict(chosen.context),
@@ -71,7 +68,7 @@ def kept(project: Project) -> Chosen:
         LabError: there is no class.
     """
     try:
-        text = json.loads((class_folder(project) / FILE).read_text(encoding="utf-8"))
+        text = json.loads(class_file(project).read_text(encoding="utf-8"))
         return Chosen(TargetKind(text["target"]), text["context"], text["role"], text["ou"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise LabError("There is no class here.", hint="Begin with `kmslab class init seats.csv`.") from error

@@ -51,6 +51,11 @@ def class_folder(project: Project) -> Path:
     return project.home / "class"
 
 
+def class_file(project: Project) -> Path:
+    """Where what was chosen for the class is kept, by ``kmslab class init``."""
+    return class_folder(project) / "class.json"
+
+
 def seats_file(project: Project) -> Path:
     """Where the seats of the class are kept, by ``kmslab class init``."""
     return class_folder(project) / "seats.csv"

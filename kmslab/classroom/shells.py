@@ -35,12 +35,11 @@ class Shell:
 
 def shell_of(project: Project) -> Shell | None:
     """Return whose shell this is; None: nobody's, as usual."""
-    from kmslab.classroom.classes import FILE
-    from kmslab.classroom.seats import class_folder, seat_folder
+    from kmslab.classroom.seats import class_file, class_folder, seat_folder
 
     home = project.home
     trainer = Project(project.root, home.parents[2]) if len(home.parents) > 2 else project  # noqa: PLR2004  # class/seats/<name>
-    if home != seat_folder(class_folder(trainer), home.name) or not (class_folder(trainer) / FILE).is_file():
+    if home != seat_folder(class_folder(trainer), home.name) or not class_file(trainer).is_file():
         return None
     return Shell(trainer, home.name)
 
