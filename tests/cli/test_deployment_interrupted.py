@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import threading
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,54 +19,65 @@ from tests.checks.fakes import OUTPUTS, PREFIX
 from tests.cli.cloud import PARAMETER, did
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from kmslab.deployment import Deployment
     from kmslab.project import Project
     from tests.cli.cloud import Cloud
     from tests.cli.conftest import Recorder
 
 
+@contextmanager
+def cut_short(
+    cloud: Cloud, at: str, error: type[BaseException] | BaseException = KeyboardInterrupt, **states: str
+) -> Iterator[None]:
+    """Let a command of the CDK CLI end with an error, by Ctrl-C unless another is given.
+
+    Args:
+        cloud: whose command.
+        at: the command.
+        error: what ends it.
+        states: what it has done by then: status of each stack, empty for one that is gone.
+    """
+
+    def during(command: str) -> None:
+        if command == at:
+            for stack, status in states.items():
+                if status:
+                    cloud.add(f"{PREFIX}-{stack}", status)
+                else:
+                    del cloud.stacks[f"{PREFIX}-{stack}"]
+            raise error
+
+    cloud.during = during
+    with pytest.raises(error if isinstance(error, type) else type(error)):
+        yield
+    cloud.during = lambda _: None
+
+
 def test_a_failed_deployment_is_repeated_by_the_next_up(
     project: Project, cloud: Cloud, lab: Deployment
 ) -> None:
-    def fail(command: str) -> None:
-        if command == "deploy":
-            raise CdkError("Stack kms-lab-keys failed to deploy", (), project.home / "deploy.log")
-
-    cloud.during = fail
-    with pytest.raises(CdkError):
+    failed = CdkError("Stack kms-lab-keys failed to deploy", (), project.home / "deploy.log")
+    with cut_short(cloud, "deploy", failed):
         lab.up()
     did(cloud)
-    cloud.during = lambda _: None
     assert lab.up()
     assert did(cloud) == ["deploy"]
 
 
 def test_an_interrupted_synthesis_is_repeated(cloud: Cloud, lab: Deployment) -> None:
-    def interrupt(command: str) -> None:
-        if command == "synth":
-            raise KeyboardInterrupt
-
-    cloud.during = interrupt
-    with pytest.raises(KeyboardInterrupt):
+    with cut_short(cloud, "synth"):
         lab.up()
     did(cloud)
-    cloud.during = lambda _: None
     assert lab.up()
     assert did(cloud) == ["deploy", "synth"]
 
 
 def test_an_interrupted_deployment_goes_on_where_it_stopped(cloud: Cloud, lab: Deployment) -> None:
-    def interrupt(command: str) -> None:
-        if command == "deploy":
-            cloud.add(f"{PREFIX}-keys")
-            cloud.add(f"{PREFIX}-identity", "CREATE_FAILED")
-            raise KeyboardInterrupt
-
-    cloud.during = interrupt
-    with pytest.raises(KeyboardInterrupt):
+    with cut_short(cloud, "deploy", keys="CREATE_COMPLETE", identity="CREATE_FAILED"):
         lab.up()
     did(cloud)
-    cloud.during = lambda _: None
     assert lab.up()
     assert did(cloud) == ["deploy"], "the templates are written already"
     assert not lab.up()
@@ -74,18 +86,9 @@ def test_an_interrupted_deployment_goes_on_where_it_stopped(cloud: Cloud, lab: D
 def test_an_interrupted_destruction_goes_on_where_it_stopped(cloud: Cloud, lab: Deployment) -> None:
     lab.up()
     did(cloud)
-
-    def interrupt(command: str) -> None:
-        if command == "destroy":
-            del cloud.stacks[f"{PREFIX}-audit"]
-            cloud.add(f"{PREFIX}-storage", "DELETE_FAILED")
-            raise KeyboardInterrupt
-
-    cloud.during = interrupt
-    with pytest.raises(KeyboardInterrupt):
+    with cut_short(cloud, "destroy", audit="", storage="DELETE_FAILED"):
         lab.down()
     assert did(cloud) == ["destroy"]
-    cloud.during = lambda _: None
     lab.down()
     assert did(cloud) == ["destroy"]
     assert set(cloud.stacks) == {"CDKToolkit"}
@@ -93,17 +96,9 @@ def test_an_interrupted_destruction_goes_on_where_it_stopped(cloud: Cloud, lab: 
 
 def test_up_after_an_interrupted_destruction_makes_the_lab_whole(cloud: Cloud, lab: Deployment) -> None:
     lab.up()
-
-    def interrupt(command: str) -> None:
-        if command == "destroy":
-            del cloud.stacks[f"{PREFIX}-audit"]
-            raise KeyboardInterrupt
-
-    cloud.during = interrupt
-    with pytest.raises(KeyboardInterrupt):
+    with cut_short(cloud, "destroy", audit=""):
         lab.down()
     did(cloud)
-    cloud.during = lambda _: None
     assert lab.up()
     assert did(cloud) == ["deploy"]
     assert f"{PREFIX}-audit" in cloud.stacks
