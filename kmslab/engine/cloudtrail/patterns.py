@@ -8,7 +8,13 @@ from functools import lru_cache
 
 @lru_cache
 def may_match(pattern: str, event_name: str) -> bool:
-    """Whether an event of this name can match at all; MiniStack's own look costs much more, for every change."""
+    """Whether an event of this name can match at all; MiniStack's own look costs much more, for every change.
+
+    Args:
+        pattern: of a rule or an archive, as JSON (EventBridge User Guide, "Creating Amazon EventBridge event
+            patterns"); empty for an archive that keeps everything.
+        event_name: ``eventName`` of CloudTrail's event.
+    """
     try:
         names = json.loads(pattern)["detail"]["eventName"]
     except (ValueError, KeyError, TypeError):
