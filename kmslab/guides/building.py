@@ -34,12 +34,16 @@ def build(pages: Path, site: Path) -> bool:
     Raises:
         LabError: MkDocs cannot be installed, or refuses a page: a broken link, a drawing that cannot be read.
     """
+    with environments.in_turn(site):
+        return _build(pages, site)
+
+
+def _build(pages: Path, site: Path) -> bool:
     made_of = _digest(pages)
     stamp = site / _STAMP
     if stamp.is_file() and stamp.read_text(encoding="utf-8") == made_of:
         return False
     python = install(ENVIRONMENT)
-    site.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     made = site.with_name(f"{site.name}.new")
     settings = made.with_suffix(".yml")
     settings.write_text(

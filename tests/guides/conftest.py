@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 from pathlib import Path
 
 import pytest
@@ -17,8 +16,5 @@ def site(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
     """The site of the project, built with MkDocs in its own environment (installed if it is not there yet)."""
     base = tmp_path_factory.getbasetemp()
     folder = (base if worker_id == "master" else base.parent) / "site-of-the-course"
-    folder.mkdir(exist_ok=True)
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # the first worker builds, the others wait here
-        building.build(PAGES, folder / "site")
+    building.build(PAGES, folder / "site")  # the first worker builds, the others wait here
     return folder / "site"

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import html as markup
 import re
+import shutil
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 from typing import TYPE_CHECKING
 
 import pytest
@@ -151,7 +155,48 @@ def test_what_is_wrong_with_a_page_stops_the_build(tmp_path: Path, text: str, wh
     with pytest.raises(LabError, match="cannot be built") as told:
         building.build(pages, site)
     assert why in told.value.message
-    assert [path.name for path in tmp_path.iterdir()] == ["pages"]
+    assert {path.name for path in tmp_path.iterdir()} == {"pages", "site.lock"}
+
+
+def test_commands_that_need_the_tools_at_once_make_them_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two of CI's workers once removed each other's half of the environment."""
+    lock = tmp_path / "requirements.txt"
+    lock.write_text("")
+    monkeypatch.setattr(building, "LOCK", lock)
+    made: list[Path] = []
+    together = Barrier(4)
+
+    def create(home: Path, **_: bool) -> None:
+        made.append(home)
+        (home / "bin").mkdir(parents=True)
+        (home / "bin" / "python").symlink_to(shutil.which("true") or "")
+
+    def install(_: int) -> Path:
+        together.wait(timeout=30)
+        return building.install(tmp_path / "tools")
+
+    monkeypatch.setattr("venv.create", create)
+    with ThreadPoolExecutor(4) as pool:
+        assert set(pool.map(install, range(4))) == {tmp_path / "tools" / "bin" / "python"}
+    assert made == [tmp_path / "tools"]
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(LabError, match="Cannot write") as told:
+        building.install(tmp_path / "file" / "tools")
+    assert str(tmp_path / "file") in told.value.message
+
+
+def test_a_machine_without_pip_is_told_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def create(*_: object, **__: object) -> None:
+        raise subprocess.CalledProcessError(1, ["python", "-m", "ensurepip"])
+
+    monkeypatch.setattr("venv.create", create)
+    with pytest.raises(LabError, match=r"no environment can be made in .*tools"):
+        building.install(tmp_path / "tools")
 
 
 def test_a_machine_without_a_registry_is_told_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
