@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from kmslab.lab import DENIED
 from kmslab.model.errors import ExitCode, LabError
+from kmslab.model.evidence import code_of
 from kmslab.model.naming import PREFIX_TAG, stack_name
 from kmslab.model.outputs import LabOutputs, LabStack
 from kmslab.model.persona import Persona
@@ -114,7 +115,7 @@ def refuse_foreign_user(access: Access, name: str) -> None:
     try:
         listed = access.client(Persona.OPERATOR, "iam").list_user_tags(UserName=name)["Tags"]
     except ClientError as error:
-        if error.response["Error"].get("Code") in {"NoSuchEntity", *DENIED}:
+        if code_of(error) in {"NoSuchEntity", *DENIED}:
             return  # who may not look may still deploy, and CloudFormation looks too
         raise
     owner = {tag["Key"]: tag["Value"] for tag in listed}.get(PREFIX_TAG)

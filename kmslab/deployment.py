@@ -17,6 +17,7 @@ from kmslab.deployed import half_deployed, read_outputs, read_stacks
 from kmslab.faults.ledger import Ledger, from_the_newest, in_place, repair
 from kmslab.faults.workshop import Workshop
 from kmslab.model.errors import ExitCode, LabError
+from kmslab.model.evidence import code_of
 from kmslab.model.naming import PREFIX_TAG, secure_string_name, stack_name
 from kmslab.model.outputs import LabOutputs, LabStack
 from kmslab.model.persona import Persona
@@ -286,7 +287,7 @@ class Deployment:
         try:
             devices = iam.list_mfa_devices(UserName=user)["MFADevices"]
         except ClientError as error:
-            if error.response["Error"]["Code"] != "NoSuchEntity":
+            if code_of(error) != "NoSuchEntity":
                 raise
             return
         for device in devices:

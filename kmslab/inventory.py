@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from kmslab.model.evidence import code_of
 from kmslab.model.inventory import Inventory, KeyFacts, Protected, Thing
 from kmslab.model.naming import PREFIX_TAG, TEMPORARY_TAG, alias_name, secure_string_name
 from kmslab.model.outputs import LabOutputs
@@ -88,10 +89,8 @@ class _Reader:
 
         try:
             return look()
-        except ClientError as error:
-            self._unread.append(f"{what}: {error.response['Error'].get('Code', '')}")
-        except BotoCoreError as error:
-            self._unread.append(f"{what}: {type(error).__name__}")
+        except (BotoCoreError, ClientError) as error:
+            self._unread.append(f"{what}: {code_of(error)}")
         return None
 
     def _client(self, service: str) -> Any:
@@ -134,7 +133,7 @@ class _Reader:
         try:
             status = self._client("kms").get_key_rotation_status(KeyId=facts["Arn"])
         except ClientError as error:
-            if error.response["Error"].get("Code") == CANNOT_ROTATE:
+            if code_of(error) == CANNOT_ROTATE:
                 return None
             raise
         days: int = status.get("RotationPeriodInDays", 365)  # KMS's own default, where a target leaves it out

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from kmslab.model.errors import ExitCode, LabError
+from kmslab.model.evidence import code_of
 from kmslab.model.regions import misspelt
 from kmslab.model.target import Target, TargetKind
 
@@ -271,7 +272,7 @@ def aws_errors_in_one_line() -> Iterator[None]:
             exit_code=ExitCode.TARGET,
         ) from error
     except botocore.ClientError as error:
-        raise _from_client_error(error.response["Error"].get("Code", ""), str(error)) from error
+        raise _from_client_error(code_of(error), str(error)) from error
 
 
 def gave_out(code: str, said: str) -> LabError | None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from kmslab.access.operations import SYMMETRIC, parameters, takes_context
 from kmslab.lab import DENIED, STOPPED, Inconclusive
+from kmslab.model.evidence import code_of
 from kmslab.model.naming import ENCRYPTION_CONTEXT
 
 if TYPE_CHECKING:
@@ -83,17 +84,13 @@ def attempt(
     call = getattr(access.client(persona, "kms"), xform_name(operation))
     try:
         call(**call_of(operation, key, grantee))
-    except ClientError as error:
-        code = str(error.response["Error"].get("Code", ""))
+    except (BotoCoreError, ClientError) as error:
+        code = code_of(error)
         if code in STATES:
             return code, None
         if code not in PERMITTED | DENIED:
             raise Inconclusive(f"kms:{operation} with the key {key.name} as {persona}: {code}") from error
         return code, code in PERMITTED
-    except BotoCoreError as error:
-        raise Inconclusive(
-            f"kms:{operation} with the key {key.name} as {persona}: {type(error).__name__}"
-        ) from error
     return "ok", True
 
 

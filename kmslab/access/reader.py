@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from kmslab.lab import DENIED
 from kmslab.model.errors import ExitCode, LabError
+from kmslab.model.evidence import code_of
 from kmslab.model.persona import Persona
 
 if TYPE_CHECKING:
@@ -91,15 +92,13 @@ class Reader:
         for persona in readers:
             try:
                 return calling(self.access.client(persona, service), xform_name(operation))(**parameters)
-            except ClientError as error:
-                code = str(error.response["Error"].get("Code", ""))
+            except (BotoCoreError, ClientError) as error:
+                code = code_of(error)
                 if absent and code == absent:
                     return {}
                 if code not in DENIED:
                     raise UnreadableError(_failed(action, parameters, code)) from error
                 refusals.append(error)
-            except BotoCoreError as error:
-                raise UnreadableError(_failed(action, parameters, type(error).__name__)) from error
         raise UnreadableError(
             f"{_failed(action, parameters, 'not permitted')} as {' or '.join(readers)}",
             hint="Use credentials that may read IAM and assume the lab's roles.",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from kmslab.account import refusals
 from kmslab.account.partitions import home
 from kmslab.model.errors import ExitCode, LabError
+from kmslab.model.evidence import code_of
 from kmslab.model.finding import fine, refused, unseen
 from kmslab.model.persona import Persona
 
@@ -40,7 +41,7 @@ def region_off(access: Access, answered: BaseException | None) -> LabError | Non
     from botocore.exceptions import BotoCoreError, ClientError
 
     elsewhere = home(access.target.region)
-    if not isinstance(answered, ClientError) or refusals.code(answered) not in NOT_ACCEPTED:
+    if not isinstance(answered, ClientError) or code_of(answered) not in NOT_ACCEPTED:
         return None
     if elsewhere == access.target.region:
         return None

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from kmslab.account import refusals
 from kmslab.model.errors import ExitCode, LabError
+from kmslab.model.evidence import code_of
 from kmslab.model.persona import Persona
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ def _with_management(access: Access, found: Standing) -> Standing:
     try:
         organization = organizations.describe_organization()["Organization"]
     except ClientError as error:
-        if refusals.code(error) == _NO_ORGANIZATION or _is_member(error):
+        if code_of(error) == _NO_ORGANIZATION or _is_member(error):
             return found
         if refusals.denied(error):
             return replace(found, management=None, unseen=refusals.why(error))
@@ -124,7 +125,7 @@ def _with_tag(access: Access, found: Standing) -> Standing:
             for tag in page["Tags"]
         }
     except ClientError as error:
-        if refusals.code(error) == _OTHER_ORGANIZATION:
+        if code_of(error) == _OTHER_ORGANIZATION:
             return replace(found, tagged=False)
         if refusals.denied(error):
             return replace(found, unseen=refusals.why(error))

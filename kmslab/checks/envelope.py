@@ -9,6 +9,7 @@ from kmslab.checks.registry import check
 from kmslab.checks.samples import encryption_client, encryption_sdk
 from kmslab.lab import Inconclusive
 from kmslab.model.capability import DECIDING, Capability
+from kmslab.model.evidence import code_of
 from kmslab.model.naming import ENCRYPTION_CONTEXT
 from kmslab.model.persona import Persona
 
@@ -272,8 +273,7 @@ def _open(lab: Lab, sealed: bytes) -> bytes | None:
         plaintext: bytes = encryption_client(sdk).decrypt(source=sealed, key_provider=master_key)[0]
     except (sdk.exceptions.AWSEncryptionSDKClientError, InvalidSignature, InvalidTag) as error:
         for cause in causes:
-            code = getattr(cause, "response", {}).get("Error", {}).get("Code", type(cause).__name__)
-            if code != "InvalidCiphertextException":
+            if code_of(cause) != "InvalidCiphertextException":
                 raise Inconclusive(f"the AWS Encryption SDK could not decrypt: {cause}") from error
         said = "InvalidCiphertextException by KMS" if causes else f"{type(error).__name__} by the SDK"
         lab.note("aws-encryption-sdk decrypt", f"as {OWNER}: {said}")

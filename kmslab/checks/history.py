@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
 from kmslab.lab import Inconclusive
+from kmslab.model.evidence import code_of
 from kmslab.model.persona import Persona
 from kmslab.model.target import TargetKind
 from kmslab.model.verdict import Call
@@ -114,7 +115,7 @@ def _events(lab: Lab, attribute: tuple[str, str], start: datetime) -> Iterator[d
             page = history.lookup_events(**request)
         except ClientError as error:
             # Others in the account ask as well, and the limit is for all of them.
-            if (code := error.response["Error"]["Code"]) == "ThrottlingException":
+            if (code := code_of(error)) == "ThrottlingException":
                 return
             raise Inconclusive(f"the auditor could not look into the event history: {code}") from error
         for one in page["Events"]:

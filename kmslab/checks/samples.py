@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import uuid4
 
 from kmslab.lab import Failed, Inconclusive, NotOffered, patience
+from kmslab.model.evidence import code_of
 from kmslab.model.naming import PREFIX_TAG, TEMPORARY_TAG
 from kmslab.model.persona import Persona
 
@@ -127,7 +128,7 @@ def read_if_any(lab: Lab, action: str, absent: str, **parameters: Any) -> Any:
         return lab.read(action, **parameters)
     except Inconclusive as unclear:
         error = unclear.__cause__
-        if isinstance(error, ClientError) and error.response["Error"].get("Code") == absent:
+        if isinstance(error, ClientError) and code_of(error) == absent:
             return {}
         raise
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from kmslab.checks.samples import settle_seconds, soon, temporary_tags
 from kmslab.lab import Inconclusive
+from kmslab.model.evidence import code_of
 from kmslab.model.persona import Persona
 
 if TYPE_CHECKING:
@@ -140,7 +141,7 @@ def discard(access: Access, arn: str) -> None:
     try:
         kms.schedule_key_deletion(KeyId=arn, PendingWindowInDays=SHORTEST_WINDOW_DAYS)
     except ClientError as error:
-        if error.response["Error"].get("Code") != "KMSInvalidStateException":
+        if code_of(error) != "KMSInvalidStateException":
             raise
         if kms.describe_key(KeyId=arn)["KeyMetadata"]["KeyState"] not in LEAVING:
             raise

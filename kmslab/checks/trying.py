@@ -10,6 +10,7 @@ from kmslab.access import matrix, observing, questions
 from kmslab.checks.samples import soon
 from kmslab.checks.shared import read_policies
 from kmslab.lab import DENIED, Failed, Inconclusive
+from kmslab.model.evidence import code_of, message_of
 from kmslab.model.persona import Persona
 from kmslab.model.verdict import Call
 
@@ -91,13 +92,13 @@ def through_s3(lab: Lab, identity: Identity, method: str, parameters: dict[str, 
     try:
         getattr(lab.client(persona, "s3"), method)(**parameters)
     except ClientError as error:
-        code, message = (str(error.response["Error"].get(part, "")) for part in ("Code", "Message"))
+        code, message = code_of(error), message_of(error)
         lab.calls.append(Call(persona, f"s3:{method}", parameters["Key"], code, message))
         if code not in DENIED:
             raise Inconclusive(f"s3:{method} as {persona}: {code}") from error
         return False if "kms:" in message else None
     except BotoCoreError as error:
-        raise Inconclusive(f"s3:{method} as {persona}: {type(error).__name__}") from error
+        raise Inconclusive(f"s3:{method} as {persona}: {code_of(error)}") from error
     lab.calls.append(Call(persona, f"s3:{method}", parameters["Key"], "ok"))
     return True
 

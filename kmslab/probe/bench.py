@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from kmslab.model.evidence import code_of
 from kmslab.model.naming import PREFIX_TAG, TEMPORARY_TAG
 from kmslab.probe.failures import failures, refusals, silences
 from kmslab.probe.model import CouldNotLook, NotAsDocumented
@@ -158,7 +159,7 @@ class Bench:
         try:
             self._call(action, who, region, parameters, plain_http=plain_http)
         except refusals() as error:
-            code = str(error.response["Error"].get("Code", ""))
+            code = code_of(error)
             if code not in wanted:
                 _unless_an_answer(action, error)
                 raise NotAsDocumented(
@@ -311,10 +312,8 @@ def _named(action: str) -> str:
 
 def _unless_an_answer(action: str, error: Any) -> None:
     """Raise CouldNotLook if an error only says that the target lacks the operation or broke."""
-    response = error.response
-    code = str(response["Error"].get("Code", ""))
-    status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    if code in MISSING or status >= SERVER_ERROR:
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    if code_of(error) in MISSING or status >= SERVER_ERROR:
         raise CouldNotLook(f"{_named(action)} is missing or broken: {_said(error)}") from error
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from kmslab.model.evidence import code_of
 from kmslab.probe.codes import NOT_FOUND
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def alias_name(bench: Bench) -> str:
         try:
             bench.client("kms").delete_alias(AliasName=name)
         except ClientError as error:
-            if error.response["Error"].get("Code") != NOT_FOUND:
+            if code_of(error) != NOT_FOUND:
                 raise
 
     bench.undo(remove)

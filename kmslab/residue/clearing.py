@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from kmslab.checks.temporary import discard
 from kmslab.faults.workshop import FAULT_TAG
+from kmslab.model.evidence import code_of
 from kmslab.model.persona import Persona
-from kmslab.residue.keys import in_short
 from kmslab.residue.proof import STACK_OF_TAG, kind_of
 from kmslab.residue.stacks import BUCKET, FUNCTION, LOG_GROUP
 
@@ -48,7 +48,7 @@ def _exists(access: Access, function: str) -> bool:
     try:
         access.client(Persona.OPERATOR, "lambda").get_function(FunctionName=function)
     except ClientError as error:
-        if error.response["Error"].get("Code") == NO_FUNCTION:
+        if code_of(error) == NO_FUNCTION:
             return False
         raise
     return True
@@ -116,6 +116,6 @@ def _done(removals: Iterable[Removal]) -> Iterator[str]:
         try:
             remove()
         except (BotoCoreError, ClientError) as error:
-            yield f"{name} could not be removed: {in_short(error)}"
+            yield f"{name} could not be removed: {code_of(error)}"
         else:
             yield f"{name} removed"

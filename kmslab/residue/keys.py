@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from kmslab.checks.temporary import LEAVING
 from kmslab.lab import DENIED
+from kmslab.model.evidence import code_of
 from kmslab.model.naming import TEMPORARY_TAG
 from kmslab.model.persona import Persona
 from kmslab.residue.model import Found, State, Why
@@ -113,7 +114,7 @@ class Keys:
             pages = self._kms.get_paginator("list_resource_tags").paginate(KeyId=key_id)
             return {tag["TagKey"]: tag["TagValue"] for page in pages for tag in page["Tags"]}
         except ClientError as error:
-            if error.response["Error"].get("Code") in DENIED | {"NotFoundException"}:
+            if code_of(error) in DENIED | {"NotFoundException"}:
                 return {}
             raise
 
@@ -126,7 +127,7 @@ class Keys:
         try:
             about = self._kms.describe_key(KeyId=arn)["KeyMetadata"]
         except ClientError as error:
-            code = error.response["Error"].get("Code")
+            code = code_of(error)
             if code == "NotFoundException":
                 return None
             if code not in DENIED:
@@ -179,7 +180,7 @@ class Keys:
                             if key_id not in last or last[key_id].at <= event.at:
                                 last[key_id] = event
         except (BotoCoreError, ClientError) as error:
-            self._unseen.append(f"cloudtrail:LookupEvents: {in_short(error)}")
+            self._unseen.append(f"cloudtrail:LookupEvents: {code_of(error)}")
         return last
 
     def _window(self, owned: Owned) -> int:
@@ -239,9 +240,3 @@ def _alive(owned: Owned | None) -> State:
 def stamp(moment: datetime | None) -> str:
     """A moment in UTC as it is printed; empty for None."""
     return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" if moment else ""
-
-
-def in_short(error: Exception) -> str:
-    """What an error of botocore's is called."""
-    response = getattr(error, "response", None)
-    return str(response["Error"].get("Code", "")) if response else type(error).__name__

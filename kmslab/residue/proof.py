@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, TypeVar
 
 from kmslab.checks.temporary import REPLICA_REGIONS
 from kmslab.faults.workshop import FAULT_TAG
+from kmslab.model.evidence import code_of
 from kmslab.model.naming import PREFIX_TAG, TEMPORARY_TAG, is_tooling
 from kmslab.model.persona import Persona
-from kmslab.residue.keys import Keys, in_short, stamp
+from kmslab.residue.keys import Keys, stamp
 from kmslab.residue.model import Found, Residue, State, Why
 from kmslab.residue.services import SERVICES
 from kmslab.residue.stacks import FUNCTION, KEY, LOG_GROUP, Membership, read_membership
@@ -85,7 +86,7 @@ class _Look:
         try:
             return look()
         except (BotoCoreError, ClientError) as error:
-            self._unseen.append(f"{what}: {in_short(error)}")
+            self._unseen.append(f"{what}: {code_of(error)}")
             self._blind.add(what)
             return []
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from kmslab.model.evidence import code_of
 from kmslab.model.persona import Persona
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def buckets(access: Access) -> Iterator[Listed]:
         try:
             return _flat(s3.get_bucket_tagging(Bucket=name)["TagSet"])
         except ClientError as error:
-            if error.response["Error"].get("Code") in UNTAGGED:
+            if code_of(error) in UNTAGGED:
                 return {}
             raise
 

@@ -11,6 +11,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from kmslab.model.evidence import code_of
 from kmslab.model.naming import PREFIX_TAG, account_note_name
 from kmslab.model.persona import Persona
 from kmslab.residue.stacks import KEY
@@ -77,7 +78,7 @@ def noted(access: Access) -> EbsSettings | None:
         found = access.client(Persona.OPERATOR, "ssm").get_parameter(Name=account_note_name(access.prefix))
         return EbsSettings(**json.loads(found["Parameter"]["Value"]))
     except ClientError as error:
-        if error.response["Error"].get("Code") != "ParameterNotFound":
+        if code_of(error) != "ParameterNotFound":
             raise
     except (ValueError, TypeError):
         pass

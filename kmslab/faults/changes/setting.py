@@ -6,6 +6,8 @@ from abc import ABC, abstractmethod
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
+from kmslab.model.evidence import code_of
+
 if TYPE_CHECKING:
     from kmslab.faults.change import Json
     from kmslab.faults.templates import Templates
@@ -58,6 +60,6 @@ def read_if_any(look: Any, absent: str, member: str, **parameters: Any) -> Any:
     try:
         return look(**parameters)[member]
     except ClientError as error:
-        if error.response["Error"]["Code"] != absent:
+        if code_of(error) != absent:
             raise
         return None

@@ -7,6 +7,7 @@ from base64 import b64encode
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
+from kmslab.model.evidence import code_of
 from kmslab.probe.codes import VALIDATION
 from kmslab.probe.model import CouldNotLook, probe
 from kmslab.probe.sources import ebs, ebs_api, ec2_api
@@ -38,7 +39,7 @@ def _delete(bench: Bench, volume: str) -> None:
     try:
         bench.client("ec2").delete_volume(VolumeId=volume)
     except ClientError as error:
-        if error.response["Error"].get("Code") != "InvalidVolume.NotFound":
+        if code_of(error) != "InvalidVolume.NotFound":
             raise
 
 
@@ -114,7 +115,7 @@ def a_volume_under_a_bad_key_fails_later(bench: Bench) -> None:
         try:
             found = bench.client("ec2").describe_volumes(VolumeIds=[made])["Volumes"]
         except ClientError as error:
-            return bool(error.response["Error"].get("Code") == "InvalidVolume.NotFound")
+            return code_of(error) == "InvalidVolume.NotFound"
         return not found or found[0]["State"] in {"error", "deleting", "deleted"}
 
     bench.wait(failed, "failure of the volume", seconds=8)
