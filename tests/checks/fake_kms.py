@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
+from tests.checks.fake_grants import FakeGrants
 from tests.checks.fake_imports import FakeImports, expire
 from tests.checks.fake_regions import LEAVING, FakeRegions
 from tests.checks.fakes import ACCOUNT, REGION, Refusal, Request, World, policy_document
@@ -73,7 +74,7 @@ class FakeKey:
         self.material[uuid.uuid4().hex * 2] = material or secrets.token_bytes(32)
 
 
-class FakeKms(FakeImports, FakeRegions):
+class FakeKms(FakeGrants, FakeImports, FakeRegions):
     """Answers every symmetric operation of `kms` in a world.
 
     Attributes:
@@ -306,39 +307,6 @@ class FakeKms(FakeImports, FakeRegions):
     def UntagResource(self, request: Request) -> dict[str, Any]:
         key = self.find(request["KeyId"])
         key.tags = [tag for tag in key.tags if tag["TagKey"] not in request["TagKeys"]]
-        return {}
-
-    def CreateGrant(self, request: Request) -> dict[str, Any]:
-        if request.get("DryRun"):
-            raise Refusal("DryRunOperationException")
-        names = ("KeyId", "GranteePrincipal", "RetiringPrincipal", "Operations", "Constraints", "Name")
-        wanted = {name: request.get(name) for name in names if request.get(name)}
-        for grant_id, grant in self.grants.items():
-            if wanted.get("Name") and {**wanted, "GrantId": grant_id} == grant:
-                return {"GrantId": grant_id, "GrantToken": grant_id}
-        grant_id = uuid.uuid4().hex * 2
-        self.grants[grant_id] = {"GrantId": grant_id, **wanted}
-        return {"GrantId": grant_id, "GrantToken": grant_id}
-
-    def ListGrants(self, request: Request) -> dict[str, Any]:
-        wanted, key = request.get("GrantId"), request["KeyId"]
-        found = [
-            grant
-            for grant in self.grants.values()
-            if wanted in {None, grant["GrantId"]} and grant.get("KeyId", key) == key
-        ]
-        start, limit = int(request.get("Marker", 0)), request.get("Limit", 50)
-        more = start + limit < len(found)
-        marker = {"NextMarker": str(start + limit)} if more else {}
-        return {"Grants": found[start : start + limit], "Truncated": more, **marker}
-
-    def RetireGrant(self, request: Request) -> dict[str, Any]:
-        del self.grants[request.get("GrantId") or request["GrantToken"]]
-        return {}
-
-    def RevokeGrant(self, request: Request) -> dict[str, Any]:
-        if self.grants.pop(request["GrantId"], None) is None:
-            raise Refusal("NotFoundException")
         return {}
 
     def EnableKey(self, request: Request) -> dict[str, Any]:
