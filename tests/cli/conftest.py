@@ -6,11 +6,15 @@ from typing import TYPE_CHECKING, Self
 import pytest
 
 from kmslab import deployment as module
+from kmslab.checks import runner
+from kmslab.commands import verify
 from kmslab.deployment import Deployment
+from kmslab.model.target import Target
 from kmslab.project import Project
 from kmslab.toolchain import Node
-from tests.checks.fakes import PREFIX, FakeAccess
+from tests.checks.fakes import OUTPUTS, PREFIX, FakeAccess
 from tests.cli.cloud import Cloud
+from tests.cli.verifying import Runner, whole
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -90,3 +94,17 @@ def cloud(project: Project, monkeypatch: pytest.MonkeyPatch) -> Cloud:
 @pytest.fixture
 def lab(project: Project, cloud: Cloud, recorder: Recorder) -> Deployment:
     return Deployment(project, FakeAccess(cloud.world), {"kmslab.prefix": PREFIX}, recorder)
+
+
+@pytest.fixture
+def fake_runner(project: Project, monkeypatch: pytest.MonkeyPatch) -> Runner:
+    """`kmslab verify` of a lab with no fault in place, whose checks are a `Runner`'s."""
+    stand_in = Runner()
+    monkeypatch.setattr(runner, "run_all", stand_in.run_all)
+    monkeypatch.setattr(verify, "find_project", lambda: project)
+    monkeypatch.setattr(verify, "choose_target", lambda _, kind, __: Target(kind, "eu-central-1"))
+    monkeypatch.setattr(verify, "Access", lambda *_: FakeAccess(whole()))
+    monkeypatch.setattr(verify, "read_outputs", lambda _: OUTPUTS)
+    monkeypatch.setattr(verify, "read_inventory", stand_in.read_inventory)
+    monkeypatch.setattr("kmslab.access.matrix.build", stand_in.build_matrix)
+    return stand_in
