@@ -1,100 +1,20 @@
-"""Log files and digests: what is delivered, to whom it opens, and that digests verify as AWS documents."""
+"""Log files: what is delivered, and to whom it opens."""
 
 from __future__ import annotations
 
 import base64
-import gzip
-import hashlib
 import json
-import uuid
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from tests.engine.conftest import allow, policy, principal_allow, refused
+from tests.engine.trails import Trail, used
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.engine.conftest import Engine, Principal
-
-CLOUDTRAIL = {"Service": "cloudtrail.amazonaws.com"}
-
-
-class Trail:
-    """A trail of the test's own, with its bucket and its key."""
-
-    def __init__(self, engine: Engine, *, validated: bool = True) -> None:
-        self.engine = engine
-        self.name = f"trail-{uuid.uuid4().hex[:12]}"
-        self.arn = f"arn:aws:cloudtrail:{engine.region}:{engine.account}:trail/{self.name}"
-        self.bucket = f"bucket-{uuid.uuid4().hex[:16]}"
-        self.key = engine.key(engine.account_statement(), self._seals())
-        self.reader = engine.role(allow("s3:*"), allow("kms:Decrypt"))
-        engine.client("s3").create_bucket(Bucket=self.bucket)
-        self.let_in()
-        self.trails = engine.client("cloudtrail")
-        self.trails.create_trail(
-            Name=self.name,
-            S3BucketName=self.bucket,
-            KmsKeyId=self.key,
-            IsMultiRegionTrail=True,
-            EnableLogFileValidation=validated,
-        )
-        self.trails.start_logging(Name=self.name)
-
-    def _seals(self) -> dict[str, Any]:
-        source = {"StringEquals": {"aws:SourceArn": self.arn}}
-        return {
-            "Effect": "Allow",
-            "Principal": CLOUDTRAIL,
-            "Action": "kms:GenerateDataKey*",
-            "Resource": "*",
-            "Condition": source,
-        }
-
-    def let_in(self) -> None:
-        """Let CloudTrail write into the bucket."""
-        base = {
-            "Effect": "Allow",
-            "Principal": CLOUDTRAIL,
-            "Condition": {"StringEquals": {"aws:SourceArn": self.arn}},
-        }
-        objects = f"arn:aws:s3:::{self.bucket}/AWSLogs/{self.engine.account}/*"
-        document = policy(
-            {**base, "Action": "s3:GetBucketAcl", "Resource": f"arn:aws:s3:::{self.bucket}"},
-            {**base, "Action": "s3:PutObject", "Resource": objects},
-        )
-        self.engine.client("s3").put_bucket_policy(Bucket=self.bucket, Policy=document)
-
-    def status(self) -> dict[str, Any]:
-        return dict(self.trails.get_trail_status(Name=self.name))
-
-    def keys(self, kind: str, region: str | None = None) -> list[str]:
-        """Files of the trail's own Region, or of another; of all with an empty name."""
-        region = self.engine.region if region is None else region
-        prefix = f"AWSLogs/{self.engine.account}/{kind}/{region and f'{region}/'}"
-        listed = self.engine.client("s3").list_objects_v2(Bucket=self.bucket, Prefix=prefix)
-        return [one["Key"] for one in listed.get("Contents", [])]
-
-    def read(self, key: str) -> tuple[bytes, dict[str, str]]:
-        answer = self.engine.client("s3", self.reader).get_object(Bucket=self.bucket, Key=key)
-        return gzip.decompress(answer["Body"].read()), answer["Metadata"]
-
-    def records(self) -> list[dict[str, Any]]:
-        """Everything that was delivered."""
-        return [
-            event for key in self.keys("CloudTrail") for event in json.loads(self.read(key)[0])["Records"]
-        ]
-
-    def digests(self) -> list[tuple[dict[str, Any], bytes, str]]:
-        """Each digest as it is, as bytes, and its signature; the oldest first."""
-        found = [self.read(key) for key in sorted(self.keys("CloudTrail-Digest"))]
-        return [(json.loads(content), content, metadata["signature"]) for content, metadata in found]
 
 
 @pytest.fixture
@@ -104,35 +24,12 @@ def trail(engine: Engine) -> Iterator[Trail]:
     made.trails.delete_trail(Name=made.name)
 
 
-def used(engine: Engine) -> str:
-    """Use a key of one's own; returns its ARN."""
-    key = engine.key(engine.account_statement())
-    engine.client("kms").encrypt(KeyId=key, Plaintext=b"tea")
-    return key
-
-
 def of(records: list[dict[str, Any]], key: str, name: str) -> list[dict[str, Any]]:
     return [
         one
         for one in records
         if one["eventName"] == name and key in {each["ARN"] for each in one.get("resources") or []}
     ]
-
-
-def verifies(engine: Engine, digest: tuple[dict[str, Any], bytes, str]) -> bool:
-    """As the AWS CLI's ``validate-logs`` does it."""
-    says, content, signature = digest
-    listed = engine.client("cloudtrail").list_public_keys()["PublicKeyList"]
-    (public,) = [one["Value"] for one in listed if one["Fingerprint"] == says["digestPublicKeyFingerprint"]]
-    hashed = hashlib.sha256(content).hexdigest()
-    place = f"{says['digestS3Bucket']}/{says['digestS3Object']}"
-    signed = f"{says['digestEndTime']}\n{place}\n{hashed}\n{says['previousDigestSignature'] or 'null'}"
-    key: Any = load_der_public_key(public)
-    try:
-        key.verify(bytes.fromhex(signature), signed.encode(), PKCS1v15(), SHA256())
-    except InvalidSignature:
-        return False
-    return True
 
 
 def test_what_was_done_is_delivered_once(engine: Engine, trail: Trail) -> None:
@@ -188,71 +85,6 @@ def test_without_a_key_files_are_under_sse_s3_whatever_the_buckets_default(
     (log_file,) = trail.keys("CloudTrail")
     head = s3.head_object(Bucket=trail.bucket, Key=log_file)
     assert head["ServerSideEncryption"] == "AES256"
-
-
-def test_digests_are_signed_and_form_a_chain(engine: Engine, trail: Trail) -> None:
-    for _ in range(2):
-        used(engine)
-        trail.status()
-    first, second = trail.digests()
-    assert verifies(engine, first)
-    assert verifies(engine, second)
-    assert first[0]["previousDigestSignature"] is None
-    assert second[0]["previousDigestS3Object"] == first[0]["digestS3Object"]
-    assert second[0]["previousDigestSignature"] == first[2]
-    assert second[0]["previousDigestHashValue"] == hashlib.sha256(first[1]).hexdigest()
-    assert second[0]["digestStartTime"] == first[0]["digestEndTime"]
-
-
-def test_who_asks_for_the_keys_finds_digests_to_validate(engine: Engine, trail: Trail) -> None:
-    used(engine)
-    (key,) = trail.trails.list_public_keys()["PublicKeyList"]
-    ((says, _, _),) = trail.digests()
-    assert says["digestPublicKeyFingerprint"] == key["Fingerprint"]
-    elsewhere = engine.client("cloudtrail", region="ap-south-1")
-    assert len(elsewhere.list_public_keys()["PublicKeyList"]) == 1
-
-
-def test_a_chain_that_begins_anew_replaces_no_digest(engine: Engine, trail: Trail) -> None:
-    """Ends run ahead of the clock where the status is asked often; a name holds its digest's end."""
-    for _ in range(8):
-        used(engine)
-        trail.status()
-    before = trail.digests()
-    assert len(before) == 8
-    for validated in (False, True):
-        trail.trails.update_trail(Name=trail.name, EnableLogFileValidation=validated)
-        used(engine)
-        trail.status()
-    assert trail.digests()[:8] == before
-    (newest,) = trail.digests()[8:]
-    assert newest[0]["previousDigestS3Object"] is None
-
-
-def test_a_changed_digest_does_not_verify(engine: Engine, trail: Trail) -> None:
-    used(engine)
-    trail.status()
-    ((says, content, signature),) = trail.digests()
-    assert not verifies(engine, (says, content + b" ", signature))
-
-
-def test_a_digest_hashes_the_log_files(engine: Engine, trail: Trail) -> None:
-    used(engine)
-    trail.status()
-    ((says, _, _),) = trail.digests()
-    hashes = {one["s3Object"]: one["hashValue"] for one in says["logFiles"]}
-    # Of every Region: other tests use keys in others.
-    delivered = trail.keys("CloudTrail", region="")
-    assert hashes == {key: hashlib.sha256(trail.read(key)[0]).hexdigest() for key in delivered}
-
-
-def test_without_validation_there_are_no_digests(engine: Engine) -> None:
-    trail = Trail(engine, validated=False)
-    used(engine)
-    assert "LatestDigestDeliveryTime" not in trail.status()
-    assert trail.keys("CloudTrail")
-    assert not trail.keys("CloudTrail-Digest")
-    trail.trails.delete_trail(Name=trail.name)
 
 
 def test_what_happens_while_the_trail_is_stopped_is_never_delivered(engine: Engine, trail: Trail) -> None:

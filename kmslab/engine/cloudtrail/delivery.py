@@ -16,7 +16,7 @@ import string
 import time
 from typing import TYPE_CHECKING, Any
 
-from ministack.core.responses import AccountRegionScopedDict, get_account_id
+from ministack.core.responses import AccountRegionScopedDict, get_account_id, request_scope
 from ministack.services import cloudtrail, s3
 
 from kmslab.engine import state
@@ -32,7 +32,10 @@ if TYPE_CHECKING:
     Stock = Callable[[dict[str, Any]], Any]
 
 CHAINS: Any = AccountRegionScopedDict()
-"""Of the account and the trail's home Region, by name of the trail: what was delivered last."""
+"""Of the account and the trail's home Region, by name of the trail: what was delivered last.
+
+``last``: the last event of each Region; ``digests``: the last digest of each Region.
+"""
 NAME_LETTERS = string.ascii_letters + string.digits
 REFUSALS = {"S3BucketDoesNotExistException": "NoSuchBucket"}
 """How a delivery's failure is told, where S3 has a word of its own; else it is AccessDenied."""
@@ -40,30 +43,49 @@ SELECT_ALL = {"ReadWriteType": "All", "IncludeManagementEvents": True, "ExcludeM
 
 
 def deliver(trail: Trail) -> None:
-    """Write what the trail recorded since the last delivery, and a digest of it."""
-    chain = CHAINS.setdefault(trail["Name"], {"last": {}, "digest": {}})
+    """Write what the trail recorded since the last delivery, and a digest of it in each Region."""
+    with request_scope(
+        get_account_id(), trail["HomeRegion"]
+    ):  # a shadow trail's request is of another Region
+        _deliver(trail)
+
+
+def _deliver(trail: Trail) -> None:
+    chain = CHAINS.setdefault(trail["Name"], {"last": {}})
     if refusal := _refusal(trail):
         chain["error"] = refusal
         return
     chain.pop("error", None)
     now = time.time()
-    files = [
-        _write_log_file(trail, region, events, now) for region, events in _recorded(trail, chain["last"], now)
-    ]
+    files = {
+        region: _write_log_file(trail, region, events, now)
+        for region, events in _recorded(trail, chain["last"], now)
+    }
     if not files:
         return
     chain["delivered"] = now
     if trail.get("LogFileValidationEnabled"):
-        # Two digests never end in the same second, of another chain of this trail neither: a digest's name
-        # holds its end, and it must not replace an earlier one. Where deliveries are frequent, ends run ahead.
+        # Two digests of a Region never end in the same second: a digest's name holds its end, and it must not
+        # replace an earlier one, of a broken chain neither. Where deliveries are frequent, ends run ahead.
         end = chain["end"] = max(now, chain.get("end", 0.0) + 1)
-        made, content = digest(trail, files, chain["digest"], end)
-        metadata = {"signature": made["signature"], "signature-algorithm": ALGORITHM}
-        _write(trail, made["object"], content, metadata)
-        chain["digest"], chain["digested"] = made, now
+        for region, file in files.items():
+            _write_digest(trail, chain, region, file, end)
+        chain["digested"] = now
     else:
-        chain["digest"] = {}
+        chain["digests"], chain["undigested"] = {}, now
     CHAINS[trail["Name"]] = chain
+
+
+def _write_digest(
+    trail: Trail, chain: dict[str, Any], region: str, file: Mapping[str, Any], end: float
+) -> None:
+    """Write a digest of what was delivered of one Region, linked to the one of that Region before it."""
+    before = chain.setdefault("digests", {}).get(region, {})
+    start = before.get("end") or max(trail.get("_StartedAt", 0.0), chain.get("undigested", 0.0))
+    with request_scope(get_account_id(), region):  # whose key signs
+        made, content = digest(trail, [file], before, (start, end))
+    _write(trail, made["object"], content, {"signature": made["signature"], "signature-algorithm": ALGORITHM})
+    chain["digests"][region] = made
 
 
 def _refusal(trail: Trail) -> str:
@@ -151,7 +173,7 @@ def _get_trail_status(stock: Stock, body: dict[str, Any]) -> Any:
     response = stock(body)
     if trail is None:
         return response
-    chain = CHAINS.get(trail["Name"]) or {}
+    chain = CHAINS.get_scoped(get_account_id(), trail["HomeRegion"], trail["Name"]) or {}
     told = {
         "LatestDeliveryTime": chain.get("delivered"),
         "LatestDigestDeliveryTime": chain.get("digested"),

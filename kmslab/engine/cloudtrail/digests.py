@@ -1,8 +1,8 @@
 """Digest files: what was delivered, hashed, and signed in a chain that shows every gap and every change.
 
 CloudTrail User Guide, "CloudTrail digest file structure" and "Custom implementations of CloudTrail log file
-integrity validation"; the AWS CLI's ``cloudtrail validate-logs`` is the judge (tests). AWS writes one every
-hour, the engine one with every delivery.
+integrity validation"; the AWS CLI's ``cloudtrail validate-logs`` is the judge (tests). Each Region has a chain
+of its own, signed with its own key. AWS writes a digest every hour, the engine one with every delivery.
 """
 
 from __future__ import annotations
@@ -45,26 +45,30 @@ def object_key(kind: str, trail: Mapping[str, Any], region: str, when: float, en
 
 
 def digest(
-    trail: Mapping[str, Any], files: Sequence[Mapping[str, Any]], previous: Mapping[str, Any], end: float
+    trail: Mapping[str, Any],
+    files: Sequence[Mapping[str, Any]],
+    previous: Mapping[str, Any],
+    covers: tuple[float, float],
 ) -> tuple[dict[str, Any], bytes]:
-    """Make a digest of the files delivered since the one before it.
+    """Make a digest of the files delivered of the current Region since the one before it.
 
     Args:
         trail: MiniStack's record of it.
         files: entries of ``logFiles``.
-        previous: what this function returned before; empty at the beginning of a chain.
-        end: when its time ends, in seconds since the epoch; the next one begins there.
+        previous: what this function returned before for the Region; empty at the beginning of a chain.
+        covers: when its time begins and ends, in seconds since the epoch; the next one begins where it ends.
 
     Returns: what the next one has to know (bucket, object, hash, signature, end), and the file's content.
     """
     public, private = _key_pair()
+    start, end = covers
     name = trail["Name"]
     ending = f"{name}_{trail['HomeRegion']}_{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime(end))}"
     key = object_key("CloudTrail-Digest", trail, get_region(), end, ending)
     times = [one[which] for one in files for which in ("oldestEventTime", "newestEventTime")]
     body = {
         "awsAccountId": get_account_id(),
-        "digestStartTime": stamp(previous.get("end", trail.get("_StartedAt", end))),
+        "digestStartTime": stamp(start),
         "digestEndTime": stamp(end),
         "digestS3Bucket": trail["S3BucketName"],
         "digestS3Object": key,
