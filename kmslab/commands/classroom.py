@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
 from kmslab import synthesis
-from kmslab.cdk import CdkCli
+from kmslab.cdk import LOCK, CdkCli, left_running
 from kmslab.classroom import assembly, pool, shells, work
 from kmslab.classroom.classes import Chosen, Classroom, keep, kept, open_class
 from kmslab.classroom.events import read
@@ -25,6 +26,7 @@ from kmslab.classroom.seats import (
 from kmslab.commands.engine import start_engine
 from kmslab.commands.env import show
 from kmslab.commands.settings import keep_context, parse_context
+from kmslab.deployment import ORPHAN, SETTLE_SECONDS
 from kmslab.lab import Access
 from kmslab.model.errors import ExitCode, LabError
 from kmslab.model.settings import LabSettings
@@ -33,6 +35,7 @@ from kmslab.progress import counted
 from kmslab.project import HOME_VARIABLE, Project, find_project
 from kmslab.targets import aws_errors_in_one_line, choose_target
 from kmslab.terminal import err, out
+from kmslab.turns import exclusively
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -45,6 +48,8 @@ LOCAL_JOBS = 6
 """Seats deployed or destroyed at a time on the local engine: enough that it never waits."""
 AWS_JOBS = 16
 """Seats verified, or looked after, at a time on AWS: they mostly wait for answers."""
+PAUSE_SECONDS = 0.2
+"""Between two looks whether a killed command's CDK CLI has ended."""
 _SHOWN = 30
 """Seats that a table shows one by one; of more, only those that failed."""
 
@@ -232,14 +237,40 @@ def _chosen(project: Project, kind: TargetKind | None) -> Chosen:
 
 
 def _templates(classroom: Classroom) -> tuple[assembly.Template, ...]:
-    """Return the lab's templates; synthesized only when something that goes into them has changed."""
+    """Return the lab's templates; synthesized only when something that goes into them has changed.
+
+    Raises:
+        LabError: another command, or the CDK CLI of one that was killed, does not end; or the app failed.
+    """
     project, context = classroom.templates_project, classroom.chosen.context
     digest = synthesis.inputs_digest(project, context, "a class")
-    if not synthesis.is_fresh(project, digest):
-        err.print("  app.py writes the templates ...", highlight=False)
-        with CdkCli(project, classroom.hub.target) as cli:
-            synthesis.synthesize(project, cli, context, digest)
-    return assembly.read(project.assembly)
+    with exclusively(project, patience=SETTLE_SECONDS):
+        if not synthesis.is_fresh(project, digest):
+            _wait_for_the_killed(project)
+            err.print("  app.py writes the templates ...", highlight=False)
+            with CdkCli(project, classroom.hub.target) as cli:
+                synthesis.synthesize(project, cli, context, digest)
+        return assembly.read(project.assembly)
+
+
+def _wait_for_the_killed(project: Project) -> None:
+    """Wait until the CDK CLI of a killed command has ended: it writes where the next one does.
+
+    Raises:
+        LabError: it does not end.
+    """
+    deadline, told = time.monotonic() + SETTLE_SECONDS, False
+    while left_running(project.home):
+        if time.monotonic() > deadline:
+            raise LabError(
+                f"{ORPHAN} has been running for {SETTLE_SECONDS:.0f} s.",
+                hint=f"Wait and try again, or end the process that holds {project.home / LOCK}.",
+                exit_code=ExitCode.DEPLOYMENT,
+            )
+        if not told:
+            err.print(f"  {ORPHAN} is still running: waiting ...", highlight=False)
+        told = True
+        time.sleep(PAUSE_SECONDS)
 
 
 def _each(

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import threading
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from kmslab.cdk import LOCK
 from kmslab.classroom import on_aws
 from kmslab.classroom.assembly import Template
 from kmslab.classroom.classes import Chosen, Classroom, keep, kept
@@ -18,6 +21,7 @@ from kmslab.model.errors import ExitCode, LabError
 from kmslab.model.settings import LabSettings
 from kmslab.model.target import TargetKind
 from kmslab.project import Project, find_project
+from kmslab.turns import exclusively
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -123,6 +127,67 @@ def test_one_failed_seat_fails_the_command_and_says_why(capsys: pytest.CaptureFi
     assert "50 of 51 seats deployed; 1 failed." in said
     assert "no room" in said
     assert "s7" not in said
+
+
+@pytest.fixture
+def stale(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Classroom, list[str]]:
+    """A class whose templates are to be written, and what was written: nobody runs the CDK CLI."""
+    hub: Any = type("Hub", (), {"target": None})()
+    project = Project(find_project().root, tmp_path / "home")
+    classroom = Classroom(project, Chosen(LOCAL, {}), LabSettings(), hub)
+    wrote: list[str] = []
+    monkeypatch.setattr(command, "CdkCli", lambda *_: nullcontext())
+    monkeypatch.setattr("kmslab.synthesis.synthesize", lambda *_: wrote.append("templates"))
+    monkeypatch.setattr("kmslab.classroom.assembly.read", lambda _: ())
+    return classroom, wrote
+
+
+def test_the_cli_of_a_killed_command_is_waited_for(
+    stale: tuple[Classroom, list[str]], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    classroom, wrote = stale
+    orphan = (classroom.templates_project.ensure_home() / LOCK).open("w")
+    fcntl.flock(orphan, fcntl.LOCK_SH)
+
+    def ends(_: float) -> None:
+        assert not wrote, "the CDK CLI that is left was not waited for"
+        orphan.close()
+
+    monkeypatch.setattr("kmslab.commands.classroom.time.sleep", ends)
+    assert command._templates(classroom) == ()
+    assert orphan.closed
+    assert wrote == ["templates"]
+    assert capsys.readouterr().err.count("is still running: waiting") == 1
+
+
+def test_a_cli_that_never_ends_is_given_up(
+    stale: tuple[Classroom, list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    classroom, wrote = stale
+    monkeypatch.setattr(command, "SETTLE_SECONDS", 0.0)
+    lock = classroom.templates_project.ensure_home() / LOCK
+    with lock.open("w") as orphan:
+        fcntl.flock(orphan, fcntl.LOCK_SH)
+        with pytest.raises(LabError, match="interrupted command has been running") as caught:
+            command._templates(classroom)
+    assert caught.value.exit_code is ExitCode.DEPLOYMENT
+    assert str(lock) in caught.value.hint
+    assert not wrote
+
+
+def test_the_templates_are_written_by_one_command_at_a_time(
+    stale: tuple[Classroom, list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    classroom, wrote = stale
+    monkeypatch.setattr(command, "SETTLE_SECONDS", 0.0)
+    with (
+        exclusively(classroom.templates_project),
+        pytest.raises(LabError, match="Another kmslab command"),
+    ):
+        command._templates(classroom)
+    assert not wrote
+    command._templates(classroom)
+    assert wrote
 
 
 class _StackSets:
