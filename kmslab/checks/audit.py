@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from kmslab.checks.blocks import sample_blocks
 from kmslab.checks.history import context_of, event_of
-from kmslab.checks.policy import statements
+from kmslab.checks.policy import document, statements
 from kmslab.checks.registry import check
 from kmslab.checks.samples import sample_object, temporary_tags
 from kmslab.checks.temporary import temporary_key
@@ -329,9 +329,9 @@ def _listen(lab: Lab) -> str:
         "Resource": arn,
         "Condition": {"ArnEquals": {"aws:SourceArn": topic}},
     }
-    policy = json.dumps({"Version": "2012-10-17", "Statement": [allow]})
     tags = {tag["Key"]: tag["Value"] for tag in temporary_tags(lab)}
-    queue = str(sqs.create_queue(QueueName=name, Attributes={"Policy": policy}, tags=tags)["QueueUrl"])
+    policy = {"Policy": document(allow)}
+    queue = str(sqs.create_queue(QueueName=name, Attributes=policy, tags=tags)["QueueUrl"])
     lab.undo(lambda: sqs.delete_queue(QueueUrl=queue))
     made = sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, ReturnSubscriptionArn=True)
     lab.undo(lambda: sns.unsubscribe(SubscriptionArn=made["SubscriptionArn"]))

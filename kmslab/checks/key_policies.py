@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from kmslab.checks.expectations import deployed_keys
-from kmslab.checks.policy import ALLOW, account_of, is_everyone, is_whole_account, statements
+from kmslab.checks.policy import ALLOW, account_of, document, is_everyone, is_whole_account, statements
 from kmslab.checks.registry import check
 from kmslab.checks.samples import sample_object
 from kmslab.checks.shared import read_once
@@ -62,8 +61,8 @@ DIRECT = frozenset({"app", "global"})
 def _policies(lab: Lab) -> Iterator[tuple[str, Statement]]:
     """Every allowing statement of every key's policy, with the key's name."""
     for expected, arn in deployed_keys(lab.outputs):
-        document = read_once(lab, "kms:GetKeyPolicy", KeyId=arn, PolicyName="default")["Policy"]
-        for statement in statements(document):
+        policy = read_once(lab, "kms:GetKeyPolicy", KeyId=arn, PolicyName="default")["Policy"]
+        for statement in statements(policy):
             if statement.effect == ALLOW:
                 yield expected.name, statement
 
@@ -376,17 +375,12 @@ def a_lock_out_is_refused(lab: Lab) -> str:
 
 def _locking_out(lab: Lab) -> str:
     """A policy that lets the account do everything that removes a key, and not change the policy."""
-    return json.dumps(
+    return document(
         {
-            "Version": "2012-10-17",
-            "Statement": [
-                {
-                    "Effect": "Allow",
-                    "Principal": {"AWS": f"arn:{lab.access.partition}:iam::{lab.account}:root"},
-                    "Action": ["kms:DescribeKey", "kms:ScheduleKeyDeletion", "kms:CancelKeyDeletion"],
-                    "Resource": "*",
-                }
-            ],
+            "Effect": "Allow",
+            "Principal": {"AWS": f"arn:{lab.access.partition}:iam::{lab.account}:root"},
+            "Action": ["kms:DescribeKey", "kms:ScheduleKeyDeletion", "kms:CancelKeyDeletion"],
+            "Resource": "*",
         }
     )
 

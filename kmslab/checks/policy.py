@@ -1,4 +1,4 @@
-"""Reading policies as documents: who is named, for which actions, under which conditions.
+"""Policies as documents: who is named, for which actions, under which conditions.
 
 Small on purpose. It does not decide a request (AWS does); it answers the questions that an
 auditor asks of a document. The grammar is IAM's ("IAM JSON policy element reference").
@@ -69,6 +69,11 @@ def statements(document: str | Mapping[str, Any]) -> tuple[Statement, ...]:
     """Parse a policy document, as text (KMS, S3) or as boto3 decodes it (IAM)."""
     policy = json.loads(document) if isinstance(document, str) else document
     return tuple(_statement(item) for item in _listed(policy.get("Statement", [])))
+
+
+def document(*items: Mapping[str, Any]) -> str:
+    """Write a policy of these statements, as text: what `statements` reads."""
+    return json.dumps({"Version": "2012-10-17", "Statement": items})
 
 
 def matches(pattern: str, value: str) -> bool:

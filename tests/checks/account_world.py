@@ -6,7 +6,6 @@ A test breaks one of the two.
 from __future__ import annotations
 
 import io
-import json
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +27,7 @@ from tests.checks.account_policies import (
     permitted,
     use,
 )
-from tests.checks.fakes import ACCOUNT, OUTPUTS, PREFIX, Request, World, key_arn
+from tests.checks.fakes import ACCOUNT, OUTPUTS, PREFIX, Request, World, key_arn, policy_document
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -75,10 +74,6 @@ class AccountWorld(World):
         return next(key.name for key in KEYS if key_arn(key.name) == arn)
 
 
-def _policy(statements: list[Statement]) -> str:
-    return json.dumps({"Version": "2012-10-17", "Statement": statements})
-
-
 def _iam(world: AccountWorld) -> None:
     def detail(name: str) -> dict[str, Any]:
         own = world.identities.get(name, [])
@@ -89,8 +84,8 @@ def _iam(world: AccountWorld) -> None:
             "RoleId": f"AROA{name}",
             "Path": "/",
             "CreateDate": "2026-11-22",
-            "AssumeRolePolicyDocument": _policy(world.trust[name]),
-            "RolePolicyList": [{"PolicyName": "own", "PolicyDocument": _policy(own)}] if own else [],
+            "AssumeRolePolicyDocument": policy_document(*world.trust[name]),
+            "RolePolicyList": [{"PolicyName": "own", "PolicyDocument": policy_document(*own)}] if own else [],
             "AttachedManagedPolicies": [{"PolicyArn": arn, "PolicyName": arn} for arn in arns],
         }
 
@@ -104,7 +99,7 @@ def _iam(world: AccountWorld) -> None:
             "Path": "/",
             "CreateDate": "2026-11-22",
             "GroupList": ["admins"],
-            "UserPolicyList": [{"PolicyName": "own", "PolicyDocument": _policy(own)}] if own else [],
+            "UserPolicyList": [{"PolicyName": "own", "PolicyDocument": policy_document(*own)}] if own else [],
         }
         if world.boundary:
             user["PermissionsBoundary"] = {"PermissionsBoundaryArn": world.boundary}
@@ -122,7 +117,7 @@ def _iam(world: AccountWorld) -> None:
             "Arn": OUTPUTS.admin_boundary,
             "PolicyName": "admin-boundary",
             "PolicyVersionList": [
-                {"Document": _policy(BOUNDARY), "VersionId": "v1", "IsDefaultVersion": True}
+                {"Document": policy_document(*BOUNDARY), "VersionId": "v1", "IsDefaultVersion": True}
             ],
         }
         return {
@@ -154,9 +149,9 @@ def _iam(world: AccountWorld) -> None:
 
     world.answers("iam:GetAccountAuthorizationDetails", details)
     world.answers("iam:GetPolicy", {"Policy": {"DefaultVersionId": "v1"}})
-    everything = _policy([{"Effect": "Allow", "Action": "*", "Resource": "*"}])
+    everything = policy_document({"Effect": "Allow", "Action": "*", "Resource": "*"})
     world.answers("iam:GetPolicyVersion", {"PolicyVersion": {"Document": everything}})
-    world.answers("iam:GetRole", {"Role": {"AssumeRolePolicyDocument": _policy([TRUST])}})
+    world.answers("iam:GetRole", {"Role": {"AssumeRolePolicyDocument": policy_document(TRUST)}})
     world.answers("iam:SimulatePrincipalPolicy", simulated)
     world.refuses("iam:UpdateAssumeRolePolicy", code="AccessDenied")
 
@@ -190,9 +185,8 @@ def _keys(world: AccountWorld) -> None:
 
     def policy(request: Request) -> Mapping[str, Any]:
         known = request["KeyId"] != SCRATCH
-        return {
-            "Policy": _policy(world.policies[world.key_name(request["KeyId"])]) if known else _policy([TRUST])
-        }
+        statements = world.policies[world.key_name(request["KeyId"])] if known else [TRUST]
+        return {"Policy": policy_document(*statements)}
 
     world.answers("kms:ListAliases", listed)
     world.answers("kms:ListResourceTags", {"Tags": []})
@@ -236,7 +230,7 @@ def _tries(world: AccountWorld) -> None:
 
 
 def _s3(world: AccountWorld) -> None:
-    world.answers("s3:GetBucketPolicy", {"Policy": _policy([])})
+    world.answers("s3:GetBucketPolicy", {"Policy": policy_document()})
     world.answers("s3:PutObject", {}).answers("s3:GetObject", lambda _: {"Body": io.BytesIO(b"")})
     world.answers("s3:ListObjectVersions", {})
     for action, allowed in (("PutObject", {OWNER}), ("GetObject", {OWNER, READER})):

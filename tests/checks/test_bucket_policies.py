@@ -1,10 +1,9 @@
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from kmslab.model.verdict import Outcome
-from tests.checks.fakes import ACCOUNT, OUTPUTS, Request, World, judge
+from tests.checks.fakes import ACCOUNT, OUTPUTS, Request, World, judge, policy_document
 from tests.checks.table import Broken
 
 if TYPE_CHECKING:
@@ -67,7 +66,7 @@ class GoodWorld(World):
             OUTPUTS.data_bucket: [*self.refusals.values(), *self.more],
             OUTPUTS.access_log_bucket: [self.delivery],
         }.get(request["Bucket"], [])
-        return {"Policy": json.dumps({"Version": "2012-10-17", "Statement": statements})}
+        return {"Policy": policy_document(*statements)}
 
 
 def good(change: Callable[[GoodWorld], object]) -> Callable[[World], object]:

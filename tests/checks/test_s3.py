@@ -1,12 +1,11 @@
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from kmslab.model.persona import Persona
 from kmslab.model.verdict import Outcome
 from tests.checks.fake_s3 import FakeBucket, FakeS3, refuse_other_encryption
-from tests.checks.fakes import OUTPUTS, Request, World, judge
+from tests.checks.fakes import OUTPUTS, Request, World, judge, policy_document
 from tests.checks.table import Broken
 
 if TYPE_CHECKING:
@@ -24,7 +23,7 @@ def tls_policy(bucket: str, **changes: Any) -> dict[str, str]:
         "Resource": [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"],
         "Condition": {"Bool": {"aws:SecureTransport": "false"}},
     }
-    return {"Policy": json.dumps({"Version": "2012-10-17", "Statement": [{**statement, **changes}]})}
+    return {"Policy": policy_document({**statement, **changes})}
 
 
 class GoodWorld(World):

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +8,7 @@ import pytest
 from kmslab.model.naming import TEMPORARY_TAG
 from kmslab.model.persona import Persona
 from kmslab.model.verdict import Outcome
-from tests.checks.fakes import OUTPUTS, RUN, Refusal, Request, World, judge
+from tests.checks.fakes import OUTPUTS, RUN, Refusal, Request, World, judge, policy_document
 from tests.checks.table import Broken, checks_of
 
 if TYPE_CHECKING:
@@ -139,7 +138,7 @@ class GoodWorld(World):
 
 
 def resource_policy(*statements: dict[str, Any]) -> dict[str, str]:
-    return {"ResourcePolicy": json.dumps({"Version": "2012-10-17", "Statement": list(statements)})}
+    return {"ResourcePolicy": policy_document(*statements)}
 
 
 def answers(action: str, reply: Any, *personas: Persona) -> Callable[[World], object]:
