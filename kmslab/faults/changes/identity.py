@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from kmslab.faults.change import NothingSaved
 from kmslab.faults.changes.policies import physical_id
 from kmslab.faults.changes.setting import Setting, read_if_any
-from kmslab.faults.changes.statements import filled, names, names_in
+from kmslab.faults.changes.statements import document, filled, names, names_in
 from kmslab.faults.workshop import FAULT_TAG
 from kmslab.model.outputs import LabOutputs, LabStack
 
@@ -91,21 +91,21 @@ class InlinePolicy(Setting):
     def write(self, workshop: Workshop, value: Any) -> None:
         """Put the policy, or delete it."""
         if value is not None:
-            document = json.dumps(value)
-            self.holder.call(workshop, "put_{}_policy", PolicyName=INLINE_NAME, PolicyDocument=document)
+            text = json.dumps(value)
+            self.holder.call(workshop, "put_{}_policy", PolicyName=INLINE_NAME, PolicyDocument=text)
         elif self.read(workshop) is not None:
             self.holder.call(workshop, "delete_{}_policy", PolicyName=INLINE_NAME)
 
     def broken(self, workshop: Workshop, value: Any) -> Any:
         """Return the policy."""
         del value
-        return _document(filled(self.statements, names(workshop)))
+        return document(*filled(self.statements, names(workshop)))
 
     def in_template(self, templates: Templates) -> bool:
         """Add the policy to the holder's."""
-        document = _document(filled(self.statements, names_in(templates)))
+        policy = document(*filled(self.statements, names_in(templates)))
         policies = self.holder.resource(templates).properties.setdefault("Policies", [])
-        policies.append({"PolicyName": INLINE_NAME, "PolicyDocument": document})
+        policies.append({"PolicyName": INLINE_NAME, "PolicyDocument": policy})
         return True
 
 
@@ -333,7 +333,3 @@ class SecondAdministrator(NothingSaved):
     @staticmethod
     def _name(workshop: Workshop) -> str:
         return f"{workshop.prefix}-contractor"
-
-
-def _document(statements: list[Any]) -> Json:
-    return {"Version": "2012-10-17", "Statement": statements}

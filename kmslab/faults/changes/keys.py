@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from kmslab.faults.change import NothingSaved
 from kmslab.faults.changes.policies import KeyPolicy, allow
 from kmslab.faults.changes.setting import Setting, read_if_any
-from kmslab.faults.changes.statements import THE_ACCOUNT, add, filled, names_in
+from kmslab.faults.changes.statements import THE_ACCOUNT, add, document, filled, names_in
 from kmslab.faults.workshop import FAULT_TAG
 from kmslab.model.naming import alias_name
 from kmslab.model.persona import Persona
@@ -215,7 +215,7 @@ class Replaced(Alias):
         """Add the key, with what KMS would give it as policy, and turn the alias to it."""
         alias = templates.about(self.key, "AWS::KMS::Alias", "TargetKeyId")
         everything = filled(allow("Everything", "kms:*", to=THE_ACCOUNT), names_in(templates))
-        properties = {**self.parameters, "KeyPolicy": {"Version": "2012-10-17", "Statement": [everything]}}
+        properties = {**self.parameters, "KeyPolicy": document(everything)}
         templates.by_stack[alias.stack]["Resources"]["NewKey"] = {
             "Type": "AWS::KMS::Key",
             "Properties": properties,

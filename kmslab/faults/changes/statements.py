@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from kmslab.faults.change import Json
     from kmslab.faults.templates import Templates
     from kmslab.faults.workshop import Workshop
 
@@ -89,6 +90,11 @@ def find(statements: list[Statement], which: Which) -> Statement:
         one for one in statements if (one.get("Sid") == which if isinstance(which, str) else which(one))
     ]
     return found
+
+
+def document(*statements: Statement) -> Json:
+    """Return the policy of these statements."""
+    return {"Version": "2012-10-17", "Statement": list(statements)}
 
 
 def names(workshop: Workshop, thing: str = "") -> Words:
