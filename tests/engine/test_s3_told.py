@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -40,8 +39,8 @@ def test_an_upload_and_a_version_that_are_not_there_are_named(s3: Any, bucket: s
             call(**where, UploadId="none")
         assert told["UploadId"] == "none"
     s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
-    s3.put_object(**where, Body=b"x")
-    version = str(uuid.uuid4())
+    version = s3.put_object(**where, Body=b"x")["VersionId"]
+    s3.delete_object(**where, VersionId=version)
     with refused("NoSuchVersion") as told:
         s3.get_object(**where, VersionId=version)
     assert (told["Key"], told["VersionId"]) == ("a", version)

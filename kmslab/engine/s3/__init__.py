@@ -7,6 +7,8 @@ def install() -> None:
     """Apply the room's hooks to MiniStack."""
     from kmslab.engine.s3 import (
         answers,
+        buckets,
+        by_id,
         calls,
         checksums,
         conditions,
@@ -26,7 +28,9 @@ def install() -> None:
         storage,
         told,
         update,
+        upload_listings,
         uploads,
+        version_ids,
     )
 
     # The call is bound around all that works on it: each dispatch wraps those before it.
@@ -34,6 +38,8 @@ def install() -> None:
         errors,
         configuration,
         queries,
+        buckets,
+        by_id,
         update,
         answers,
         calls,
@@ -54,6 +60,8 @@ def install() -> None:
         preconditions,
         documents,
         listings,
+        upload_listings,
+        version_ids,
         told,
     ):
         module.install()

@@ -2,7 +2,9 @@
 
 Amazon S3 API Reference, response syntax of each operation, and recorded from S3: the additional encryption
 context is shown to the writer only; a completion does not repeat SSE-C; a write answers with the checksum that it
-came with; GetObjectAttributes needs the key of an object under SSE-C, and names every storage class.
+came with; GetObjectAttributes needs the key of an object under SSE-C, and names every storage class; a read in a bucket
+that has or had versions names the version ``null``, a write where they are suspended none (LocalStack's
+``test_s3_api.py``, test_put_object_on_suspended_bucket).
 """
 
 from __future__ import annotations
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
     from kmslab.engine.s3.errors import Response
 
 _TAKEN = range(200, 400)
+OF_NO_VERSION = frozenset({"acl", "annotation", "legal-hold", "retention", "uploadId"})
+"""Parameters of reads whose answers name no version (botocore's model)."""
 
 
 def _checksums_of(record: Record) -> dict[str, str]:
@@ -37,12 +41,19 @@ def _checksums_of(record: Record) -> dict[str, str]:
     return {**found, "x-amz-checksum-type": "FULL_OBJECT"} if found else {}
 
 
+def _reads(call: Call, query: Mapping[str, Any]) -> bool:
+    """Whether the answer to a call names the version that it is about: a read of an object, and all about its tags."""
+    return "tagging" in query or (call.method in ("GET", "HEAD") and not OF_NO_VERSION.intersection(query))
+
+
 def _completed(call: Call, query: Mapping[str, Any], response: Response) -> Response:
     """An answer with the headers that AWS sends."""
     status, headers, body = response
     if status not in _TAKEN or not (call.key or call.made):
         return response
     writes = (call.method == "PUT" and "uploadId" not in query) or "uploads" in query
+    if _reads(call, query) and s3._bucket_versioning.get(call.bucket):
+        headers = {"x-amz-version-id": "null", **headers}
     dropped: tuple[str, ...] = () if writes else (CONTEXT,)
     if call.method == "POST" and "uploadId" in query:
         dropped = (CONTEXT, *(name for name in headers if name.startswith(CUSTOMER)))
@@ -103,6 +114,8 @@ def _attributes(
     elif record:
         marked: Response = s3._delete_marker_read_refused(record)
         return marked
+    if record and record is s3._buckets[bucket_name]["objects"].get(key):
+        query_params = {name: text for name, text in query_params.items() if name != "versionId"}
     status, answered, body = stock(bucket_name, key, headers, query_params)
     if status not in _TAKEN:
         return status, answered, body

@@ -1,7 +1,8 @@
-"""Numbers in a query that are none, and versions where there are none.
+"""Numbers in a query that are none, and versions that are none.
 
 Recorded from S3 (backlot#192, LocalStack's ``test_s3_api.py``): a count below zero and one that is no number are
-told in two ways, a part's number in a third. A bucket that never had versions knows the version ``null`` only.
+told in two ways, a part's number in a third. What is no version's id is refused; a bucket that never had versions knows
+``null`` only.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from ministack.services import s3
 
 from kmslab.engine.hooks import extend
 from kmslab.engine.s3.errors import error
+from kmslab.engine.s3.version_ids import is_known
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -49,9 +51,9 @@ def unfit(query: Mapping[str, Any]) -> Any:
 
 
 def _no_version(bucket: str, key: str, query: Mapping[str, Any]) -> Any:
-    """S3's answer to a version of a bucket that has none; None for any other."""
+    """S3's answer to what is no version's id; None for any other."""
     version = s3._qp(query, "versionId", "") if key else ""
-    if version in ("", "null") or bucket not in s3._buckets or s3._bucket_versioning.get(bucket):
+    if not version or bucket not in s3._buckets or is_known(bucket, key, version):
         return None
     named = {"ArgumentName": "versionId", "ArgumentValue": version}
     return error("InvalidArgument", "Invalid version id specified", 400, **named)

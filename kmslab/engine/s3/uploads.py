@@ -1,4 +1,4 @@
-"""Uploads in parts: what S3 refuses, the checksum of the whole, and how uploads and parts are listed.
+"""Uploads in parts: what S3 refuses, the checksum of the whole, and how parts are listed.
 
 Recorded from S3 (LocalStack's ``test_s3.py``: test_multipart_*, test_complete_multipart_parts_*,
 TestS3MultipartUploadChecksum; ``test_s3_api.py``: TestS3Multipart): a checksum is one of the parts' checksums
@@ -184,7 +184,7 @@ def _completed(root: Element, members: Mapping[str, str]) -> bytes:
     return written(root)
 
 
-def _checksum_of(upload: Upload) -> dict[str, str]:
+def checksum_of(upload: Upload) -> dict[str, str]:
     """What a listing says of an upload's checksum."""
     algorithm = upload.get("checksum_algorithm")
     kind = upload.get("checksum_type") or COMPOSITE
@@ -201,29 +201,14 @@ def _list_parts(stock: Callable[..., Response], bucket_name: str, key: str, quer
         number = children(part)["PartNumber"]
         if not upload.get("checksum_algorithm"):
             _without_checksums(part)
-    members = {"NextPartNumberMarker": number, **_checksum_of(upload)}
+    members = {"NextPartNumberMarker": number, **checksum_of(upload)}
     return status, answered, _completed(root, members)
 
 
-def _list_uploads(stock: Callable[..., Response], bucket_name: str, query_params: Query) -> Response:
-    """List uploads with the last of them, and the checksum of each."""
-    status, answered, body = stock(bucket_name, query_params)
-    root, shown = parsed(body), dict[str, str]()
-    if status != HTTPStatus.OK or root is None:
-        return status, answered, body
-    for node in [one for one in root if one.tag.endswith("}Upload")]:
-        shown = children(node)
-        for name, text in _checksum_of(s3._multipart_uploads[shown["UploadId"]]).items():
-            SubElement(node, f"{{{s3.S3_NS}}}{name}").text = text
-    last = {"NextKeyMarker": shown["Key"], "NextUploadIdMarker": shown["UploadId"]} if shown else {}
-    return status, answered, _completed(root, last)
-
-
 def install() -> None:
-    """Take over where uploads begin, end and are listed."""
+    """Take over where uploads begin and end, and where parts are listed."""
     extend(s3, "_create_multipart_upload", "bucket_name", "key", "headers")(_create)
     extend(s3, "_complete_multipart_upload", "bucket_name", "key", "body", "query_params", "headers")(
         _complete
     )
     extend(s3, "_list_parts", "bucket_name", "key", "query_params")(_list_parts)
-    extend(s3, "_list_multipart_uploads", "bucket_name", "query_params")(_list_uploads)

@@ -1,0 +1,121 @@
+"""What S3 tells of a bucket: its ARN, whether its policy is public, who pays for requests; and what is not served here.
+
+Recorded from S3: the answers to CreateBucket and HeadBucket name the bucket's ARN (AWS CLI, 2026), although the API
+reference says so of directory buckets only, and HeadBucket says that no access point was asked; a bucket with versions
+is not empty in its own words (LocalStack's ``test_s3_api.py``, test_delete_versioned_bucket_with_objects). Amazon S3
+API Reference, "GetBucketPolicyStatus" and "PutBucketRequestPayment".
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+from xml.etree.ElementTree import Element, SubElement
+
+from ministack.services import s3
+
+from kmslab.engine.hooks import extend
+from kmslab.engine.s3.errors import error
+from kmslab.engine.s3.markup import children, parsed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from kmslab.engine.s3.errors import Response
+
+PAYERS = ("BucketOwner", "Requester")
+NOT_SERVED = frozenset(
+    {
+        "abac",
+        "metadataAnnotationTable",
+        "metadataConfiguration",
+        "metadataInventoryTable",
+        "metadataJournalTable",
+        "metadataTable",
+        "renameObject",
+        "session",
+        "torrent",
+    }
+)
+"""Parameters that name an operation which is not emulated; MiniStack would take it for one on the bucket itself."""
+
+
+def _policy_status(name: str) -> Any:
+    """Whether a bucket's policy lets everybody in."""
+    status, headers, policy = s3._get_bucket_policy(name)
+    if status != HTTPStatus.OK:
+        return status, headers, policy
+    root = Element("PolicyStatus", xmlns=s3.S3_NS)
+    SubElement(root, "IsPublic").text = str(s3._policy_is_public(policy.decode())).lower()
+    return 200, {"Content-Type": "application/xml"}, s3._xml_body(root)
+
+
+def _dispatch(
+    stock: Callable[..., Response],
+    method: str,
+    bucket: str,
+    key: str,
+    headers: dict[str, str],
+    body: bytes,
+    query_params: Mapping[str, Any],
+) -> Any:
+    """Serve what MiniStack does not find by its parameter, and refuse what is not served."""
+    if unserved := NOT_SERVED.intersection(query_params):
+        message = "A header you provided implies functionality that is not implemented"
+        return error("NotImplemented", message, 501, Header=min(unserved))
+    if method == "GET" and bucket and not key:
+        if "policyStatus" in query_params:
+            return _policy_status(bucket)
+        if "requestPayment" in query_params:
+            return s3._get_bucket_request_payment(bucket)
+    return stock(method, bucket, key, headers, body, query_params)
+
+
+def _put_request_payment(stock: Callable[..., Response], name: str, body: bytes) -> Any:
+    """Refuse a payer that S3 does not know."""
+    root = parsed(body)
+    if name in s3._buckets and (root is None or children(root).get("Payer") not in PAYERS):
+        return error("MalformedXML", s3._MALFORMED_XML)
+    return stock(name, body)
+
+
+def _create(
+    stock: Callable[..., Response],
+    name: str,
+    body: bytes,
+    headers: Mapping[str, str] | None = None,
+    endpoint_region: str | None = None,
+) -> Response:
+    """Tell the ARN of a new bucket, and where it is."""
+    status, answered, told = stock(name, body, headers, endpoint_region)
+    if status == HTTPStatus.OK:
+        is_global = s3.bucket_region(name) == "us-east-1"
+        where = f"/{name}" if is_global else f"http://{name}.s3.amazonaws.com/"
+        answered = {**answered, "Location": where, "x-amz-bucket-arn": f"arn:aws:s3:::{name}"}
+    return status, answered, told
+
+
+def _head(stock: Callable[..., Response], name: str) -> Response:
+    """Tell whether an access point was asked."""
+    status, answered, told = stock(name)
+    if status == HTTPStatus.OK:
+        is_alias = s3._request_access_point.get() is not None
+        answered = {**answered, "x-amz-access-point-alias": str(is_alias).lower()}
+    return status, answered, told
+
+
+def _delete(stock: Callable[..., Response], name: str) -> Any:
+    """Say of a bucket with versions that these are to be deleted too."""
+    if name in s3._buckets and s3._bucket_has_versions(name):
+        message = "The bucket you tried to delete is not empty. You must delete all versions in the bucket."
+        return error("BucketNotEmpty", message, 409)
+    return stock(name)
+
+
+def install() -> None:
+    """Take over where buckets are made, described and deleted."""
+    extend(s3, "_dispatch", "method", "bucket", "key", "headers", "body", "query_params")(_dispatch)
+    extend(s3, "_put_bucket_request_payment", "name", "body")(_put_request_payment)
+    extend(s3, "_create_bucket", "name", "body", "headers", "endpoint_region")(_create)
+    extend(s3, "_head_bucket", "name")(_head)
+    extend(s3, "_delete_bucket", "name")(_delete)
