@@ -13,7 +13,7 @@ from kmslab.faults.workshop import FAULT_TAG
 from kmslab.model.evidence import code_of
 from kmslab.model.persona import Persona
 from kmslab.residue.proof import STACK_OF_TAG, kind_of
-from kmslab.residue.stacks import BUCKET, FUNCTION, LOG_GROUP
+from kmslab.residue.stacks import BUCKET, FUNCTION, LOG_GROUP, keys_of_stacks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -83,7 +83,8 @@ def _empty(s3: Any, bucket: str) -> None:
 def remove_what_faults_made(access: Access) -> Iterator[str]:
     """Remove keys, volumes and snapshots that ``kmslab break`` made and no repair removed; yield a line for each.
 
-    They carry a tag of their own. What carries it and is of a stack, whosever, is left.
+    They carry a tag of their own. What carries it and is of a stack, whosever, is left: by CloudFormation's tag, and
+    of keys, which have none, by what the stacks list.
     """
     yield from _done(_made_by_faults(access))
 
@@ -95,13 +96,20 @@ def _made_by_faults(access: Access) -> Iterator[Removal]:
         yield f"snapshot {one['SnapshotId']}", partial(ec2.delete_snapshot, SnapshotId=one["SnapshotId"])
     for one in _of_no_stack(ec2.describe_volumes(Filters=made)["Volumes"]):
         yield f"volume {one['VolumeId']}", partial(ec2.delete_volume, VolumeId=one["VolumeId"])
+    yield from _keys_made_by_faults(access)
+
+
+def _keys_made_by_faults(access: Access) -> Iterator[Removal]:
     tagging = access.client(Persona.OPERATOR, "resourcegroupstaggingapi")
     wanted = [{"Key": FAULT_TAG, "Values": [access.prefix]}]
-    for page in tagging.get_paginator("get_resources").paginate(TagFilters=wanted):
-        for one in _of_no_stack(page["ResourceTagMappingList"]):
-            arn = one["ResourceARN"]
-            if kind_of(arn) == "kms:key":
-                yield f"key {arn}", partial(discard, access, arn)
+    pages = tagging.get_paginator("get_resources").paginate(TagFilters=wanted)
+    listed = (one["ResourceARN"] for page in pages for one in page["ResourceTagMappingList"])
+    if not (found := [arn for arn in listed if kind_of(arn) == "kms:key"]):
+        return
+    of_stacks = keys_of_stacks(access)
+    for arn in found:
+        if arn.rpartition("/")[2] not in of_stacks:
+            yield f"key {arn}", partial(discard, access, arn)
 
 
 def _of_no_stack(found: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:

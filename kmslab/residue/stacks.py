@@ -25,10 +25,11 @@ READERS = 8
 DELETED = "DELETE_COMPLETE"
 MEMORY = timedelta(days=31)
 """How old a deleted stack may be to be asked: no key of it waits longer than 30 days."""
-FUNCTION, BUCKET, KEY, ALIAS = (
+FUNCTION, BUCKET, KEY, REPLICA, ALIAS = (
     "AWS::Lambda::Function",
     "AWS::S3::Bucket",
     "AWS::KMS::Key",
+    "AWS::KMS::ReplicaKey",
     "AWS::KMS::Alias",
 )
 LOG_GROUP = "/aws/lambda/"
@@ -116,6 +117,33 @@ def read_membership(access: Access) -> Membership:
             if known is None or one.standing or not known.standing:
                 owned[one.kind, one.physical_id] = one
     return Membership(standing, owned)
+
+
+def keys_of_stacks(access: Access) -> frozenset[str]:
+    """Ids of the keys of every stack that stands, whosever: a key does not tell, it has no tag of CloudFormation's.
+
+    Raises:
+        ClientError, BotoCoreError: CloudFormation does not answer.
+    """
+    cloudformation = access.client(Persona.OPERATOR, "cloudformation")
+    standing = [
+        one["StackId"]
+        for page in cloudformation.get_paginator("list_stacks").paginate()
+        for one in page["StackSummaries"]
+        if one["StackStatus"] != DELETED
+    ]
+
+    def keys(stack_id: str) -> list[str]:
+        pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack_id)
+        return [
+            one["PhysicalResourceId"]
+            for page in pages
+            for one in page["StackResourceSummaries"]
+            if one["ResourceType"] in {KEY, REPLICA} and one.get("PhysicalResourceId")
+        ]
+
+    with ThreadPoolExecutor(READERS, thread_name_prefix="stacks") as pool:
+        return frozenset(key for some in pool.map(keys, standing) for key in some)
 
 
 def _resources(cloudformation: Any, stack: Mapping[str, Any], prefix: str) -> list[Owned] | None:

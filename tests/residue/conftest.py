@@ -115,9 +115,9 @@ def template(operator: str, prefix: str) -> str:
     return json.dumps({"Resources": resources})
 
 
-def create_stack(cloudformation: Any, name: str, prefix: str, body: str) -> None:
-    """Create a stack with the tag of a lab, and wait."""
-    cloudformation.create_stack(StackName=name, TemplateBody=body, Tags=tags(prefix))
+def create_stack(cloudformation: Any, name: str, prefix: str, body: str, **more: str) -> None:
+    """Create a stack with the tag of a lab, and more tags, and wait."""
+    cloudformation.create_stack(StackName=name, TemplateBody=body, Tags=tags(prefix, **more))
     eventually(lambda: _status(cloudformation, name) not in ("", "CREATE_IN_PROGRESS"))
     assert _status(cloudformation, name) == "CREATE_COMPLETE"
 

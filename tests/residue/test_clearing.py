@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from kmslab.checks.sweep import sweep_without_lab
@@ -10,7 +11,7 @@ from kmslab.model.naming import TEMPORARY_TAG
 from kmslab.residue.clearing import empty_failed_buckets, remove_log_groups, remove_what_faults_made
 from kmslab.residue.settings import note, noted, put_back, read_settings
 from kmslab.residue.stacks import FUNCTION, Membership, Owned
-from tests.residue.conftest import tags
+from tests.residue.conftest import create_stack, delete_stack, tags
 
 if TYPE_CHECKING:
     from tests.residue.conftest import SmallLab
@@ -96,6 +97,26 @@ def test_what_faults_made_goes_by_their_tag(small: SmallLab) -> None:
     assert left <= volumes(ec2)
     states = [kms.describe_key(KeyId=one)["KeyMetadata"]["KeyState"] for one in (key, own)]
     assert states == ["PendingDeletion", "Enabled"]
+
+
+def test_a_key_of_somebodys_stack_is_left_though_it_looks_like_a_faults(small: SmallLab) -> None:
+    """Stack tags reach its keys, and CloudFormation puts no tag of its own on a key."""
+    cloudformation, kms, prefix = small.client("cloudformation"), small.client("kms"), small.prefix
+    everything = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "kms:*", "Resource": "*"}
+    properties = {"KeyPolicy": {"Version": "2012-10-17", "Statement": [everything]}}
+    body = json.dumps({"Resources": {"Key": {"Type": "AWS::KMS::Key", "Properties": properties}}})
+    stack = f"another-{prefix}"
+    create_stack(cloudformation, stack, prefix, body, kmslab__fault=prefix)
+    (listed,) = cloudformation.list_stack_resources(StackName=stack)["StackResourceSummaries"]
+    theirs = listed["PhysicalResourceId"]
+    marks = {one["TagKey"]: one["TagValue"] for one in kms.list_resource_tags(KeyId=theirs)["Tags"]}
+    assert marks[FAULT_TAG] == prefix
+    assert not any(name.startswith("aws:") for name in marks)
+    ours = kms.create_key(Tags=[{"TagKey": FAULT_TAG, "TagValue": prefix}])["KeyMetadata"]["Arn"]
+    assert list(remove_what_faults_made(small.access)) == [f"key {ours} removed"]
+    states = [kms.describe_key(KeyId=one)["KeyMetadata"]["KeyState"] for one in (ours, theirs)]
+    assert states == ["PendingDeletion", "Enabled"]
+    delete_stack(cloudformation, stack)
 
 
 def test_what_cannot_be_removed_is_told_and_the_rest_removed(small: SmallLab) -> None:
