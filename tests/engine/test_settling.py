@@ -22,7 +22,8 @@ KEY = "arn:aws:kms:us-east-1:111122223333:key/one"
 
 
 def view(at: float, **parts: Any) -> View:
-    return View(at, **{"policies": {}, "aliases": {}, "grants": {}, "identities": {}, "trusts": {}} | parts)
+    names = ("policies", "aliases", "grants", "identities", "boundaries", "trusts")
+    return View(at, **{name: {} for name in names} | parts)
 
 
 class Present:
@@ -66,6 +67,22 @@ def test_a_new_key_has_its_policy_at_once(present: Present) -> None:
     present.passes(0.0)
     assert settling.policy_of({"Arn": KEY, "Policy": "its own"}) == "its own"
     assert settling.trust_of("111122223333", "role", "its own") == "its own"
+
+
+def test_a_boundary_that_is_set_or_taken_away_counts_late_and_a_new_users_at_once(present: Present) -> None:
+    def bounds(now: list[str]) -> list[Any]:
+        return settling.late_boundary(lambda *_: now, "users", "somebody", "111122223333")
+
+    place = ("user", "111122223333", "somebody")
+    present.passes(0.0)
+    assert bounds(["its own"]) == ["its own"]
+    present.passes(1.1, boundaries={place: []})
+    present.passes(1.1, boundaries={place: ["set"]})
+    assert bounds(["set"]) == []
+    present.passes(1.1, boundaries={place: []})
+    assert bounds([]) == ["set"]
+    present.passes(1.1)
+    assert bounds([]) == []
 
 
 def test_an_alias_leads_late_to_its_key_and_late_nowhere(present: Present) -> None:
@@ -167,3 +184,24 @@ def test_permissions_settle_late(late: Engine) -> None:
     late.client("iam").put_role_policy(**identity, PolicyDocument=policy(never))
     assert may(who, opened)
     eventually(lambda: not may(who, opened), seconds=SOON)
+
+
+def test_permissions_boundaries_settle_late(late: Engine) -> None:
+    admin, iam, key = late.client("kms"), late.client("iam"), late.key(late.account_statement())
+    narrow = allow("kms:DescribeKey")
+    boundary = iam.create_policy(PolicyName="narrow", PolicyDocument=policy(narrow))["Policy"]["Arn"]
+    bound, role, user = late.role(allow("kms:*"), boundary=[narrow]), late.role(allow("kms:*")), late.user()
+    iam.put_user_policy(UserName=user.name, PolicyName="all", PolicyDocument=policy(allow("kms:*")))
+    clients = [late.client("kms", who) for who in (bound, role, user)]
+    assert [may(one, key) for one in clients] == [False, True, True], (
+        "what somebody is new with counts at once"
+    )
+    admin.create_alias(AliasName="alias/as-old-as-they", TargetKeyId=key)
+    eventually(lambda: may(admin, "alias/as-old-as-they"), seconds=SOON)
+
+    iam.delete_role_permissions_boundary(RoleName=bound.name)
+    iam.put_role_permissions_boundary(RoleName=role.name, PermissionsBoundary=boundary)
+    iam.put_user_permissions_boundary(UserName=user.name, PermissionsBoundary=boundary)
+    assert iam.get_user(UserName=user.name)["User"]["PermissionsBoundary"]
+    assert [may(one, key) for one in clients] == [False, True, True]
+    eventually(lambda: [may(one, key) for one in clients] == [True, False, False], seconds=SOON)

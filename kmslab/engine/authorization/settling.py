@@ -1,8 +1,9 @@
 """Changes that count late, as they do on AWS: for trying the lab under eventual consistency.
 
-``kmslab engine start --settle SECONDS`` turns it on. Identity policies, trust policies, key policies, grants and
-aliases then decide as they stood so many seconds ago, while reading them shows what was written. A grant counts at once
-for who presents its token. A key or role that is newer than that has the policies that it has now.
+``kmslab engine start --settle SECONDS`` turns it on. Identity policies, permissions boundaries, trust policies, key
+policies, grants and aliases then decide as they stood so many seconds ago, while reading them shows what was written. A
+grant counts at once for who presents its token. A key, user or role that is newer than that has the policies that it has
+now.
 
 Sources: KMS Developer Guide, "AWS KMS eventual consistency" and "Using a grant token"; IAM User Guide, "Troubleshoot
 IAM", "Changes that I make are not always immediately visible". How long AWS takes is not promised: KMS typically less
@@ -36,6 +37,7 @@ class View:
         aliases: the key id of each alias, by account, Region and ARN.
         grants: by id.
         identities: the parsed policies of each role and user, by kind, account and name.
+        boundaries: the permissions boundary of each as `evaluation.permissions_boundary` tells it, empty for none.
         trusts: the trust policy of each role, by account and name.
     """
 
@@ -44,6 +46,7 @@ class View:
     aliases: dict[tuple[str, str, str], str]
     grants: dict[str, dict[str, Any]]
     identities: dict[tuple[str, str, str], Any]
+    boundaries: dict[tuple[str, str, str], list[Any]]
     trusts: dict[tuple[str, str], Any]
 
 
@@ -89,33 +92,38 @@ def begin(seconds: float) -> None:
 
     global _settling  # noqa: PLW0603  # one engine in a process, set once at its start
     gather = {"role": iam_evaluator._gather_role_policies, "user": iam_evaluator._gather_user_policies}
-    settling = Settling(seconds, lambda at: _present(at, gather))
+    bound = iam_evaluator._permissions_boundary
+    settling = Settling(seconds, lambda at: _present(at, gather, bound))
     settling.look()
     _settling = settling
     extend(iam_evaluator, "_gather_role_policies", "role_name", "account_id")(late_role_policies)
     extend(iam_evaluator, "_gather_user_policies", "user_name", "account_id")(late_user_policies)
+    extend(iam_evaluator, "_permissions_boundary", "store", "name", "account_id")(late_boundary)
     threading.Thread(target=settling.run, name="settling", daemon=True).start()
 
 
-def _present(at: float, gather: dict[str, Callable[[str, str], Any]]) -> View:
+def _present(
+    at: float, gather: dict[str, Callable[[str, str], Any]], bound: Callable[..., list[Any]]
+) -> View:
     from ministack.core.responses import request_scope
     from ministack.services import iam, kms
 
     from kmslab.engine.kms import records
 
-    roles = list(iam._roles._data.items())
-    identities = {}
-    for kind, entries in (("role", roles), ("user", list(iam._users._data.items()))):
-        for (account, name), _ in entries:
+    identities, boundaries = {}, {}
+    for kind, store in (("role", iam._roles), ("user", iam._users)):
+        for account, name in list(store._data):
             with request_scope(account, "us-east-1"):  # IAM has no Regions
                 identities[kind, account, name] = gather[kind](name, account)
+                boundaries[kind, account, name] = bound(store, name, account)
     return View(
         at,
         {key["Arn"]: key["Policy"] for key in list(records.store()._data.values())},
         dict(list(records.aliases()._data.items())),
         {grant["GrantId"]: grant for grant in list(kms._grants._data.values())},
         identities,
-        {place: role.get("AssumeRolePolicyDocument") for place, role in roles},
+        boundaries,
+        {place: role.get("AssumeRolePolicyDocument") for place, role in list(iam._roles._data.items())},
     )
 
 
@@ -132,6 +140,16 @@ def late_user_policies(stock: Any, user_name: str, account_id: str) -> Any:
 def _late_policies(stock: Any, kind: str, name: str, account: str) -> Any:
     found = _settling.settled().identities.get((kind, account, name)) if _settling else None
     return stock(name, account) if found is None else found
+
+
+def late_boundary(stock: Any, store: Any, name: str, account_id: str) -> list[Any]:
+    """Give the permissions boundary that a role or user had some time ago."""
+    from ministack.services import iam
+
+    kind = "role" if store is iam._roles else "user"
+    found = _settling.settled().boundaries.get((kind, account_id, name)) if _settling else None
+    now: list[Any] = stock(store, name, account_id)
+    return now if found is None else found
 
 
 def trust_of(account: str, name: str, now: Any) -> Any:
