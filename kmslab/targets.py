@@ -202,7 +202,7 @@ def require_sandbox(
     if access.target.kind is not TargetKind.AWS:
         return
     from kmslab.account import caller, clock, sandbox
-    from kmslab.terminal import err
+    from kmslab.terminal import err, say
 
     try:
         with aws_errors_in_one_line():
@@ -216,7 +216,7 @@ def require_sandbox(
         with aws_errors_in_one_line():
             doubts.append(clock.warning(clock.ahead(access)))
     for doubt in filter(None, doubts):
-        err.print(doubt, style="yellow", markup=False, highlight=False, soft_wrap=True)
+        say(err, doubt, "yellow")
 
 
 def owner_access(project: Project, access: Access) -> Access | None:

@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from rich.console import Console
+from rich.text import Text
 
 if TYPE_CHECKING:
     from kmslab.model.errors import LabError
@@ -20,10 +21,15 @@ err = Console(stderr=True)
 """For progress, errors and hints, so that stdout can be piped."""
 
 
+def say(console: Console, text: str, style: str = "") -> None:
+    """Print text as it is: names and ARNs hold brackets and colons, which Rich would read as its own."""
+    console.print(Text(text, style), soft_wrap=True)
+
+
 def show_error(error: LabError) -> None:
     """Print what is wrong in one red line, what the CDK CLI said about it, and a dim hint."""
-    err.print(f"error: {error.message}", style="red", markup=False, highlight=False, soft_wrap=True)
+    say(err, f"error: {error.message}", "red")
     for line in getattr(error, "excerpt", ()):
-        err.print(f"  | {line}", style="dim", markup=False, highlight=False, soft_wrap=True)
+        say(err, f"  | {line}", "dim")
     if error.hint:
-        err.print(f"  {error.hint}", style="dim", markup=False, highlight=False, soft_wrap=True)
+        say(err, f"  {error.hint}", "dim")

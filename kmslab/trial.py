@@ -213,12 +213,12 @@ def open_workshop() -> Workshop:
 
 def tell(trial: Trial) -> None:
     """Print the result of one trial."""
-    from kmslab.terminal import out
+    from kmslab.terminal import out, say
 
     word = "ok " if trial.passed else "BAD"
     out.print(f"{word} {trial.fault.id} ({trial.seconds:.1f} s)", markup=False, highlight=False)
     if trial.error:
-        out.print(f"      could not be made: {trial.error}", markup=False, highlight=False, soft_wrap=True)
+        say(out, f"      could not be made: {trial.error}")
     for how in ("missed", "strangers", "unrepaired"):
         for check, said in getattr(trial, how).items():
             line = f"      {how}: {check}: {said}"
@@ -230,7 +230,7 @@ def main(words: Sequence[str]) -> ExitCode:
     from kmslab.engine.capabilities import CAPABILITIES
     from kmslab.project import find_project
     from kmslab.targets import aws_errors_in_one_line
-    from kmslab.terminal import out, show_error
+    from kmslab.terminal import out, say, show_error
     from kmslab.turns import exclusively
 
     chosen = [
@@ -243,7 +243,7 @@ def main(words: Sequence[str]) -> ExitCode:
         show_error(error)
         return error.exit_code
     for check, said in result.left.items():
-        out.print(f"left: {check}: {said}", highlight=False, markup=False, soft_wrap=True)
+        say(out, f"left: {check}: {said}")
     passed = sum(trial.passed for trial in result.trials)
     out.print(f"{passed} of {len(result.trials)} faults in {result.seconds:.0f} s", highlight=False)
     return ExitCode.OK if result.perfect else ExitCode.NOT_PROVEN

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from kmslab.engine import inspection
 from kmslab.project import find_project
-from kmslab.terminal import out
+from kmslab.terminal import out, say
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,7 +32,7 @@ def at_rest(name: str) -> None:
         if number:
             out.print()
         for line in _lines(stored):
-            out.print(line, markup=False, highlight=False, soft_wrap=True)
+            say(out, line)
 
 
 def _lines(stored: Stored) -> Iterator[str]:

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from kmslab.checks.catalogue import catalogue
 from kmslab.checks.kinds import kind_of
-from kmslab.terminal import out
+from kmslab.terminal import out, say
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -34,18 +34,14 @@ def _show(only: Sequence[str]) -> None:
 
 def _show_json(only: Sequence[str]) -> None:
     """Print the same as a JSON array, one object for each check."""
-    _print(json.dumps([_entry(check) for check in catalogue(only)], indent=2, ensure_ascii=False))
+    say(out, json.dumps([_entry(check) for check in catalogue(only)], indent=2, ensure_ascii=False))
 
 
 def _show_markdown(only: Sequence[str]) -> None:
     """Print the page docs/checks.md."""
     from kmslab.reports import checks_page
 
-    _print(checks_page.render(catalogue(only)).rstrip("\n"))
-
-
-def _print(text: str) -> None:
-    out.print(text, markup=False, highlight=False, soft_wrap=True, emoji=False)
+    say(out, checks_page.render(catalogue(only)).rstrip("\n"))
 
 
 def _indented(text: str, style: str) -> None:

@@ -34,7 +34,7 @@ from kmslab.model.target import TargetKind
 from kmslab.progress import counted
 from kmslab.project import HOME_VARIABLE, Project, find_project
 from kmslab.targets import aws_errors_in_one_line, choose_target
-from kmslab.terminal import err, out
+from kmslab.terminal import err, out, say
 from kmslab.turns import exclusively
 
 if TYPE_CHECKING:
@@ -76,20 +76,15 @@ def init(kind: TargetKind, values: Sequence[str], file: Path | None, *, ou: str,
     _refuse_to_forget(project, seats)
     keep_seats(project, seats)
     keep(project, Chosen(kind, context, role, ou))
-    out.print(
-        f"The class has {work.names(seats)} ({seats_file(project)}). Next: `kmslab class deploy`.",
-        highlight=False,
-        soft_wrap=True,
-    )
+    say(out, f"The class has {work.names(seats)} ({seats_file(project)}). Next: `kmslab class deploy`.")
     unnamed = [seat.account for seat in seats if seat.account not in settings.sandbox_accounts]
     if kind is TargetKind.AWS and unnamed:
-        out.print(
+        say(
+            out,
             f"{len(unnamed)} of the accounts are not named as sandboxes in cdk.json (kmslab.sandbox_accounts): "
             f"{', '.join(unnamed[:5])}{', ...' if len(unnamed) > 5 else ''}. They will be left alone "  # noqa: PLR2004  # a few examples
             "unless their organization's tag names them.",
-            style="yellow",
-            highlight=False,
-            soft_wrap=True,
+            "yellow",
         )
 
 

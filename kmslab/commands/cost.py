@@ -13,7 +13,7 @@ from kmslab.cost import estimate
 from kmslab.cost.estimating import HOURS_A_DAY, total
 from kmslab.model.settings import LabSettings
 from kmslab.project import find_project
-from kmslab.terminal import out
+from kmslab.terminal import out, say
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -36,7 +36,7 @@ def run(context: Sequence[str], seats: int, days: int, hours: int, runs: int, *,
     of_class = found.for_class(seats, days, hours=hours, runs=runs)
     if as_json:
         text = json.dumps(_document(found, of_class), indent=2)
-        out.print(text, markup=False, highlight=False, soft_wrap=True)
+        say(out, text)
     else:
         _show(found, of_class)
 

@@ -11,7 +11,7 @@ from rich.text import Text
 from kmslab.model.errors import ExitCode
 from kmslab.reports.comparison import Kind, compare, read_run
 from kmslab.reports.table import STYLES
-from kmslab.terminal import out
+from kmslab.terminal import out, say
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,7 +33,7 @@ def run(old_file: Path, new_file: Path, *, as_json: bool) -> ExitCode:
     found = compare(old, new)
     if as_json:
         text = json.dumps(_document(old, new, found), indent=2, ensure_ascii=False)
-        out.print(text, markup=False, highlight=False, soft_wrap=True)
+        say(out, text)
     else:
         _show(old, new, found)
     return ExitCode.NOT_PROVEN if found.worse else ExitCode.OK
@@ -42,12 +42,11 @@ def run(old_file: Path, new_file: Path, *, as_json: bool) -> ExitCode:
 def _show(old: Run, new: Run, found: Comparison) -> None:
     for name, one in (("old", old), ("new", new)):
         lab = one.lab
-        out.print(
+        say(
+            out,
             f"{name}  {one.started}  {lab.prefix} on {lab.target}, account {lab.account}, {lab.region}, "
             f"{len(one.results)} checks in {one.seconds:.1f} s",
-            style="dim",
-            highlight=False,
-            soft_wrap=True,
+            "dim",
         )
     for kind in Kind:
         changes = [change for change in found.changes if change.kind is kind]

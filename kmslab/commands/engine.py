@@ -10,7 +10,7 @@ from kmslab.classroom.shells import refuse_engine
 from kmslab.engine import control
 from kmslab.model.errors import ExitCode, LabError
 from kmslab.project import find_project
-from kmslab.terminal import out
+from kmslab.terminal import out, say
 from kmslab.toolchain import require_node
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def logs(lines: int) -> None:
     try:
         with file.open(encoding="utf-8", errors="replace") as log:
             for line in deque(log, maxlen=lines):
-                out.print(line.rstrip(), markup=False, highlight=False, soft_wrap=True)
+                say(out, line.rstrip())
     except OSError as error:
         raise LabError(
             "The engine has written no log yet.",
@@ -87,8 +87,7 @@ def not_running() -> LabError:
 
 
 def _show(info: EngineInfo) -> None:
-    out.print(
+    say(
+        out,
         f"The engine runs at {info.endpoint_url} (process {info.pid}, account {info.account_id}, {info.region}).",
-        highlight=False,
-        soft_wrap=True,
     )

@@ -26,7 +26,7 @@ from kmslab.model.target import TargetKind
 from kmslab.model.verdict import Outcome
 from kmslab.project import find_project
 from kmslab.targets import aws_errors_in_one_line, choose_target, owner_access, require_sandbox
-from kmslab.terminal import out
+from kmslab.terminal import out, say
 from kmslab.turns import exclusively
 
 if TYPE_CHECKING:
@@ -91,8 +91,8 @@ def break_one(where: Where, fault_id: str) -> None:
     with _opened(where, "break", fault_id) as (workshop, ledger), _on_record(where):
         break_lab(workshop, ledger, fault)
         _settle(workshop, fault.noticed_by, Outcome.FAIL)
-    _tell(f"Broken: {fault.title}")
-    _tell(f"Who notices? `{where.typed('verify')}`. Put it right: `{where.typed('repair')}`.")
+    say(out, f"Broken: {fault.title}")
+    say(out, f"Who notices? `{where.typed('verify')}`. Put it right: `{where.typed('repair')}`.")
 
 
 def break_any(where: Where, guide: str) -> None:
@@ -118,10 +118,11 @@ def break_any(where: Where, guide: str) -> None:
             raise LabError(
                 "No fault is left that could be made here.", hint=f"`{where.typed('repair', '--all')}`."
             )
-    _tell(f"Something is broken{f' that guide {guide} is about' if guide else ''}.")
-    _tell(
+    say(out, f"Something is broken{f' that guide {guide} is about' if guide else ''}.")
+    say(
+        out,
         f"Find it: `{where.typed('verify')}`. A hint: `{where.typed('faults', '--hint')}`. "
-        f"The solution: `{where.typed('repair')}`."
+        f"The solution: `{where.typed('repair')}`.",
     )
 
 
@@ -160,20 +161,20 @@ def repair_some(where: Where, fault_id: str, *, everything: bool) -> None:
         last = _meant(entries, fault_id, where) if not everything else None
         for entry in from_the_newest(entries, last):
             repair(workshop, ledger, entry)
-            _tell(f"Repaired {entry.fault_id}: {entry.fault.title} {entry.fault.explanation}".strip())
+            say(out, f"Repaired {entry.fault_id}: {entry.fault.title} {entry.fault.explanation}".strip())
             if entry.mystery:
-                _tell(f"  It is noticed by {', '.join(entry.fault.noticed_by)}.")
+                say(out, f"  It is noticed by {', '.join(entry.fault.noticed_by)}.")
         repaired = {check for entry in from_the_newest(entries, last) for check in entry.fault.noticed_by}
         broken = {check for entry in in_place(workshop, ledger) for check in entry.fault.noticed_by}
         _settle(workshop, repaired - broken, Outcome.PASS)
     if not entries:
-        _tell("No fault is in place.")
+        say(out, "No fault is in place.")
 
 
 def _settle(workshop: Workshop, checks: Collection[str], outcome: Outcome) -> None:
     """Wait until what was changed counts; say so where that takes longer than it should."""
     if not until_it_counts(workshop, checks, outcome):
-        _tell("Not everybody knows of the change yet: permissions settle late. Verify in a few minutes.")
+        say(out, "Not everybody knows of the change yet: permissions settle late. Verify in a few minutes.")
 
 
 def _meant(entries: Sequence[Entry], fault_id: str, where: Where) -> Entry | None:
@@ -211,7 +212,7 @@ def hint(where: Where) -> None:
             f"It is this: {fault.title}",
         )
         given = with_hint(ledger, mysteries[-1]).hints
-    _tell(hints[min(given, len(hints)) - 1])
+    say(out, hints[min(given, len(hints)) - 1])
 
 
 def show_catalogue(guide: str, *, as_json: bool) -> None:
@@ -262,7 +263,7 @@ def show_in_place(where: Where, *, as_json: bool) -> None:
         rows = [(entry.since, *named(entry)) for entry in entries]
         _table(("since", "fault", "what is broken"), rows)
     else:
-        _tell("No fault is in place.")
+        say(out, "No fault is in place.")
 
 
 def named(entry: Entry) -> tuple[str, str]:
@@ -302,8 +303,4 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 
 def _print_json(what: object) -> None:
-    out.print(json.dumps(what, indent=2), markup=False, highlight=False, soft_wrap=True)
-
-
-def _tell(line: str) -> None:
-    out.print(line, markup=False, highlight=False, soft_wrap=True)
+    say(out, json.dumps(what, indent=2))

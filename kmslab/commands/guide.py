@@ -13,7 +13,7 @@ from kmslab.guides.course import APPENDICES, PAGES
 from kmslab.guides.server import HOST, serving
 from kmslab.model.errors import LabError
 from kmslab.project import find_project
-from kmslab.terminal import err, out
+from kmslab.terminal import err, out, say
 
 
 def run(page: str, port: int, *, browser: bool, build_only: bool) -> None:
@@ -29,7 +29,7 @@ def run(page: str, port: int, *, browser: bool, build_only: bool) -> None:
     with err.status("building the pages", spinner="dots"):
         built = building.build(pages, site)
     if build_only:
-        out.print(f"The site is in {site}{'' if built else ', as it was'}.", highlight=False, soft_wrap=True)
+        say(out, f"The site is in {site}{'' if built else ', as it was'}.")
         return
     words = progress.checkpoint_words(pages)
     try:

@@ -35,7 +35,7 @@ from kmslab.progress import shown_on
 from kmslab.project import find_project
 from kmslab.residue.proof import read_residue
 from kmslab.targets import aws_errors_in_one_line, choose_target, owner_access, require_sandbox
-from kmslab.terminal import err, out
+from kmslab.terminal import err, out, say
 from kmslab.turns import UNFINISHED, exclusively
 
 if TYPE_CHECKING:
@@ -69,11 +69,10 @@ def up(kind: TargetKind, values: Sequence[str], *, port: int) -> None:
         refuse_foreign_user(access, settings.admin_user)
         keep_context(project, context)
         changed = Deployment(project, access, context, progress).up()
-    out.print(
+    say(
+        out,
         f"The lab {settings.prefix} stands in account {access.account}, {access.target.region}"
         f"{'' if changed else '; nothing had changed'}.",
-        highlight=False,
-        soft_wrap=True,
     )
 
 
@@ -112,7 +111,7 @@ def down(
                 require_sandbox(
                     Access(choose_target(project, kind), settings.prefix), settings, as_typed("down", values)
                 )
-                err.print(STAY, highlight=False, soft_wrap=True)
+                say(err, STAY)
             wait_until(moment, progress)
         if kind is TargetKind.LOCAL:
             _start_engine(project, 0, progress)
@@ -127,7 +126,7 @@ def down(
     out.print(f"The lab {settings.prefix} is destroyed.", highlight=False)
     show(residue)
     if kind is TargetKind.AWS:
-        out.print(LEFT_ON_AWS, highlight=False, soft_wrap=True)
+        say(out, LEFT_ON_AWS)
     if kind is TargetKind.LOCAL and not keep_engine:
         _stop_engine(project, other_labs(access))
     return ExitCode.OK if residue.clean else ExitCode.NOT_PROVEN
@@ -197,4 +196,4 @@ def status(kind: TargetKind) -> None:
     with aws_errors_in_one_line():
         for entry in Ledger(access).entries():
             line = f"Broken since {entry.since}: {': '.join(named(entry))}"
-            out.print(line, markup=False, highlight=False, soft_wrap=True)
+            say(out, line)

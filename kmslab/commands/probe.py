@@ -26,7 +26,7 @@ from kmslab.probe.world import World
 from kmslab.progress import counted
 from kmslab.project import find_project, unwritable
 from kmslab.targets import aws_errors_in_one_line, choose_target
-from kmslab.terminal import err, out
+from kmslab.terminal import err, out, say
 from kmslab.turns import exclusively
 
 if TYPE_CHECKING:
@@ -111,8 +111,7 @@ def _greet(world: World) -> None:
 def _tell_left(problems: Sequence[str]) -> None:
     """Say what could not be removed: all of it on an emulator that breaks, so the first ones and how many."""
     for problem in problems[:SHOWN_PROBLEMS]:
-        line = f"could not clean up: {' '.join(problem.split())[:200]}"
-        err.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
+        say(err, f"could not clean up: {' '.join(problem.split())[:200]}", "yellow")
     if len(problems) > SHOWN_PROBLEMS:
         err.print(f"could not clean up {len(problems) - SHOWN_PROBLEMS} more things", style="yellow")
 
@@ -121,12 +120,12 @@ def list_probes(only: Sequence[str], form: str) -> None:
     """Print the catalogue: ids, behaviours and sources."""
     probes = runner.catalogue(only)
     if form == "json":
-        _raw(json.dumps([entry(one) for one in probes], indent=1, ensure_ascii=False))
+        say(out, json.dumps([entry(one) for one in probes], indent=1, ensure_ascii=False))
         return
     if form == "markdown":
-        _raw("| probe | behaviour | expected | source |\n|---|---|---|---|")
+        say(out, "| probe | behaviour | expected | source |\n|---|---|---|---|")
         for one in probes:
-            _raw(f"| `{one.id}` | {one.behaviour} | {one.expected} | [AWS]({one.source}) |")
+            say(out, f"| `{one.id}` | {one.behaviour} | {one.expected} | [AWS]({one.source}) |")
         return
     for one in probes:
         out.print(Text.assemble((one.id, "cyan"), "  ", one.behaviour), soft_wrap=True)
@@ -135,7 +134,7 @@ def list_probes(only: Sequence[str], form: str) -> None:
 
 def _print(fidelity: Fidelity, form: str) -> None:
     if form != "table":
-        _raw((as_json if form == "json" else as_markdown)(fidelity).rstrip("\n"))
+        say(out, (as_json if form == "json" else as_markdown)(fidelity).rstrip("\n"))
         return
     from rich.table import Table
 
@@ -156,10 +155,6 @@ def _print(fidelity: Fidelity, form: str) -> None:
         line.append(f"{count} {outcome}, ", style=STYLES[outcome] if count else "dim")
     line.append(f"of {len(fidelity.results)} behaviours in {fidelity.seconds:.1f} s · {fidelity.endpoint}")
     out.print(line, highlight=False, soft_wrap=True)
-
-
-def _raw(text: str) -> None:
-    out.print(text, markup=False, highlight=False, soft_wrap=True, emoji=False)
 
 
 def _make(folder: Path) -> None:

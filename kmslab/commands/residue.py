@@ -18,7 +18,7 @@ from kmslab.project import find_project
 from kmslab.residue.model import State
 from kmslab.residue.proof import read_residue
 from kmslab.targets import aws_errors_in_one_line, choose_target, owner_access
-from kmslab.terminal import err, out
+from kmslab.terminal import err, out, say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,7 +48,7 @@ def run(kind: TargetKind, values: Sequence[str], *, as_json: bool) -> ExitCode:
         residue = read_residue(access, owner=owner_access(project, access))
         progress.end("residue", "every service was asked")
     if as_json:
-        out.print(json.dumps(_document(residue), indent=2), markup=False, highlight=False, soft_wrap=True)
+        say(out, json.dumps(_document(residue), indent=2))
     else:
         show(residue)
     return ExitCode.OK if residue.clean else ExitCode.NOT_PROVEN

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from kmslab.model.errors import ExitCode, LabError
-from kmslab.terminal import out
+from kmslab.terminal import out, say
 
 
 def announce(address: str) -> None:
     """Print where the pages are."""
-    out.print(f"{address}  (Ctrl-C ends it)", highlight=False, markup=False, soft_wrap=True)
+    say(out, f"{address}  (Ctrl-C ends it)")
 
 
 def cannot_listen(port: int, error: OSError) -> LabError:

@@ -29,7 +29,7 @@ from kmslab.project import find_project, unwritable
 from kmslab.reports.report import Report, Result
 from kmslab.reports.table import STYLES
 from kmslab.targets import aws_errors_in_one_line, capabilities_of, choose_target, gave_out, require_sandbox
-from kmslab.terminal import err, out
+from kmslab.terminal import err, out, say
 from kmslab.turns import exclusively, unfinished
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ def _tell_what_gave_out(verdicts: Sequence[tuple[Check, Verdict]]) -> None:
     if why:
         checks = "1 check" if len(why) == 1 else f"{len(why)} checks"
         line = f"{why[0].message} So {checks} could not look. {why[0].hint}"
-        err.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
+        say(err, line, "yellow")
 
 
 def _what_gave_out(verdict: Verdict) -> LabError | None:
@@ -173,7 +173,7 @@ def _tell_faults(access: Access) -> None:
         line = (
             f"{faults} in place, put there by `kmslab break`; `kmslab repair --all` removes what is broken."
         )
-    err.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
+    say(err, line, "yellow")
 
 
 def _next_steps(report: Path, guides: Path) -> str:
@@ -225,9 +225,7 @@ def _shown(total: int) -> Iterator[Callable[[Check, Verdict], None]]:
 
 def _tell_swept(swept: Swept) -> None:
     for problem in swept.problems:
-        err.print(
-            f"could not clean up: {problem}", style="yellow", markup=False, highlight=False, soft_wrap=True
-        )
+        say(err, f"could not clean up: {problem}", "yellow")
 
 
 def _write(report: Report, formats: frozenset[str], folder: Path) -> None:

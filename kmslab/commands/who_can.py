@@ -20,12 +20,10 @@ from kmslab.model.errors import LabError
 from kmslab.model.settings import LabSettings
 from kmslab.project import find_project
 from kmslab.targets import aws_errors_in_one_line, choose_target
-from kmslab.terminal import err, out
+from kmslab.terminal import err, out, say
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-
-    from rich.console import Console
 
     from kmslab.access.questions import Answer, Question
     from kmslab.access.reading import Identity, Reading
@@ -158,11 +156,6 @@ def _show(question: Question, answers: Sequence[Answer], beside: Sequence[Answer
         say(out, f"{answer.identity.name[0].upper()}{answer.identity.name[1:]} {may}.")
     for note in (*question.notes, HINT):
         say(err, note, "dim")
-
-
-def say(console: Console, text: str, style: str = "") -> None:
-    """Print a line as it is: names and ARNs hold brackets and colons, which Rich would read as its own."""
-    console.print(Text(text, style), soft_wrap=True)
 
 
 def in_brief(answer: Answer) -> str:
