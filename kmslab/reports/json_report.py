@@ -55,16 +55,7 @@ def _result(result: Result) -> dict[str, Any]:
         "outcome": str(verdict.outcome),
         "summary": verdict.summary,
         "seconds": round(verdict.seconds, 3),
-        "evidence": [
-            {
-                "persona": str(call.persona),
-                "action": call.action,
-                "resource": call.resource,
-                "result": call.result,
-                "detail": call.detail,
-            }
-            for call in verdict.evidence
-        ],
+        "evidence": [asdict(call) for call in verdict.evidence],
     }
 
 

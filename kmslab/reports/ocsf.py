@@ -7,6 +7,7 @@ could not look, or whose target does not enforce what it needs, is a Warning: no
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from py_ocsf_models.events.findings.activity_id import ActivityID
@@ -96,19 +97,7 @@ def _finding(report: Report, result: Result) -> ComplianceFinding:
             references=[f"lab_guides/{result.guide}.md"],
         ),
         resources=_resources(report, result),
-        evidences=[
-            EvidenceArtifacts(
-                name=call.action,
-                data={
-                    "persona": str(call.persona),
-                    "action": call.action,
-                    "resource": call.resource,
-                    "result": call.result,
-                    "detail": call.detail,
-                },
-            )
-            for call in verdict.evidence
-        ],
+        evidences=[EvidenceArtifacts(name=call.action, data=asdict(call)) for call in verdict.evidence],
         unmapped={
             "target": report.target,
             "endpoint": report.endpoint,
