@@ -59,6 +59,31 @@ def test_who_pays_for_requests(s3: Any, bucket: str) -> None:
     assert s3.get_bucket_request_payment(Bucket=bucket)["Payer"] == "Requester"
 
 
+def test_a_bucket_that_cannot_be_is_refused(s3: Any) -> None:
+    name = f"bucket-{uuid.uuid4().hex[:16]}"
+    for ownership in ("Nobody", ""):
+        with refused("InvalidArgument", f"Invalid x-amz-object-ownership header: {ownership}") as told:
+            s3.create_bucket(Bucket=name, ObjectOwnership=ownership)
+        assert told["ArgumentName"] == "x-amz-object-ownership"
+    with refused(MALFORMED):
+        s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": ""})
+
+
+def test_ownership_and_acceleration_are_held_to_their_form(s3: Any, bucket: str) -> None:
+    one, other = {"ObjectOwnership": "ObjectWriter"}, {"ObjectOwnership": "BucketOwnerPreferred"}
+    malformed: list[list[dict[str, str]]] = [[one, other], [{"ObjectOwnership": "Nobody"}], [{}]]
+    for rules in malformed:
+        with refused(MALFORMED):
+            s3.put_bucket_ownership_controls(Bucket=bucket, OwnershipControls={"Rules": rules})
+    s3.put_bucket_ownership_controls(Bucket=bucket, OwnershipControls={"Rules": [one]})
+    with refused(MALFORMED):
+        s3.put_bucket_accelerate_configuration(Bucket=bucket, AccelerateConfiguration={"Status": "enabled"})
+    dotted = f"bucket.{uuid.uuid4().hex[:16]}"
+    s3.create_bucket(Bucket=dotted)
+    with refused("InvalidRequest", "periods (.)"):
+        s3.put_bucket_accelerate_configuration(Bucket=dotted, AccelerateConfiguration={"Status": "Enabled"})
+
+
 def test_configurations_with_an_id(s3: Any, bucket: str) -> None:
     one, two = ({"Id": name, "Filter": {"Prefix": f"{name}/"}} for name in ("one", "two"))
     for metrics in (two, one):
@@ -69,7 +94,7 @@ def test_configurations_with_an_id(s3: Any, bucket: str) -> None:
     assert s3.get_bucket_metrics_configuration(Bucket=bucket, Id="one")["MetricsConfiguration"] == one
     listed = s3.list_bucket_metrics_configurations(Bucket=bucket)
     assert (listed["MetricsConfigurationList"], listed["IsTruncated"]) == ([one, two], False)
-    with refused("IdMismatch"):
+    with refused(MALFORMED):
         s3.put_bucket_metrics_configuration(Bucket=bucket, Id="three", MetricsConfiguration=one)
     s3.delete_bucket_metrics_configuration(Bucket=bucket, Id="one")
     for call in (s3.get_bucket_metrics_configuration, s3.delete_bucket_metrics_configuration):

@@ -58,3 +58,28 @@ def test_a_copy_is_of_an_object(s3: Any, bucket: str) -> None:
     marker = s3.delete_object(Bucket=bucket, Key="gone")["VersionId"]
     with refused("InvalidRequest", "delete marker by version id"):
         s3.copy_object(Bucket=bucket, Key=KEY, CopySource=f"{bucket}/gone?versionId={marker}")
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "words"),
+    [
+        ("0-8", "InvalidArgument", "must be of the form bytes=first-last"),
+        ("bytes=1-0", "InvalidArgument", "must be of the form bytes=first-last"),
+        ("bytes=1-", "InvalidArgument", "must be of the form bytes=first-last"),
+        ("bytes=0-1,3-4", "InvalidArgument", "must be of the form bytes=first-last"),
+        ("bytes=0-100", "InvalidArgument", "not valid for source object of size: 10"),
+        ("bytes=10-200", "InvalidRequest", "invalid for the source object size"),
+    ],
+)
+def test_the_range_of_a_part_is_one_of_the_source(
+    s3: Any, bucket: str, text: str, code: str, words: str
+) -> None:
+    s3.put_object(Bucket=bucket, Key=KEY, Body=b"0123456789")
+    upload = s3.create_multipart_upload(Bucket=bucket, Key="copy")["UploadId"]
+    where = {"Bucket": bucket, "Key": "copy", "UploadId": upload, "CopySource": f"{bucket}/{KEY}"}
+    with refused(code, words) as told:
+        s3.upload_part_copy(**where, PartNumber=1, CopySourceRange=text)
+    if code == "InvalidArgument":
+        assert (told["ArgumentName"], told["ArgumentValue"]) == ("x-amz-copy-source-range", text)
+    s3.upload_part_copy(**where, PartNumber=1, CopySourceRange="bytes=0-9")
+    assert s3.list_parts(Bucket=bucket, Key="copy", UploadId=upload)["Parts"][0]["Size"] == 10

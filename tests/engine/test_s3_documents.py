@@ -17,6 +17,8 @@ def tags(*pairs: tuple[str, str]) -> dict[str, Any]:
 def test_a_bucket_policy_is_a_json_object(s3: Any, bucket: str, text: str) -> None:
     with refused("MalformedPolicy", "valid JSON and the first byte must be '{'"):
         s3.put_bucket_policy(Bucket=bucket, Policy=text)
+    with refused("MalformedPolicy", "Missing required field Statement"):
+        s3.put_bucket_policy(Bucket=bucket, Policy="{}")
     with refused("NoSuchBucketPolicy"):
         s3.get_bucket_policy(Bucket=bucket)
 

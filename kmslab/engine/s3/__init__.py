@@ -6,6 +6,7 @@ from __future__ import annotations
 def install() -> None:
     """Apply the room's hooks to MiniStack."""
     from kmslab.engine.s3 import (
+        acls,
         answers,
         buckets,
         by_id,
@@ -21,6 +22,7 @@ def install() -> None:
         etag,
         forms,
         listings,
+        markers,
         multipart,
         preconditions,
         queries,
@@ -62,6 +64,8 @@ def install() -> None:
         listings,
         upload_listings,
         version_ids,
+        acls,
+        markers,
         told,
     ):
         module.install()

@@ -21,6 +21,7 @@ from kmslab.engine.s3.copies import plainly
 from kmslab.engine.s3.etag import amend
 from kmslab.engine.s3.headers import CONTEXT, CUSTOMER
 from kmslab.engine.s3.markup import written
+from kmslab.engine.s3.records import found
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -87,15 +88,6 @@ def _dispatch(
     """Complete what MiniStack answers."""
     response, call = stock(method, bucket, key, headers, body, query_params), CALL.get()
     return _completed(call, query_params, response) if call else response
-
-
-def found(bucket: str, key: str, version_id: str) -> Record | None:
-    """The object or the version that a request names; ``null`` names an object without versions, too."""
-    current: Record | None = (s3._buckets.get(bucket) or {}).get("objects", {}).get(key)
-    if current and (not version_id or version_id == (current.get("version_id") or "null")):
-        return current
-    versions: list[Record] = s3._object_versions.get((bucket, key)) or []
-    return next((one for one in versions if one["version_id"] == version_id), None)
 
 
 def _attributes(

@@ -2,8 +2,9 @@
 
 Recorded from S3: the answers to CreateBucket and HeadBucket name the bucket's ARN (AWS CLI, 2026), although the API
 reference says so of directory buckets only, and HeadBucket says that no access point was asked; a bucket with versions
-is not empty in its own words (LocalStack's ``test_s3_api.py``, test_delete_versioned_bucket_with_objects). Amazon S3
-API Reference, "GetBucketPolicyStatus" and "PutBucketRequestPayment".
+is not empty in its own words (LocalStack's ``test_s3_api.py``: test_delete_versioned_bucket_with_objects,
+TestS3BucketOwnershipControls, TestS3BucketAccelerateConfiguration; ``test_s3.py``: test_s3_request_payer_exceptions,
+test_different_location_constraint). Amazon S3 API Reference, "GetBucketPolicyStatus".
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
     from kmslab.engine.s3.errors import Response
 
+ACCELERATION = ("Enabled", "Suspended")
+OWNERSHIP = "x-amz-object-ownership"
+OWNERSHIPS = ("BucketOwnerEnforced", "BucketOwnerPreferred", "ObjectWriter")
 PAYERS = ("BucketOwner", "Requester")
 NOT_SERVED = frozenset(
     {
@@ -79,14 +83,47 @@ def _put_request_payment(stock: Callable[..., Response], name: str, body: bytes)
     return stock(name, body)
 
 
+def _unfit(body: bytes, headers: Mapping[str, str]) -> Any:
+    """S3's answer to a bucket that cannot be; None to any other."""
+    ownership = headers.get(OWNERSHIP)
+    if ownership is not None and ownership not in OWNERSHIPS:
+        return error("InvalidArgument", f"Invalid {OWNERSHIP} header: {ownership}", ArgumentName=OWNERSHIP)
+    root = parsed(body) if body else None
+    if root is not None and children(root).get("LocationConstraint") == "":
+        return error("MalformedXML", s3._MALFORMED_XML)
+    return None
+
+
+def _put_ownership(stock: Callable[..., Response], name: str, body: bytes) -> Any:
+    """Refuse all but one rule with an ownership that S3 knows."""
+    root = parsed(body)
+    rules = [children(node).get("ObjectOwnership") for node in (root if root is not None else ())]
+    if name in s3._buckets and (len(rules) != 1 or rules[0] not in OWNERSHIPS):
+        return error("MalformedXML", s3._MALFORMED_XML)
+    return stock(name, body)
+
+
+def _put_accelerate(stock: Callable[..., Response], name: str, body: bytes) -> Any:
+    """Refuse a status that S3 does not know, and a bucket whose name has periods."""
+    root = parsed(body)
+    if name in s3._buckets and "." in name:
+        message = "S3 Transfer Acceleration is not supported for buckets with periods (.) in their names"
+        return error("InvalidRequest", message)
+    if name in s3._buckets and (root is None or children(root).get("Status") not in ACCELERATION):
+        return error("MalformedXML", s3._MALFORMED_XML)
+    return stock(name, body)
+
+
 def _create(
     stock: Callable[..., Response],
     name: str,
     body: bytes,
     headers: Mapping[str, str] | None = None,
     endpoint_region: str | None = None,
-) -> Response:
-    """Tell the ARN of a new bucket, and where it is."""
+) -> Any:
+    """Refuse a place and an ownership that there are not; tell the ARN of a new bucket, and where it is."""
+    if refused := _unfit(body, headers or {}):
+        return refused
     status, answered, told = stock(name, body, headers, endpoint_region)
     if status == HTTPStatus.OK:
         is_global = s3.bucket_region(name) == "us-east-1"
@@ -116,6 +153,8 @@ def install() -> None:
     """Take over where buckets are made, described and deleted."""
     extend(s3, "_dispatch", "method", "bucket", "key", "headers", "body", "query_params")(_dispatch)
     extend(s3, "_put_bucket_request_payment", "name", "body")(_put_request_payment)
+    extend(s3, "_put_bucket_ownership_controls", "name", "body")(_put_ownership)
+    extend(s3, "_put_bucket_accelerate", "name", "body")(_put_accelerate)
     extend(s3, "_create_bucket", "name", "body", "headers", "endpoint_region")(_create)
     extend(s3, "_head_bucket", "name")(_head)
     extend(s3, "_delete_bucket", "name")(_delete)

@@ -1,7 +1,7 @@
 """A bucket's configurations with an id: metrics, analytics, inventory, Intelligent-Tiering. They are kept, not acted on.
 
-Recorded from S3 (LocalStack's ``test_s3_api.py``, TestS3MetricsConfiguration): one that is not there is not deleted
-either. Amazon S3 API Reference, "ListBucketMetricsConfigurations": a page has 100 of them.
+Recorded from S3 (LocalStack's ``test_s3_api.py``, TestS3MetricsConfiguration; ``test_s3.py``: test_s3_analytics_*,
+test_s3_intelligent_tier_config): one that is not there is not deleted either, and one with another id is malformed but for inventories. Amazon S3 API Reference, "ListBucketMetricsConfigurations": a page has 100 of them.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ class Kind:
     Attributes:
         document: its element.
         listing: the element of a list.
-        put: the status of an answer to a change.
+        tells_ids: whether S3 says so when the document has another id.
     """
 
     document: str
     listing: str
-    put: int = 200
+    tells_ids: bool = False
 
 
 KINDS = {
@@ -50,8 +50,8 @@ KINDS = {
     "intelligent-tiering": Kind(
         "IntelligentTieringConfiguration", "ListBucketIntelligentTieringConfigurationsResult"
     ),
-    "inventory": Kind("InventoryConfiguration", "ListInventoryConfigurationsResult", 204),
-    "metrics": Kind("MetricsConfiguration", "ListMetricsConfigurationsResult", 204),
+    "inventory": Kind("InventoryConfiguration", "ListInventoryConfigurationsResult", tells_ids=True),
+    "metrics": Kind("MetricsConfiguration", "ListMetricsConfigurationsResult"),
 }
 
 
@@ -61,9 +61,9 @@ def _put(kept: dict[str, str], kind: Kind, identifier: str, body: bytes) -> Any:
         return error("MalformedXML", s3._MALFORMED_XML)
     if not identifier or children(root).get("Id") != identifier:
         message = "Document ID does not match the specified configuration ID."
-        return error("IdMismatch", message)
+        return error("IdMismatch", message) if kind.tells_ids else error("MalformedXML", s3._MALFORMED_XML)
     kept[identifier] = tostring(root, encoding="unicode")
-    return kind.put, {}, b""
+    return 204, {}, b""
 
 
 def _list(kept: dict[str, str], kind: Kind, token: str) -> Any:

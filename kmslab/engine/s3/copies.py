@@ -1,13 +1,15 @@
 """Copies that S3 refuses: onto themselves without a change, from no source, with another customer's key.
 
 Recorded from S3 (LocalStack's ``test_s3.py``: test_s3_copy_object_in_place and its neighbours,
-test_s3_copy_object_src_not_exists, test_s3_copy_object_wrong_format, test_copy_object_with_sse_c): an object is copied
+test_s3_copy_object_src_not_exists, test_s3_copy_object_wrong_format, test_copy_object_with_sse_c; ``test_s3_api.py``,
+test_upload_part_copy_range): an object is copied
 onto itself only to change its metadata, storage class, website redirect or encryption, and a default encryption
 that was ever put counts as one.
 """
 
 from __future__ import annotations
 
+import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote
@@ -17,6 +19,7 @@ from ministack.services import s3
 from kmslab.engine.hooks import extend
 from kmslab.engine.s3.errors import error
 from kmslab.engine.s3.headers import CUSTOMER_ALGORITHM, SSE, SSE_S3
+from kmslab.engine.s3.records import found, marker_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -31,6 +34,12 @@ ILLEGAL = (
     "This copy request is illegal because it is trying to copy an object to itself without changing the object's "
     "metadata, storage class, website redirect location or encryption attributes."
 )
+RANGE = "x-amz-copy-source-range"
+NO_RANGE = (
+    f"The {RANGE} value must be of the form bytes=first-last where first and last are the zero-based offsets of the first "
+    "and last bytes to copy"
+)
+_RANGE = re.compile(r"bytes=([0-9]{1,18})-([0-9]{1,18})", re.ASCII)
 OF_A_MARKER = "The source of a copy request may not specifically refer to a delete marker by version id."
 
 
@@ -54,12 +63,6 @@ def _changes_nothing(bucket: str, key: str, headers: Headers) -> bool:
     return is_default and not s3._bucket_encryption.get(bucket)
 
 
-def _is_marker(bucket: str, key: str, version: str) -> bool:
-    """Whether a version is a delete marker."""
-    versions = s3._object_versions.get((bucket, key)) or []
-    return any(one["version_id"] == version and one.get("is_delete_marker") for one in versions)
-
-
 def _copy_object(stock: Callable[..., Response], bucket_name: str, dest_key: str, headers: Headers) -> Any:
     """Refuse a copy that is none."""
     bucket, key, version = source_of(headers)
@@ -67,12 +70,37 @@ def _copy_object(stock: Callable[..., Response], bucket_name: str, dest_key: str
         where = "x-amz-copy-source"
         message = "Invalid copy source object key"
         return error("InvalidArgument", message, ArgumentName=where, ArgumentValue=where)
-    if version and _is_marker(bucket, key, version):
+    if version and marker_of(bucket, key, version):
         return error("InvalidRequest", OF_A_MARKER)
     if _changes_nothing(bucket_name, dest_key, headers):
         return error("InvalidRequest", ILLEGAL)
     response = stock(bucket_name, dest_key, headers)
     return plainly(response)
+
+
+def _copy_part(
+    stock: Callable[..., Response],
+    bucket_name: str,
+    dest_key: str,
+    query_params: Mapping[str, Any],
+    headers: Headers,
+) -> Any:
+    """Refuse a range that is none, or none of the source."""
+    text = headers.get(RANGE, "")
+    if not text or bucket_name not in s3._buckets:
+        return stock(bucket_name, dest_key, query_params, headers)
+    spelled = _RANGE.fullmatch(text)
+    first, last = (int(one) for one in spelled.groups()) if spelled else (1, 0)
+    named = {"ArgumentName": RANGE, "ArgumentValue": text}
+    if first > last:
+        return error("InvalidArgument", NO_RANGE, 400, **named)
+    record = found(*source_of(headers))
+    if record and first >= record["size"]:
+        return error("InvalidRequest", "The specified copy range is invalid for the source object size")
+    if record and last >= record["size"]:
+        message = f"Range specified is not valid for source object of size: {record['size']}"
+        return error("InvalidArgument", message, 400, **named)
+    return stock(bucket_name, dest_key, query_params, headers)
 
 
 def plainly(response: Response) -> Response:
@@ -86,3 +114,4 @@ def plainly(response: Response) -> Response:
 def install() -> None:
     """Take over where a copy begins."""
     extend(s3, "_copy_object", "bucket_name", "dest_key", "headers")(_copy_object)
+    extend(s3, "_upload_part_copy", "bucket_name", "dest_key", "query_params", "headers")(_copy_part)

@@ -32,13 +32,17 @@ _BADLY_ENCODED = (
 
 
 def _put_bucket_policy(stock: Callable[..., Response], name: str, body: bytes) -> Any:
-    """Refuse what is no JSON object."""
+    """Refuse what is no JSON object, and one without statements."""
     try:
-        is_object = isinstance(json.loads(body), dict) and body.startswith(b"{")
+        policy = json.loads(body) if body.startswith(b"{") else None
     except ValueError:
-        is_object = False
-    if name in s3._buckets and not is_object:
+        policy = None
+    if name not in s3._buckets:
+        return stock(name, body)
+    if policy is None:
         return error("MalformedPolicy", "Policies must be valid JSON and the first byte must be '{'")
+    if "Statement" not in policy:
+        return error("MalformedPolicy", "Missing required field Statement")
     return stock(name, body)
 
 

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 from ministack.services import s3
 
 from kmslab.engine.hooks import extend
-from kmslab.engine.s3.answers import found
 from kmslab.engine.s3.errors import error
+from kmslab.engine.s3.records import found
 from kmslab.engine.s3.uploads import COMPOSITE
 
 if TYPE_CHECKING:

@@ -41,6 +41,10 @@ NO_UPLOAD = (
 )
 CONDITIONS = ("If-Match", "If-Unmodified-Since", "If-None-Match", "If-Modified-Since")
 """Of a request, in the order in which S3 looks at them."""
+PARTS = frozenset({"acl", "tagging"})
+"""Parameters that name a part of an object, or of one of its versions."""
+_NO_ACL = "Invalid x-amz-acl value: "
+"""What MiniStack says of a canned ACL that is none; S3 names it and says nothing."""
 _OF_THE_SOURCE = "x-amz-copy-source-"
 
 
@@ -53,6 +57,9 @@ def _condition(headers: Mapping[str, str]) -> str:
 def _members(call: Call, code: str, resource: str) -> dict[str, str]:
     """The elements of an error that the request tells."""
     version = s3._qp(call.query, "versionId", "")
+    of_a_version = version or PARTS.intersection(call.query)
+    if code == "NoSuchKey" and call.method == "GET" and "tagging" in call.query:
+        return {"Key": f"{call.bucket}/{call.key}"}
     if code in OF_A_BUCKET:
         return {"BucketName": call.bucket}
     found: dict[str, dict[str, str]] = {
@@ -61,7 +68,7 @@ def _members(call: Call, code: str, resource: str) -> dict[str, str]:
         "PreconditionFailed": {"Condition": _condition(call.headers)},
         "NoSuchKey": {} if resource else {"Key": call.key},
         "NoSuchVersion": {"Key": call.key, "VersionId": version} if version else {},
-        "MethodNotAllowed": {"Method": call.method, "ResourceType": "DeleteMarker"} if version else {},
+        "MethodNotAllowed": {"Method": call.method, "ResourceType": "DeleteMarker"} if of_a_version else {},
     }
     return {name: text for name, text in found.get(code, {}).items() if text}
 
@@ -81,6 +88,9 @@ def _error(
         return stock(code, message, status, resource, extra, headers)
     message = NO_UPLOAD if code == "NoSuchUpload" else message
     members = {**_members(call, code, resource), **(extra or {})}
+    if message.startswith(_NO_ACL):
+        members |= {"ArgumentName": "x-amz-acl", "ArgumentValue": message.removeprefix(_NO_ACL)}
+        message = ""
     return stock(code, message, status, resource, members, headers)
 
 

@@ -17,12 +17,12 @@ from ministack.core.responses import get_account_id
 from ministack.services import s3
 
 from kmslab.engine.hooks import add_entry, extend
-from kmslab.engine.s3.answers import found
 from kmslab.engine.s3.configuration import BOOLEANS
 from kmslab.engine.s3.encryption import use_key_for
 from kmslab.engine.s3.errors import error
 from kmslab.engine.s3.headers import BUCKET_KEY, CONTEXT, CUSTOMER_ALGORITHM, KEY, SSE
 from kmslab.engine.s3.markup import name_of, parsed
+from kmslab.engine.s3.records import found
 from kmslab.engine.s3.storage import seal
 
 if TYPE_CHECKING:

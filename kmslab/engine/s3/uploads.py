@@ -9,11 +9,11 @@ of an upload under a KMS key does not tell it; HeadObject does.
 from __future__ import annotations
 
 import base64
-import re
 from functools import reduce
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
-from xml.etree.ElementTree import Element, SubElement
+from urllib.parse import parse_qsl
+from xml.etree.ElementTree import Element, SubElement, fromstring
 
 from ministack.services import s3
 
@@ -38,7 +38,8 @@ OWN = "CRC64NVME"
 SMALLEST = 5 * 1024 * 1024
 """Bytes of a part that is not the last."""
 TYPE = "x-amz-checksum-type"
-_UPLOAD_ID = re.compile(rb"<UploadId>([^<]+)</UploadId>")
+_TAGS = "kmslab_tags"
+"""Where an upload's record keeps the tags of the object to be."""
 NOT_FOUND = (
     "One or more of the specified parts could not be found.  The part may not have been uploaded, or the specified "
     "entity tag may not match the part's entity tag."
@@ -73,9 +74,16 @@ def _create(
     status, answered, body = stock(bucket_name, key, headers)
     if status == HTTPStatus.OK and TYPE in answered:
         answered[TYPE] = kind or (FULL_OBJECT if algorithm == OWN else COMPOSITE)
-        if made := _UPLOAD_ID.search(body):
-            s3._multipart_uploads[made[1].decode()]["checksum_type"] = answered[TYPE]
+        _begun(body)["checksum_type"] = answered[TYPE]
+    if status == HTTPStatus.OK and headers.get("x-amz-tagging"):
+        _begun(body)[_TAGS] = dict(parse_qsl(headers["x-amz-tagging"], keep_blank_values=True))
     return status, answered, body
+
+
+def _begun(body: bytes) -> dict[str, Any]:
+    """The upload that an answer tells of."""
+    found: dict[str, Any] = s3._multipart_uploads[children(fromstring(body))["UploadId"]]  # noqa: S314  # our own
+    return found
 
 
 def _unfit(upload: Upload, upload_id: str, named: list[dict[str, str]]) -> Any:
@@ -143,6 +151,8 @@ def _complete(
     if status != HTTPStatus.OK:
         return status, answered, told
     made = s3._buckets[bucket_name]["objects"][key]
+    if tags := upload.get(_TAGS):
+        s3._object_tags[(bucket_name, key, made.get("version_id"))] = tags
     if whole:
         amend(bucket_name, key, made, checksums=dict([whole]), checksum_type=FULL_OBJECT)
     elif algorithm := upload.get("checksum_algorithm"):

@@ -20,8 +20,9 @@ from xml.etree.ElementTree import SubElement, tostring
 from ministack.services import s3
 
 from kmslab.engine.hooks import extend
-from kmslab.engine.s3.answers import found
+from kmslab.engine.s3.errors import error
 from kmslab.engine.s3.markup import children, name_of, parsed, written
+from kmslab.engine.s3.records import found
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from kmslab.engine.s3.calls import Record
     from kmslab.engine.s3.errors import Response
 
+BYPASS = "x-amz-bypass-governance-retention"
 LENGTH = 32
 _LETTERS = b"._"
 _EIGHTH = 8
@@ -72,7 +74,10 @@ def _record(
     obj: Record,
     data: object,
 ) -> str | None:
-    """Give a version its id."""
+    """Give a version its id; what takes an object's place has none of its tags and permissions."""
+    if s3._bucket_versioning.get(bucket_name) != "Enabled":
+        for store in (s3._object_tags, s3._object_acl):
+            store.pop((bucket_name, key, None), None)
     if stock(bucket_name, key, prior_obj, obj, data) is None:
         return None
     obj["version_id"] = given = given_now()
@@ -90,10 +95,31 @@ def _mark_deleted(stock: Callable[..., str], bucket_name: str, key: str, prior_o
     return given
 
 
+def _delete(
+    stock: Callable[..., Response],
+    bucket_name: str,
+    key: str,
+    headers: Mapping[str, str] | None = None,
+    query_params: Mapping[str, Any] | None = None,
+) -> Any:
+    """Refuse to pass over locks where there are none."""
+    return _bypasses_nothing(bucket_name, headers) or stock(bucket_name, key, headers, query_params)
+
+
+def _bypasses_nothing(bucket: str, headers: Mapping[str, str] | None) -> Any:
+    """S3's answer to a deletion that is to pass over Object Lock in a bucket without; None to any other."""
+    if BYPASS not in (headers or {}) or bucket not in s3._buckets or s3._bucket_object_lock.get(bucket):
+        return None
+    message = f"{BYPASS} is only applicable to Object Lock enabled buckets."
+    return error("InvalidArgument", message, ArgumentName=BYPASS)
+
+
 def _delete_objects(
     stock: Callable[..., Response], bucket_name: str, body: bytes, headers: Mapping[str, str] | None = None
 ) -> Any:
     """Tell of each version that never was, and delete the rest."""
+    if refused := _bypasses_nothing(bucket_name, headers):
+        return refused
     root = parsed(body)
     if root is None or bucket_name not in s3._buckets:
         return stock(bucket_name, body, headers)
@@ -124,4 +150,5 @@ def install() -> None:
     """Take over where versions get their ids, and where many are deleted."""
     extend(s3, "_record_object_version", "bucket_name", "key", "prior_obj", "obj", "data")(_record)
     extend(s3, "_record_delete_marker", "bucket_name", "key", "prior_obj")(_mark_deleted)
+    extend(s3, "_delete_object", "bucket_name", "key", "headers", "query_params")(_delete)
     extend(s3, "_delete_objects", "bucket_name", "body", "headers")(_delete_objects)
