@@ -18,6 +18,7 @@ from kmslab.lab import Access
 from kmslab.model.persona import Persona
 from kmslab.project import Project
 from kmslab.targets import owner_access
+from tests.engine.conftest import engine_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,14 +43,11 @@ signal.pause()
 
 @pytest.fixture(scope="module")
 def owner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Access]:
-    home = tmp_path_factory.mktemp("whole-account") / "home"
-    control.start(home)
-    try:
+    with engine_in(tmp_path_factory.mktemp("whole-account")) as engine:
+        home = engine.home
         access = owner_access(Project(home.parent, home), Access(control.target(home), "killed"))
         assert access is not None
         yield access
-    finally:
-        control.stop(home)
 
 
 def kinds(lines: list[str]) -> set[str]:

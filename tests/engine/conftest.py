@@ -216,15 +216,21 @@ def error_code(call: Callable[[], object]) -> str:
     return str(caught.value.response["Error"]["Code"])
 
 
-@pytest.fixture(scope="session")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    """An engine of the session's own, stopped at its end."""
-    home = tmp_path_factory.mktemp("engine") / ".kmslab"
-    info = control.start(home)
+@contextmanager
+def engine_in(folder: Path, **how: Any) -> Iterator[Engine]:
+    """An engine of somebody's own with its home in a folder, stopped at the end; `control.start` says how it can run."""
+    home = folder / ".kmslab"
     try:
-        yield Engine(home, info)
+        yield Engine(home, control.start(home, **how))
     finally:
         control.stop(home)
+
+
+@pytest.fixture(scope="session")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """An engine of the session's own."""
+    with engine_in(tmp_path_factory.mktemp("engine")) as found:
+        yield found
 
 
 @pytest.fixture(scope="session")

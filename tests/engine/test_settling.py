@@ -11,10 +11,12 @@ from kmslab.engine import control
 from kmslab.engine.authorization import settling
 from kmslab.engine.authorization.settling import Settling, View
 from kmslab.lab import patience
-from tests.engine.conftest import Engine, allow, eventually, policy, principal_allow
+from tests.engine.conftest import allow, engine_in, eventually, policy, principal_allow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from tests.engine.conftest import Engine
 
 DELAY, LATE, SOON = 1.0, 4.0, 60.0
 """Seconds: of the views on a clock of the test's own, of the engine, and within which its changes must count."""
@@ -126,12 +128,8 @@ def test_without_the_switch_everything_counts_at_once() -> None:
 @pytest.fixture(scope="module")
 def late(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     """An engine on which a change counts after some seconds: enough to look before it does, on a busy machine."""
-    home = tmp_path_factory.mktemp("late") / ".kmslab"
-    info = control.start(home, settle=LATE)
-    try:
-        yield Engine(home, info)
-    finally:
-        control.stop(home)
+    with engine_in(tmp_path_factory.mktemp("late"), settle=LATE) as found:
+        yield found
 
 
 def may(who: Any, key: str, **parameters: Any) -> bool:

@@ -13,6 +13,7 @@ from botocore.session import get_session
 from kmslab.engine import control
 from kmslab.model.target import Credentials, Target, TargetKind
 from kmslab.probe.world import World
+from tests.engine.conftest import engine_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -146,12 +147,8 @@ def is_away(operation: str, model: Any, parameters: dict[str, Any]) -> Any:
 @pytest.fixture(scope="session")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The home of an engine of the session's own, on which nothing is deployed."""
-    found = tmp_path_factory.mktemp("probed") / ".kmslab"
-    control.start(found)
-    try:
-        yield found
-    finally:
-        control.stop(found)
+    with engine_in(tmp_path_factory.mktemp("probed")) as engine:
+        yield engine.home
 
 
 @pytest.fixture

@@ -14,25 +14,22 @@ from kmslab.lab import Access
 from kmslab.model.naming import PREFIX_TAG
 from kmslab.model.persona import Persona
 from kmslab.residue.stacks import read_membership
-from tests.engine.conftest import LOADER, Engine, eventually
+from tests.engine.conftest import LOADER, engine_in, eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from kmslab.residue.stacks import Membership
+    from tests.engine.conftest import Engine
 
 WINDOW_DAYS = 9
 
 
 @pytest.fixture(scope="session")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    """An engine of the session's own, stopped at its end."""
-    home = tmp_path_factory.mktemp("residue") / ".kmslab"
-    info = control.start(home)
-    try:
-        yield Engine(home, info)
-    finally:
-        control.stop(home)
+    """An engine of these tests' own: what other tests leave on one would be found."""
+    with engine_in(tmp_path_factory.mktemp("residue")) as found:
+        yield found
 
 
 @dataclass

@@ -7,25 +7,23 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kmslab.engine import control
-from tests.engine.conftest import Engine
+from tests.engine.conftest import engine_in
 from tests.engine.fuzz.wire import Wire
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tests.engine.conftest import Engine
+
 
 @pytest.fixture(scope="package")
 def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     """An engine that nobody else uses: the fuzz disables and deletes keys."""
-    home = tmp_path_factory.mktemp("fuzz") / ".kmslab"
-    info = control.start(home)
-    try:
-        yield Engine(home, info)
+    with engine_in(tmp_path_factory.mktemp("fuzz")) as found:
+        yield found
         # Other services fail over wrong types and say so in the log; the client is told what is wrong.
-        log = control.log_file(home).read_text()
+        log = control.log_file(found.home).read_text()
         assert "Error handling kms request" not in log, log[-3000:]
-    finally:
-        control.stop(home)
 
 
 @pytest.fixture(scope="package")
