@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import uuid
 from contextlib import contextmanager
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from tests.engine.conftest import allow, refused
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
 EC2_ALL = allow("ec2:*")
 NEW = ("kms:DescribeKey", "kms:GenerateDataKeyWithoutPlaintext")
+BLOCK_SIZE = 524_288
 GRANT = allow("kms:CreateGrant", Condition={"Bool": {"kms:GrantIsForAWSResource": "true"}})
 
 
@@ -30,6 +33,29 @@ def gives_up(ec2: Any, made: dict[str, Any]) -> None:
     assert (made["State"], made["Encrypted"]) == ("creating", True)
     with refused("InvalidVolume.NotFound", made["VolumeId"]):
         ec2.describe_volumes(VolumeIds=[made["VolumeId"]])
+
+
+def checksum(data: bytes) -> str:
+    return base64.b64encode(sha256(data).digest()).decode()
+
+
+def put_block(ebs: Any, snapshot: str, index: int, data: bytes, **changed: Any) -> Any:
+    parameters = {
+        "DataLength": len(data),
+        "Checksum": checksum(data),
+        "ChecksumAlgorithm": "SHA256",
+        **changed,
+    }
+    return ebs.put_snapshot_block(SnapshotId=snapshot, BlockIndex=index, BlockData=data, **parameters)
+
+
+def snapshot_of(ebs: Any, blocks: dict[int, bytes], **parameters: Any) -> str:
+    """Make a snapshot of blocks, by their index, and return its id."""
+    snapshot = str(ebs.start_snapshot(VolumeSize=1, **parameters)["SnapshotId"])
+    for index, data in blocks.items():
+        put_block(ebs, snapshot, index, data)
+    ebs.complete_snapshot(SnapshotId=snapshot, ChangedBlocksCount=len(blocks))
+    return snapshot
 
 
 @contextmanager

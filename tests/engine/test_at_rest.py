@@ -15,13 +15,13 @@ from kmslab.commands.at_rest import dump
 from kmslab.engine import control, inspection
 from kmslab.model.errors import LabError
 from tests.engine.conftest import Engine
+from tests.engine.ebs import BLOCK_SIZE, put_block
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
 BUCKET = "canaries"
-BLOCK = 524_288
 
 
 def canary() -> bytes:
@@ -120,16 +120,7 @@ class Canaries:
 
     def _snapshot(self, ebs: Any) -> None:
         made = ebs.start_snapshot(VolumeSize=1, Encrypted=True, KmsKeyArn=self.key)["SnapshotId"]
-        block = self.new("block", made).ljust(BLOCK, b".")
-        checksum = base64.b64encode(hashlib.sha256(block).digest()).decode()
-        ebs.put_snapshot_block(
-            SnapshotId=made,
-            BlockIndex=7,
-            BlockData=block,
-            DataLength=BLOCK,
-            Checksum=checksum,
-            ChecksumAlgorithm="SHA256",
-        )
+        put_block(ebs, made, 7, self.new("block", made).ljust(BLOCK_SIZE, b"."))
         ebs.complete_snapshot(SnapshotId=made, ChangedBlocksCount=1)
 
 

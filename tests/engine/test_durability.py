@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import padding
 
 from kmslab.engine import control, journal, snapshot
 from tests.engine.conftest import refused
+from tests.engine.ebs import snapshot_of
 from tests.engine.test_death import BUCKET, begin_to_wait, deploy, kill, started
 
 if TYPE_CHECKING:
@@ -133,16 +134,7 @@ def a_volume_and_a_block(engine: Engine) -> Callable[[Engine], None]:
     volume = engine.client("ec2").create_volume(
         AvailabilityZone=f"{engine.region}a", Size=1, Encrypted=True, KmsKeyId=key
     )["VolumeId"]
-    snapshot = ebs.start_snapshot(VolumeSize=1, Encrypted=True, KmsKeyArn=key)["SnapshotId"]
-    ebs.put_snapshot_block(
-        SnapshotId=snapshot,
-        BlockIndex=7,
-        BlockData=BLOCK,
-        DataLength=len(BLOCK),
-        Checksum=base64.b64encode(hashlib.sha256(BLOCK).digest()).decode(),
-        ChecksumAlgorithm="SHA256",
-    )
-    ebs.complete_snapshot(SnapshotId=snapshot, ChangedBlocksCount=1)
+    snapshot = snapshot_of(ebs, {7: BLOCK}, Encrypted=True, KmsKeyArn=key)
 
     def look(again: Engine) -> None:
         found = again.client("ec2").describe_volumes(VolumeIds=[volume])["Volumes"][0]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -11,35 +9,13 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.engine.conftest import allow, refused
+from tests.engine.ebs import BLOCK_SIZE, checksum, put_block, snapshot_of
 
 if TYPE_CHECKING:
     from tests.engine.conftest import Engine
 
-SIZE = 524_288
 EBS_ALL = allow("ebs:*")
 WRITE = ("kms:DescribeKey", "kms:CreateGrant", "kms:GenerateDataKeyWithoutPlaintext", "kms:Decrypt")
-
-
-def checksum(data: bytes) -> str:
-    return base64.b64encode(hashlib.sha256(data).digest()).decode()
-
-
-def put(ebs: Any, snapshot: str, index: int, data: bytes, **changed: Any) -> Any:
-    parameters = {
-        "DataLength": len(data),
-        "Checksum": checksum(data),
-        "ChecksumAlgorithm": "SHA256",
-        **changed,
-    }
-    return ebs.put_snapshot_block(SnapshotId=snapshot, BlockIndex=index, BlockData=data, **parameters)
-
-
-def write(ebs: Any, blocks: dict[int, bytes], **parameters: Any) -> str:
-    snapshot = str(ebs.start_snapshot(VolumeSize=1, **parameters)["SnapshotId"])
-    for index, data in blocks.items():
-        put(ebs, snapshot, index, data)
-    ebs.complete_snapshot(SnapshotId=snapshot, ChangedBlocksCount=len(blocks))
-    return snapshot
 
 
 def read(ebs: Any, snapshot: str) -> dict[int, bytes]:
@@ -56,34 +32,38 @@ def ebs(engine: Engine) -> Any:
 
 @pytest.fixture
 def block() -> bytes:
-    return os.urandom(SIZE)
+    return os.urandom(BLOCK_SIZE)
 
 
 def test_blocks_come_back_as_they_were_written(ebs: Any, key: str, block: bytes) -> None:
     started = ebs.start_snapshot(
         VolumeSize=2, Encrypted=True, KmsKeyArn=key, Description="d", Tags=[{"Key": "a", "Value": "b"}]
     )
-    assert (started["Status"], started["KmsKeyArn"], started["BlockSize"]) == ("pending", key, SIZE)
+    assert (started["Status"], started["KmsKeyArn"], started["BlockSize"]) == ("pending", key, BLOCK_SIZE)
     snapshot = started["SnapshotId"]
-    assert put(ebs, snapshot, 4095, block)["Checksum"] == checksum(block)
+    assert put_block(ebs, snapshot, 4095, block)["Checksum"] == checksum(block)
     assert ebs.complete_snapshot(SnapshotId=snapshot, ChangedBlocksCount=1)["Status"] == "completed"
     listed = ebs.list_snapshot_blocks(SnapshotId=snapshot)
-    assert (listed["VolumeSize"], listed["BlockSize"]) == (2, SIZE)
+    assert (listed["VolumeSize"], listed["BlockSize"]) == (2, BLOCK_SIZE)
     got = ebs.get_snapshot_block(SnapshotId=snapshot, **listed["Blocks"][0])
-    assert (got["BlockData"].read(), got["Checksum"], got["DataLength"]) == (block, checksum(block), SIZE)
+    assert (got["BlockData"].read(), got["Checksum"], got["DataLength"]) == (
+        block,
+        checksum(block),
+        BLOCK_SIZE,
+    )
 
 
 def test_ec2_knows_the_snapshot_its_key_and_its_tags(
     engine: Engine, ebs: Any, key: str, block: bytes
 ) -> None:
-    snapshot = write(ebs, {0: block}, Encrypted=True, KmsKeyArn=key, Tags=[{"Key": "a", "Value": "b"}])
+    snapshot = snapshot_of(ebs, {0: block}, Encrypted=True, KmsKeyArn=key, Tags=[{"Key": "a", "Value": "b"}])
     shown = engine.client("ec2").describe_snapshots(SnapshotIds=[snapshot])["Snapshots"][0]
     assert (shown["State"], shown["KmsKeyId"], shown["VolumeSize"]) == ("completed", key, 1)
     assert shown["Tags"] == [{"Key": "a", "Value": "b"}]
 
 
 def test_reading_takes_permission_to_decrypt(engine: Engine, ebs: Any, key: str, block: bytes) -> None:
-    snapshot = write(ebs, {0: block}, Encrypted=True, KmsKeyArn=key)
+    snapshot = snapshot_of(ebs, {0: block}, Encrypted=True, KmsKeyArn=key)
     via = {"StringEquals": {"kms:ViaService": f"ec2.{engine.region}.amazonaws.com"}}
     reader = engine.role(EBS_ALL, allow("kms:Decrypt", Condition=via))
     assert read(engine.client("ebs", reader), snapshot) == {0: block}
@@ -94,7 +74,7 @@ def test_reading_takes_permission_to_decrypt(engine: Engine, ebs: Any, key: str,
 
 
 def test_the_snapshot_is_the_encryption_context(engine: Engine, ebs: Any, key: str, block: bytes) -> None:
-    first, second = (write(ebs, {0: block}, Encrypted=True, KmsKeyArn=key) for _ in range(2))
+    first, second = (snapshot_of(ebs, {0: block}, Encrypted=True, KmsKeyArn=key) for _ in range(2))
     only_first = {"StringEquals": {"kms:EncryptionContext:aws:ebs:id": first}}
     reader = engine.client("ebs", engine.role(EBS_ALL, allow("kms:Decrypt", Condition=only_first)))
     assert read(reader, first) == {0: block}
@@ -103,7 +83,7 @@ def test_the_snapshot_is_the_encryption_context(engine: Engine, ebs: Any, key: s
 
 
 def test_writing_takes_permission_on_the_key(engine: Engine, key: str, block: bytes) -> None:
-    write(
+    snapshot_of(
         engine.client("ebs", engine.role(EBS_ALL, allow(*WRITE))), {0: block}, Encrypted=True, KmsKeyArn=key
     )
     with refused("AccessDeniedException", "kms:CreateGrant"):
@@ -130,11 +110,11 @@ def test_each_operation_is_an_iam_action_on_the_snapshot(engine: Engine, block: 
         "ebs", engine.role(allow(*rest, Resource=f"arn:aws:ec2:{engine.region}::snapshot/*"))
     )
     with refused("AccessDeniedException", f"ebs:{lacking}"):
-        read(limited, write(limited, {0: block}))
+        read(limited, snapshot_of(limited, {0: block}))
 
 
 def test_a_snapshot_of_another_name_is_not_meant(engine: Engine, ebs: Any, block: bytes) -> None:
-    first, second = (write(ebs, {0: block}) for _ in range(2))
+    first, second = (snapshot_of(ebs, {0: block}) for _ in range(2))
     only_first = allow("ebs:*", Resource=f"arn:aws:ec2:{engine.region}::snapshot/{first}")
     reader = engine.client("ebs", engine.role(only_first))
     assert read(reader, first) == {0: block}
@@ -143,7 +123,7 @@ def test_a_snapshot_of_another_name_is_not_meant(engine: Engine, ebs: Any, block
 
 
 def test_a_disabled_key_stops_reading(engine: Engine, ebs: Any, kms: Any, key: str, block: bytes) -> None:
-    snapshot = write(ebs, {0: block}, Encrypted=True, KmsKeyArn=key)
+    snapshot = snapshot_of(ebs, {0: block}, Encrypted=True, KmsKeyArn=key)
     kms.disable_key(KeyId=key)
     with refused("ValidationException", "disabled"):
         read(ebs, snapshot)
@@ -155,7 +135,7 @@ def test_a_copy_under_another_key_holds_the_same_blocks(
     engine: Engine, ebs: Any, kms: Any, key: str, block: bytes
 ) -> None:
     other = engine.key(engine.account_statement())
-    source = write(ebs, {7: block}, Encrypted=True, KmsKeyArn=key)
+    source = snapshot_of(ebs, {7: block}, Encrypted=True, KmsKeyArn=key)
     copy = engine.client("ec2").copy_snapshot(
         SourceRegion=engine.region, SourceSnapshotId=source, Encrypted=True, KmsKeyId=other
     )["SnapshotId"]
@@ -166,7 +146,7 @@ def test_a_copy_under_another_key_holds_the_same_blocks(
 def test_a_volume_restored_from_a_snapshot_passes_its_blocks_on(
     engine: Engine, ebs: Any, key: str, block: bytes
 ) -> None:
-    ec2, source = engine.client("ec2"), write(ebs, {7: block}, Encrypted=True, KmsKeyArn=key)
+    ec2, source = engine.client("ec2"), snapshot_of(ebs, {7: block}, Encrypted=True, KmsKeyArn=key)
     zone = ec2.describe_availability_zones()["AvailabilityZones"][0]["ZoneName"]
     volume = ec2.create_volume(AvailabilityZone=zone, SnapshotId=source)
     assert (volume["KmsKeyId"], volume["Size"]) == (key, 1)
@@ -174,16 +154,16 @@ def test_a_volume_restored_from_a_snapshot_passes_its_blocks_on(
 
 
 def test_changed_blocks_are_those_that_differ(ebs: Any, key: str, block: bytes) -> None:
-    parent = write(ebs, {1: block, 2: block}, Encrypted=True, KmsKeyArn=key)
-    child = write(ebs, {2: bytes(SIZE), 3: block}, ParentSnapshotId=parent)
-    assert read(ebs, child) == {1: block, 2: bytes(SIZE), 3: block}
+    parent = snapshot_of(ebs, {1: block, 2: block}, Encrypted=True, KmsKeyArn=key)
+    child = snapshot_of(ebs, {2: bytes(BLOCK_SIZE), 3: block}, ParentSnapshotId=parent)
+    assert read(ebs, child) == {1: block, 2: bytes(BLOCK_SIZE), 3: block}
     changed = ebs.list_changed_blocks(FirstSnapshotId=parent, SecondSnapshotId=child)["ChangedBlocks"]
     assert [(c["BlockIndex"], "FirstBlockToken" in c) for c in changed] == [(2, True), (3, False)]
 
 
 def test_changed_blocks_are_told_within_one_lineage_only(engine: Engine, ebs: Any, block: bytes) -> None:
     """EBS API Reference, "ListChangedBlocks": two snapshots of the same volume or snapshot lineage."""
-    ec2, first, other = engine.client("ec2"), write(ebs, {1: block}), write(ebs, {1: block})
+    ec2, first, other = engine.client("ec2"), snapshot_of(ebs, {1: block}), snapshot_of(ebs, {1: block})
     with pytest.raises(ClientError) as caught:
         ebs.list_changed_blocks(FirstSnapshotId=first, SecondSnapshotId=other)
     answer: Any = caught.value.response
@@ -202,7 +182,7 @@ def test_changed_blocks_are_told_within_one_lineage_only(engine: Engine, ebs: An
 
 
 def test_a_child_takes_the_key_of_its_parent(ebs: Any, key: str, block: bytes) -> None:
-    parent = write(ebs, {1: block}, Encrypted=True, KmsKeyArn=key)
+    parent = snapshot_of(ebs, {1: block}, Encrypted=True, KmsKeyArn=key)
     assert ebs.start_snapshot(VolumeSize=1, ParentSnapshotId=parent)["KmsKeyArn"] == key
     with refused("ValidationException", "ParentSnapshotId"):
         ebs.start_snapshot(VolumeSize=1, ParentSnapshotId=parent, Encrypted=True)
@@ -211,7 +191,7 @@ def test_a_child_takes_the_key_of_its_parent(ebs: Any, key: str, block: bytes) -
 def test_lists_come_in_pages(engine: Engine, ebs: Any) -> None:
     snapshot = ebs.start_snapshot(VolumeSize=1)["SnapshotId"]
     for index in range(101):
-        put(ebs, snapshot, index, bytes(SIZE))
+        put_block(ebs, snapshot, index, bytes(BLOCK_SIZE))
     ebs.complete_snapshot(SnapshotId=snapshot, ChangedBlocksCount=101)
     first = ebs.list_snapshot_blocks(SnapshotId=snapshot, MaxResults=100)
     second = ebs.list_snapshot_blocks(SnapshotId=snapshot, MaxResults=100, NextToken=first["NextToken"])
@@ -235,31 +215,31 @@ def test_a_block_that_is_not_as_announced_is_refused(
 ) -> None:
     snapshot = ebs.start_snapshot(VolumeSize=1)["SnapshotId"]
     with refused("ValidationException", message):
-        put(ebs, snapshot, 0, block, **changed)
+        put_block(ebs, snapshot, 0, block, **changed)
 
 
 def test_a_block_outside_the_volume_is_refused(ebs: Any, block: bytes) -> None:
     snapshot = ebs.start_snapshot(VolumeSize=1)["SnapshotId"]
-    put(ebs, snapshot, 2047, block)
+    put_block(ebs, snapshot, 2047, block)
     with refused("ValidationException", "outside"):
-        put(ebs, snapshot, 2048, block)
+        put_block(ebs, snapshot, 2048, block)
 
 
 def test_a_snapshot_is_read_when_completed_and_written_until_then(ebs: Any, block: bytes) -> None:
     snapshot = ebs.start_snapshot(VolumeSize=1)["SnapshotId"]
     with refused("ValidationException", "not completed"):
         ebs.list_snapshot_blocks(SnapshotId=snapshot)
-    put(ebs, snapshot, 0, block)
+    put_block(ebs, snapshot, 0, block)
     aggregated = checksum(checksum(block).encode())
     with refused("ValidationException", "aggregated checksum"):
         ebs.complete_snapshot(SnapshotId=snapshot, ChangedBlocksCount=1, Checksum=checksum(block))
     ebs.complete_snapshot(SnapshotId=snapshot, ChangedBlocksCount=1, Checksum=aggregated)
     with refused("ConflictException", "completed"):
-        put(ebs, snapshot, 1, block)
+        put_block(ebs, snapshot, 1, block)
 
 
 def test_a_token_is_good_for_its_own_block_only(ebs: Any, block: bytes) -> None:
-    snapshot = write(ebs, {0: block, 1: block})
+    snapshot = snapshot_of(ebs, {0: block, 1: block})
     tokens = [b["BlockToken"] for b in ebs.list_snapshot_blocks(SnapshotId=snapshot)["Blocks"]]
     with refused("ValidationException", "token"):
         ebs.get_snapshot_block(SnapshotId=snapshot, BlockIndex=0, BlockToken=tokens[1])
@@ -271,7 +251,7 @@ def test_an_unknown_snapshot_is_not_found(ebs: Any) -> None:
 
 
 def test_a_deleted_snapshot_takes_its_blocks_along(engine: Engine, ebs: Any, block: bytes) -> None:
-    snapshot = write(ebs, {0: block})
+    snapshot = snapshot_of(ebs, {0: block})
     engine.client("ec2").delete_snapshot(SnapshotId=snapshot)
     with refused("ResourceNotFoundException"):
         read(ebs, snapshot)
@@ -286,7 +266,7 @@ def test_stored_blocks_are_ciphertext(inside: object, block: bytes) -> None:
     blocks.write("snap-0a", 3, block)
     stored = store.DATA["snap-0a/3"]
     assert block[:64] not in stored
-    assert len(stored) > SIZE
+    assert len(stored) > BLOCK_SIZE
     assert blocks.read("snap-0a", 3) == block
 
 

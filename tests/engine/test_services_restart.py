@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import os
 from typing import TYPE_CHECKING
 
@@ -11,11 +9,10 @@ import pytest
 
 from kmslab.engine import control
 from tests.engine.conftest import Engine
+from tests.engine.ebs import BLOCK_SIZE, snapshot_of
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-SIZE = 524_288
 
 
 @pytest.fixture
@@ -24,7 +21,7 @@ def home(tmp_path: Path) -> Path:
 
 
 def test_objects_versions_blocks_and_settings_are_there_again(home: Path) -> None:
-    block, bucket = os.urandom(SIZE), "bucket-restart"
+    block, bucket = os.urandom(BLOCK_SIZE), "bucket-restart"
     try:
         engine = Engine(home, control.start(home))
         key = engine.key()
@@ -36,17 +33,7 @@ def test_objects_versions_blocks_and_settings_are_there_again(home: Path) -> Non
         s3.put_object(Bucket=bucket, Key="a", Body=b"second", **sse, BucketKeyEnabled=True)
         ec2.enable_ebs_encryption_by_default()
         ec2.modify_ebs_default_kms_key_id(KmsKeyId=key)
-        snapshot = ebs.start_snapshot(VolumeSize=1, Encrypted=True, KmsKeyArn=key)["SnapshotId"]
-        checksum = base64.b64encode(hashlib.sha256(block).digest()).decode()
-        ebs.put_snapshot_block(
-            SnapshotId=snapshot,
-            BlockIndex=1,
-            BlockData=block,
-            DataLength=SIZE,
-            Checksum=checksum,
-            ChecksumAlgorithm="SHA256",
-        )
-        ebs.complete_snapshot(SnapshotId=snapshot, ChangedBlocksCount=1)
+        snapshot = snapshot_of(ebs, {1: block}, Encrypted=True, KmsKeyArn=key)
         control.stop(home)
         kept = b"".join(path.read_bytes() for path in (home / "engine").rglob("*") if path.is_file())
         assert b"first" not in kept

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 import re
 from dataclasses import dataclass
@@ -14,6 +12,7 @@ import pytest
 from kmslab.model.naming import ENCRYPTION_CONTEXT, PREFIX_TAG
 from kmslab.model.persona import Persona
 from tests.beside import STACKS, LabBeside, current_templates
+from tests.engine.ebs import snapshot_of
 from tests.upgrades.keep import HERE
 from tests.upgrades.losses import STATEFUL
 from tests.upgrades.test_losses import RELEASES
@@ -76,23 +75,8 @@ def put(lab: LabBeside) -> Data:
 
 def _snapshot(lab: LabBeside) -> str:
     ebs = lab.access.client(Persona.DATA_OWNER, "ebs")
-    made = ebs.start_snapshot(
-        VolumeSize=1,
-        Encrypted=True,
-        KmsKeyArn=lab.outputs().key_ebs,
-        Tags=[{"Key": PREFIX_TAG, "Value": lab.prefix}],
-    )["SnapshotId"]
-    checksum = base64.b64encode(hashlib.sha256(BLOCK).digest()).decode()
-    ebs.put_snapshot_block(
-        SnapshotId=made,
-        BlockIndex=0,
-        BlockData=BLOCK,
-        DataLength=len(BLOCK),
-        Checksum=checksum,
-        ChecksumAlgorithm="SHA256",
-    )
-    ebs.complete_snapshot(SnapshotId=made, ChangedBlocksCount=1)
-    return str(made)
+    tags = [{"Key": PREFIX_TAG, "Value": lab.prefix}]
+    return snapshot_of(ebs, {0: BLOCK}, Encrypted=True, KmsKeyArn=lab.outputs().key_ebs, Tags=tags)
 
 
 def secret_of(lab: LabBeside) -> str:
