@@ -56,7 +56,6 @@ _STILL_EXPIRED = "refreshed credentials are still expired"
 _SKEWED_SAID = re.compile(
     r"Signature expired|Signature not yet current|Request has expired|Request is not yet valid"
 )
-_DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
 
 
 def choose_target(project: Project, kind: TargetKind, endpoint_url: str = "") -> Target:
@@ -304,6 +303,8 @@ def gave_out(code: str, said: str) -> LabError | None:
 
 
 def _from_client_error(code: str, said: str) -> LabError:
+    from kmslab.lab import DENIED
+
     if found := gave_out(code, said):
         return found
     if code == _VAGUE:
@@ -311,7 +312,7 @@ def _from_client_error(code: str, said: str) -> LabError:
     if code in _INVALID:
         return _no_credentials(f"they are not accepted ({code})")
     line = " ".join(said.split())
-    if code in _DENIED:
+    if code in DENIED:
         return LabError(
             f"Not permitted: {line}",
             hint="Use credentials that may deploy and read the lab.",

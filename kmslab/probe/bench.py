@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from kmslab.lab import DENIED
 from kmslab.model.evidence import code_of
 from kmslab.model.naming import PREFIX_TAG, TEMPORARY_TAG
 from kmslab.probe.failures import failures, refusals, silences
@@ -38,7 +39,6 @@ MISSING = frozenset(
 """How emulators say that they lack an operation, or that they broke: no answer to the question.
 KMS's own UnsupportedOperationException is an answer, and is not among them."""
 SERVER_ERROR = 500
-DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "403"})
 
 
 class Bench:
