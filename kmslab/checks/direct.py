@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from kmslab.checks.registry import check
+from kmslab.checks.samples import decrypted
 from kmslab.checks.temporary import scratch_key
 from kmslab.model.capability import DECIDING, Capability
 from kmslab.model.naming import ENCRYPTION_CONTEXT
@@ -39,13 +40,6 @@ def _encrypt(lab: Lab, plaintext: bytes = SAMPLE) -> bytes:
     return blob
 
 
-def _decrypt(lab: Lab, blob: bytes) -> bytes:
-    plaintext: bytes = lab.allowed(
-        OWNER, "kms:Decrypt", CiphertextBlob=blob, EncryptionContext=ENCRYPTION_CONTEXT
-    )["Plaintext"]
-    return plaintext
-
-
 @check(guide=GUIDE)
 def what_the_owner_encrypts_the_owner_decrypts(lab: Lab) -> str:
     """What the data owner encrypts comes back byte for byte.
@@ -54,7 +48,7 @@ def what_the_owner_encrypts_the_owner_decrypts(lab: Lab) -> str:
     """
     blob = _encrypt(lab)
     lab.expect(SAMPLE not in blob, "the ciphertext holds the plaintext")
-    lab.expect(_decrypt(lab, blob) == SAMPLE, "another plaintext came back")
+    lab.expect(decrypted(lab, blob) == SAMPLE, "another plaintext came back")
     return f"{len(SAMPLE)} bytes became {len(blob)} and came back"
 
 
@@ -66,7 +60,7 @@ def equal_plaintexts_differ_encrypted(lab: Lab) -> str:
     """
     first, second = _encrypt(lab), _encrypt(lab)
     lab.expect(first != second, "the same ciphertext came back twice")
-    lab.expect(_decrypt(lab, first) == _decrypt(lab, second), "the two do not open to the same plaintext")
+    lab.expect(decrypted(lab, first) == decrypted(lab, second), "the two do not open to the same plaintext")
     return "two ciphertexts of one plaintext differ, and both open"
 
 
@@ -134,7 +128,7 @@ def a_changed_byte_is_noticed(lab: Lab) -> str:
     AES-GCM authenticates what it encrypts: nobody can change a value without the key.
     """
     blob = _encrypt(lab)
-    _decrypt(lab, blob)
+    decrypted(lab, blob)
     tampered = blob[:-1] + bytes([blob[-1] ^ 1])
     lab.refused(
         OWNER, "kms:Decrypt", codes=INVALID, CiphertextBlob=tampered, EncryptionContext=ENCRYPTION_CONTEXT
@@ -174,7 +168,7 @@ def others_cannot_decrypt(lab: Lab) -> str:
     purposes, and the outsider are then refused the same call.
     """
     blob = _encrypt(lab)
-    _decrypt(lab, blob)
+    decrypted(lab, blob)
     for persona in (Persona.DATA_READER, Persona.STORAGE_OPERATOR, Persona.OUTSIDER):
         lab.refused(
             persona,

@@ -6,7 +6,7 @@ import secrets
 from typing import TYPE_CHECKING, Any
 
 from kmslab.checks.registry import check
-from kmslab.checks.samples import encryption_client, encryption_sdk
+from kmslab.checks.samples import decrypted, encryption_client, encryption_sdk
 from kmslab.lab import Inconclusive
 from kmslab.model.capability import DECIDING, Capability
 from kmslab.model.evidence import code_of
@@ -39,13 +39,6 @@ def _data_key(lab: Lab) -> tuple[bytes, bytes]:
     return answer["Plaintext"], answer["CiphertextBlob"]
 
 
-def _open_data_key(lab: Lab, encrypted: bytes) -> bytes:
-    plaintext: bytes = lab.allowed(
-        OWNER, "kms:Decrypt", CiphertextBlob=encrypted, EncryptionContext=ENCRYPTION_CONTEXT
-    )["Plaintext"]
-    return plaintext
-
-
 @check(guide=GUIDE)
 def a_data_key_encrypts_outside_kms(lab: Lab) -> str:
     """A mebibyte is encrypted outside KMS under a data key, and opens with the decrypted data key.
@@ -63,7 +56,7 @@ def a_data_key_encrypts_outside_kms(lab: Lab) -> str:
     lab.expect(plain_key not in encrypted_key, "the encrypted data key holds the data key")
     sealed = AESGCM(plain_key).encrypt(nonce, message, None)
     try:
-        opened = AESGCM(_open_data_key(lab, encrypted_key)).decrypt(nonce, sealed, None)
+        opened = AESGCM(decrypted(lab, encrypted_key)).decrypt(nonce, sealed, None)
     except InvalidTag:
         opened = b""
     lab.expect(opened == message, "the decrypted data key does not open what the data key encrypted")
@@ -85,7 +78,7 @@ def a_data_key_can_come_without_its_plaintext(lab: Lab) -> str:
         EncryptionContext=ENCRYPTION_CONTEXT,
     )
     lab.expect("Plaintext" not in answer, "the answer holds the plaintext data key")
-    length = len(_open_data_key(lab, answer["CiphertextBlob"]))
+    length = len(decrypted(lab, answer["CiphertextBlob"]))
     lab.expect(length == DATA_KEY_BYTES, f"the data key has {length} bytes, not 32")
     return "no plaintext in the answer; decrypted later it has 32 bytes"
 
@@ -120,7 +113,7 @@ def a_data_key_pair_signs_outside_kms(lab: Lab) -> str:
     """
     for spec in ("ECC_NIST_P256", "ECC_NIST_EDWARDS25519"):
         made = _data_key_pair(lab, "kms:GenerateDataKeyPair", spec)
-        opened = _open_data_key(lab, made["PrivateKeyCiphertextBlob"])
+        opened = decrypted(lab, made["PrivateKeyCiphertextBlob"])
         lab.expect(opened == made["PrivateKeyPlaintext"], f"another private key was encrypted ({spec})")
         lab.expect(_is_pair(opened, made["PublicKey"]), f"the private key is not the public key's ({spec})")
         lab.note(f"offline:{spec}", "signed with the decrypted private key, verified with the public key")
@@ -135,7 +128,7 @@ def a_private_key_can_stay_encrypted(lab: Lab) -> str:
     """
     made = _data_key_pair(lab, "kms:GenerateDataKeyPairWithoutPlaintext", "ECC_NIST_P256")
     lab.expect("PrivateKeyPlaintext" not in made, "the answer holds the private key in plaintext")
-    opened = _open_data_key(lab, made["PrivateKeyCiphertextBlob"])
+    opened = decrypted(lab, made["PrivateKeyCiphertextBlob"])
     lab.expect(_is_pair(opened, made["PublicKey"]), "the encrypted private key is not the public key's")
     return "no plaintext in the answer; decrypted later, the private key is the public key's"
 
@@ -180,7 +173,7 @@ def the_context_guards_the_data_key(lab: Lab) -> str:
     further pair that was not there at encryption is the cryptography.
     """
     _, encrypted_key = _data_key(lab)
-    _open_data_key(lab, encrypted_key)
+    decrypted(lab, encrypted_key)
     lab.refused(
         OWNER,
         "kms:Decrypt",
@@ -198,7 +191,7 @@ def the_envelope_alone_is_worthless(lab: Lab) -> str:
     The storage operator may see encrypted data and its encrypted data key every day.
     """
     _, encrypted_key = _data_key(lab)
-    _open_data_key(lab, encrypted_key)
+    decrypted(lab, encrypted_key)
     for persona in (Persona.STORAGE_OPERATOR, Persona.OUTSIDER):
         lab.refused(
             persona,

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from kmslab.lab import Failed, Inconclusive, NotOffered, patience
 from kmslab.model.evidence import code_of
-from kmslab.model.naming import PREFIX_TAG, TEMPORARY_TAG
+from kmslab.model.naming import ENCRYPTION_CONTEXT, PREFIX_TAG, TEMPORARY_TAG
 from kmslab.model.persona import Persona
 
 if TYPE_CHECKING:
@@ -86,6 +86,14 @@ def public_key(lab: Lab, key: str, persona: Persona = Persona.AUDITOR) -> Any:
     from cryptography.hazmat.primitives.serialization import load_der_public_key
 
     return load_der_public_key(lab.read("kms:GetPublicKey", persona=persona, KeyId=key)["PublicKey"])
+
+
+def decrypted(lab: Lab, blob: bytes) -> bytes:
+    """Decrypt what lies under the app key, as the data owner and with the lab's encryption context."""
+    plaintext: bytes = lab.allowed(
+        Persona.DATA_OWNER, "kms:Decrypt", CiphertextBlob=blob, EncryptionContext=ENCRYPTION_CONTEXT
+    )["Plaintext"]
+    return plaintext
 
 
 _SILENCE = logging.NullHandler()

@@ -12,7 +12,7 @@ import uuid
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tests.checks.fakes import OUTPUTS, Refusal, Request, World
+from tests.checks.fakes import OUTPUTS, Refusal, Request, World, policy_document
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -185,6 +185,18 @@ class FakeS3:
     def _enable(self, key: str) -> Mapping[str, Any]:
         self.disabled.discard(key)
         return {}
+
+
+def denying(bucket: str, condition: dict[str, Any], **changes: Any) -> dict[str, str]:
+    """What GetBucketPolicy tells of a policy that denies everything to everybody under a condition."""
+    statement = {
+        "Effect": "Deny",
+        "Principal": {"AWS": "*"},
+        "Action": "s3:*",
+        "Resource": [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"],
+        "Condition": condition,
+    }
+    return {"Policy": policy_document({**statement, **changes})}
 
 
 def refuse_other_encryption(world: World) -> World:

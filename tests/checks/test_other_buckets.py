@@ -1,11 +1,11 @@
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from kmslab.model.verdict import Outcome
+from tests.checks.fake_s3 import denying
 from tests.checks.fakes import OUTPUTS, Request, World, judge
 from tests.checks.table import Broken
 
@@ -22,14 +22,7 @@ EXPIRY = {"ID": "tidy", "Status": "Enabled", "Filter": {"Prefix": ""}, "Expirati
 
 
 def old_tls(bucket: str, **changes: Any) -> dict[str, str]:
-    statement = {
-        "Effect": "Deny",
-        "Principal": {"AWS": "*"},
-        "Action": "s3:*",
-        "Resource": [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"],
-        "Condition": {"NumericLessThan": {"s3:TlsVersion": 1.2}},
-    }
-    return {"Policy": json.dumps({"Statement": [{**statement, **changes}]})}
+    return denying(bucket, {"NumericLessThan": {"s3:TlsVersion": 1.2}}, **changes)
 
 
 def good_world() -> World:

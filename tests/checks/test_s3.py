@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 from kmslab.model.persona import Persona
 from kmslab.model.verdict import Outcome
-from tests.checks.fake_s3 import FakeBucket, FakeS3, refuse_other_encryption
-from tests.checks.fakes import OUTPUTS, Request, World, judge, policy_document
+from tests.checks.fake_s3 import FakeBucket, FakeS3, denying, refuse_other_encryption
+from tests.checks.fakes import OUTPUTS, Request, World, judge
 from tests.checks.table import Broken
 
 if TYPE_CHECKING:
@@ -16,14 +16,7 @@ PUBLIC_ACCESS = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "Re
 
 
 def tls_policy(bucket: str, **changes: Any) -> dict[str, str]:
-    statement = {
-        "Effect": "Deny",
-        "Principal": {"AWS": "*"},
-        "Action": "s3:*",
-        "Resource": [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"],
-        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
-    }
-    return {"Policy": policy_document({**statement, **changes})}
+    return denying(bucket, {"Bool": {"aws:SecureTransport": "false"}}, **changes)
 
 
 class GoodWorld(World):
