@@ -49,15 +49,13 @@ def median_of(
     repeat: int,
     measure: Callable[[], float],
     note: Callable[[str], None],
-    *,
-    least: bool = False,
 ) -> Figure:
     """Measure ``repeat`` times and keep the median; ``note`` hears of each sample."""
     samples = []
     for round_number in range(1, repeat + 1):
         samples.append(measure())
         note(f"{name}: {samples[-1]:.2f} {unit} ({round_number} of {repeat})")
-    return Figure(name, statistics.median(samples), unit, limit, tuple(samples), least)
+    return Figure(name, statistics.median(samples), unit, limit, tuple(samples))
 
 
 def wall_seconds(command: Sequence[str], *, cwd: Path, env: Mapping[str, str] | None = None) -> float:

@@ -249,10 +249,9 @@ def open_lab(
     *,
     capabilities: frozenset[Capability] = ALL,
     outputs: LabOutputs = OUTPUTS,
-    kind: TargetKind = TargetKind.LOCAL,
 ) -> Lab:
     """Return a lab whose every call goes to the world."""
-    return Lab(FakeAccess(world, kind=kind), outputs, capabilities, RUN)
+    return Lab(FakeAccess(world), outputs, capabilities, RUN)
 
 
 def judge(check_id: str, world: World, *, outputs: LabOutputs = OUTPUTS) -> Verdict:

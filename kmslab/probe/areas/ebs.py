@@ -171,10 +171,10 @@ def a_volume_of_an_encrypted_snapshot_is_encrypted(bench: Bench) -> None:
     bench.contrasts("the other is plain", not _volume(bench, SnapshotId=plain["SnapshotId"])["Encrypted"])
 
 
-def _started(bench: Bench, key: str, who: Any = None) -> str:
-    made = bench.works(
-        "ebs:StartSnapshot", who, VolumeSize=1, Encrypted=True, KmsKeyArn=key, Tags=bench.tag_list
-    )["SnapshotId"]
+def _started(bench: Bench, key: str) -> str:
+    made = bench.works("ebs:StartSnapshot", VolumeSize=1, Encrypted=True, KmsKeyArn=key, Tags=bench.tag_list)[
+        "SnapshotId"
+    ]
     bench.undo(lambda: bench.client("ec2").delete_snapshot(SnapshotId=made))
     return str(made)
 
