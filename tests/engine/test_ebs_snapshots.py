@@ -111,47 +111,48 @@ def test_eventbridge_is_told_of_a_failed_copy(engine: Engine, ec2: Any, kms: Any
     assert detail["cause"] == "Given key ID is not accessible"
 
 
-def test_a_snapshot_under_the_aws_managed_key_cannot_be_shared(ec2: Any, key: str) -> None:
-    sharing = {"Attribute": "createVolumePermission", "OperationType": "add", "UserIds": ["123456789012"]}
-    managed = ec2.create_snapshot(VolumeId=volume(ec2, Encrypted=True)["VolumeId"])["SnapshotId"]
-    with refused("InvalidParameter", "AWS Managed"):
-        ec2.modify_snapshot_attribute(SnapshotId=managed, **sharing)
-    ours = ec2.create_snapshot(VolumeId=volume(ec2, Encrypted=True, KmsKeyId=key)["VolumeId"])["SnapshotId"]
-    ec2.modify_snapshot_attribute(SnapshotId=ours, **sharing)
+def test_a_copy_that_names_a_key_and_no_encryption_is_refused(ec2: Any, key: str) -> None:
+    """EC2 API Reference, "CopySnapshot", KmsKeyId: the encrypted state must be true."""
+    plain, sealed = (
+        ec2.create_snapshot(VolumeId=volume(ec2, Encrypted=one)["VolumeId"])["SnapshotId"]
+        for one in (False, True)
+    )
+    source = {"SourceRegion": "us-east-1", "KmsKeyId": key}
+    for asked in ({}, {"Encrypted": False}):
+        with refused("InvalidParameterDependency", "[KmsKeyId]"):
+            ec2.copy_snapshot(SourceSnapshotId=plain, **source, **asked)
+    copy = ec2.copy_snapshot(SourceSnapshotId=sealed, **source)["SnapshotId"]
+    (told,) = ec2.describe_snapshots(SnapshotIds=[copy])["Snapshots"]
+    assert (told["Encrypted"], told["KmsKeyId"]) == (True, key)
 
 
-def test_an_encrypted_snapshot_cannot_be_made_public(ec2: Any, key: str) -> None:
-    ours = ec2.create_snapshot(VolumeId=volume(ec2, Encrypted=True, KmsKeyId=key)["VolumeId"])["SnapshotId"]
-    which = {"SnapshotId": ours, "Attribute": "createVolumePermission"}
-    with refused("UnsupportedOperation", "can't be shared publicly"):
-        ec2.modify_snapshot_attribute(OperationType="add", GroupNames=["all"], **which)
-    assert ec2.describe_snapshot_attribute(**which)["CreateVolumePermissions"] == []
+def test_snapshots_of_an_instance_are_of_each_volume_under_its_key(ec2: Any, key: str) -> None:
+    """EC2 API Reference, "CreateSnapshots" and "InstanceSpecification"."""
+    image = ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
+    instance = ec2.run_instances(ImageId=image, MinCount=1, MaxCount=1)["Instances"][0]["InstanceId"]
+    tag = {"Key": "team", "Value": "blue"}
+    marked = [{"ResourceType": "volume", "Tags": [tag]}]
+    sealed = volume(ec2, Encrypted=True, KmsKeyId=key, TagSpecifications=marked)["VolumeId"]
+    other = volume(ec2)["VolumeId"]
+    for number, one in enumerate((sealed, other)):
+        ec2.attach_volume(VolumeId=one, InstanceId=instance, Device=f"/dev/sd{'fg'[number]}")
 
+    def made(**asked: Any) -> dict[str, Any]:
+        which = {"InstanceId": instance, **asked.pop("which", {})}
+        answer = ec2.create_snapshots(InstanceSpecification=which, **asked)["Snapshots"]
+        return {one["VolumeId"]: one for one in answer}
 
-def test_public_sharing_of_snapshots_can_be_blocked(ec2: Any) -> None:
-    snapshot = ec2.create_snapshot(VolumeId=volume(ec2)["VolumeId"])["SnapshotId"]
-    everybody = {"Attribute": "createVolumePermission", "OperationType": "add", "GroupNames": ["all"]}
-    assert ec2.enable_snapshot_block_public_access(State="block-all-sharing")["State"] == "block-all-sharing"
-    assert ec2.get_snapshot_block_public_access_state()["State"] == "block-all-sharing"
-    assert ec2.get_snapshot_block_public_access_state()["ManagedBy"] == "account"
-    with refused("InvalidParameterValue", "everything"):
-        ec2.enable_snapshot_block_public_access(State="everything")
-    with refused("OperationNotPermitted"):
-        ec2.modify_snapshot_attribute(SnapshotId=snapshot, **everybody)
-    assert ec2.disable_snapshot_block_public_access()["State"] == "unblocked"
-    ec2.modify_snapshot_attribute(SnapshotId=snapshot, **everybody)
-
-
-def test_a_snapshot_tells_with_whom_it_is_shared(ec2: Any) -> None:
-    snapshot = ec2.create_snapshot(VolumeId=volume(ec2)["VolumeId"])["SnapshotId"]
-    which = {"SnapshotId": snapshot, "Attribute": "createVolumePermission"}
-
-    def shared() -> Any:
-        return ec2.describe_snapshot_attribute(**which)["CreateVolumePermissions"]
-
-    ec2.modify_snapshot_attribute(OperationType="add", GroupNames=["all"], UserIds=["123456789012"], **which)
-    assert shared() == [{"UserId": "123456789012"}, {"Group": "all"}]
-    copy = ec2.copy_snapshot(SourceRegion="us-east-1", SourceSnapshotId=snapshot)["SnapshotId"]
-    assert ec2.describe_snapshot_attribute(**{**which, "SnapshotId": copy})["CreateVolumePermissions"] == []
-    ec2.modify_snapshot_attribute(OperationType="remove", GroupNames=["all"], **which)
-    assert shared() == [{"UserId": "123456789012"}]
+    every = made(Description="all", CopyTagsFromSource="volume")
+    assert len(every) == 3
+    assert every[sealed]["Tags"] == [tag]
+    assert (every[sealed]["Encrypted"], every[other]["Encrypted"]) == (True, False)
+    assert {one["Description"] for one in every.values()} == {"all"}
+    (told,) = ec2.describe_snapshots(SnapshotIds=[every[sealed]["SnapshotId"]])["Snapshots"]
+    assert (told["KmsKeyId"], told["VolumeId"]) == (key, sealed)
+    assert made(which={"ExcludeBootVolume": True}).keys() == {sealed, other}
+    assert made(which={"ExcludeBootVolume": True, "ExcludeDataVolumeIds": [other]}).keys() == {sealed}
+    with refused("InvalidInstanceID.NotFound", "i-12345678"):
+        ec2.create_snapshots(InstanceSpecification={"InstanceId": "i-12345678"})
+    for one in (sealed, other):
+        ec2.detach_volume(VolumeId=one, InstanceId=instance)
+    ec2.terminate_instances(InstanceIds=[instance])

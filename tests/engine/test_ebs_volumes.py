@@ -265,3 +265,59 @@ def test_an_instance_whose_root_key_cannot_be_used_terminates(
     }
     assert len(ec2.describe_volumes()["Volumes"]) == volumes
     assert not [one for one in grants(kms, key) if denied["InstanceId"] in one["GranteePrincipal"]]
+
+
+def test_a_volume_has_a_size_or_a_snapshot(ec2: Any) -> None:
+    """The first as recorded from AWS by LocalStack's test suite (2025-02-04)."""
+    zone = {"AvailabilityZone": "us-east-1a"}
+    with refused("MissingParameter", "The request must contain the parameter size/snapshot"):
+        ec2.create_volume(**zone)
+    with refused("InvalidParameterValue", "Value (much) for parameter size is invalid."):
+        ec2.create_volume(Size="much", **zone)
+    large = ec2.create_volume(Size=50, **zone)
+    assert (large["VolumeType"], large["Iops"]) == ("gp2", 150)
+    snapshot = ec2.create_snapshot(VolumeId=large["VolumeId"])["SnapshotId"]
+    assert ec2.create_volume(SnapshotId=snapshot, **zone)["Size"] == 50
+    with refused("InvalidParameterValue", "50"):
+        ec2.create_volume(SnapshotId=snapshot, Size=49, **zone)
+
+
+def test_a_volume_is_detached_from_where_it_is_attached(ec2: Any) -> None:
+    image = ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
+    made = ec2.run_instances(ImageId=image, MinCount=2, MaxCount=2)["Instances"]
+    one, other = (instance["InstanceId"] for instance in made)
+    name = volume(ec2)["VolumeId"]
+    ec2.attach_volume(VolumeId=name, InstanceId=one, Device="/dev/sdf")
+    with refused("VolumeInUse", f"Volume {name} is currently attached to {one}"):
+        ec2.delete_volume(VolumeId=name)
+    with refused("InvalidAttachment.NotFound", other):
+        ec2.detach_volume(VolumeId=name, InstanceId=other)
+    with refused("InvalidInstanceID.NotFound", "i-1234abcd"):
+        ec2.detach_volume(VolumeId=name, InstanceId="i-1234abcd")
+    ec2.detach_volume(VolumeId=name, InstanceId=one)
+    with refused("IncorrectState", "is in the 'available' state"):
+        ec2.detach_volume(VolumeId=name, InstanceId=one)
+    ec2.delete_volume(VolumeId=name)
+    ec2.terminate_instances(InstanceIds=[one, other])
+
+
+def test_a_dry_run_says_who_may_and_does_nothing(engine: Engine, ec2: Any) -> None:
+    """EC2 API Reference, "Common query parameters", DryRun."""
+    name = volume(ec2)["VolumeId"]
+    before = ec2.get_ebs_encryption_by_default()["EbsEncryptionByDefault"]
+    for call, asked in (
+        (ec2.delete_volume, {"VolumeId": name}),
+        (ec2.create_snapshot, {"VolumeId": name}),
+        (ec2.enable_ebs_encryption_by_default, {}),
+    ):
+        with refused("DryRunOperation", "Request would have succeeded, but DryRun flag is set."):
+            call(**asked, DryRun=True)
+    with refused("UnauthorizedOperation"):
+        engine.client("ec2", engine.role(allow("ec2:Describe*"))).delete_volume(VolumeId=name, DryRun=True)
+    assert ec2.describe_volumes(VolumeIds=[name])["Volumes"]
+    found = ec2.describe_snapshots(Filters=[{"Name": "volume-id", "Values": [name]}])["Snapshots"]
+    assert found == []
+    assert ec2.get_ebs_encryption_by_default()["EbsEncryptionByDefault"] is before
+    ec2.delete_volume(VolumeId=name, DryRun=False)
+    with refused("InvalidVolume.NotFound", f"The volume '{name}' does not exist."):
+        ec2.describe_volumes(VolumeIds=[name])

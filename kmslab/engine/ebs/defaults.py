@@ -42,6 +42,11 @@ def _default_kms_key_id(p: Mapping[str, Any]) -> Response:
     """Change, reset and tell the default key."""
     action = ec2._p(p, "Action")
     if action == "ModifyEbsDefaultKmsKeyId":
+        if not ec2._p(p, "KmsKeyId"):
+            missing: Response = ec2._error(
+                "MissingParameter", "The request must contain the parameter KmsKeyId", 400
+            )
+            return missing
         key = records.resolve(ec2._p(p, "KmsKeyId"))
         if key is None or not records.is_symmetric(key):
             refused: Response = ec2._error(

@@ -44,6 +44,9 @@ def resource_arn(  # noqa: PLR0917  # the parameters are MiniStack's
         return f"arn:aws:ec2:{region}:{account_id}:volume/*"
     if action == "RunInstances":
         return f"arn:aws:ec2:{region}:{account_id}:instance/*"
+    if action == "CreateSnapshots":
+        instance = iam_actions._query_param(query_params, "InstanceSpecification.InstanceId")
+        return f"arn:aws:ec2:{region}:{account_id}:instance/{instance}"
     if action in _SNAPSHOT_ACTIONS:
         named = "SourceSnapshotId" if action == "CopySnapshot" else "SnapshotId"
         return f"arn:aws:ec2:{region}::snapshot/{iam_actions._query_param(query_params, named)}"
@@ -64,6 +67,14 @@ def further_resources(
             return ["", f"arn:aws:ec2:{region}::snapshot/{snapshot}"]
         case "RunInstances":
             return ["", *_of_a_launch(query_params, region, account_id)]
+        case "CreateSnapshots":
+            instance = iam_actions._query_param(query_params, "InstanceSpecification.InstanceId")
+            volumes = [
+                f"arn:aws:ec2:{region}:{account_id}:volume/{one['VolumeId']}"
+                for one in list(ec2._volumes.values())
+                if any(attached["InstanceId"] == instance for attached in one["Attachments"])
+            ]
+            return ["", f"arn:aws:ec2:{region}::snapshot/*", *volumes]
         case "CopySnapshot" | "CreateSnapshot":
             return ["", f"arn:aws:ec2:{region}::snapshot/*"]
         case _:

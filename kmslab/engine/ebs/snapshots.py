@@ -8,13 +8,13 @@ from xml.sax.saxutils import escape
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import ec2
 
-from kmslab.engine.ebs import blocks, defaults
+from kmslab.engine.ebs import blocks, sharing
 from kmslab.engine.ebs.keys import NEW, use
-from kmslab.engine.ebs.volumes import LINEAGE, lineage, notify, wanted
-from kmslab.engine.hooks import extend
+from kmslab.engine.ebs.volumes import KEY_WITHOUT_ENCRYPTION, LINEAGE, lineage, notify, wanted
+from kmslab.engine.hooks import add_entry, extend
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
 
     from kmslab.engine.ebs.keys import Response
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 NOT_ACCESSIBLE = "Given key ID is not accessible"
 """The state message of a copy whose keys cannot be used (EBS User Guide, "Copy an Amazon EBS snapshot")."""
-GROUPS = "kmslab:groups"
-"""Where a snapshot of MiniStack keeps the groups that it is shared with."""
+FROM_VOLUMES = "volume"
+"""The one value of CopyTagsFromSource."""
 
 
 def _create_snapshot(stock: Stock, p: Request) -> Response:
@@ -47,12 +47,68 @@ def _create_snapshot(stock: Stock, p: Request) -> Response:
     return answer
 
 
+def _create_snapshots(p: Request) -> Response:
+    """Snapshots of the volumes of an instance, each as CreateSnapshot makes it."""
+    instance_id = ec2._p(p, "InstanceSpecification.InstanceId")
+    instance = ec2._instances.get(instance_id)
+    if instance is None:
+        words = f"The instance ID '{escape(instance_id)}' does not exist"
+        return _refused("InvalidInstanceID.NotFound", words)
+    excluded = set(ec2._parse_member_list(p, "InstanceSpecification.ExcludeDataVolumeId"))
+    without_root = ec2._p(p, "InstanceSpecification.ExcludeBootVolume").lower() == "true"
+    made = ""
+    for volume in list(ec2._volumes.values()):
+        attached = [one for one in volume["Attachments"] if one["InstanceId"] == instance_id]
+        root = any(one["Device"] == instance.get("RootDeviceName") for one in attached)
+        if not attached or (without_root if root else volume["VolumeId"] in excluded):
+            continue
+        known = set(ec2._snapshots)
+        ec2._create_snapshot({**p, "VolumeId": volume["VolumeId"]})
+        (snapshot_id,) = set(ec2._snapshots) - known
+        if ec2._p(p, "CopyTagsFromSource") == FROM_VOLUMES and volume["VolumeId"] in ec2._tags:
+            own = {tag["Key"]: tag for tag in ec2._tags.get(snapshot_id, ())}
+            copied = {tag["Key"]: tag for tag in ec2._tags[volume["VolumeId"]]}
+            ec2._tags[snapshot_id] = list({**copied, **own}.values())
+        made += f"<item>{_snapshot_info(ec2._snapshots[snapshot_id])}</item>"
+    response: Response = ec2._xml(200, "CreateSnapshotsResponse", f"<snapshotSet>{made}</snapshotSet>")
+    return response
+
+
+def _snapshot_info(snapshot: Mapping[str, Any]) -> str:
+    """The members of botocore's SnapshotInfo."""
+    told = {
+        "snapshotId": snapshot["SnapshotId"],
+        "volumeId": snapshot["VolumeId"],
+        "state": snapshot["State"],
+        "volumeSize": snapshot["VolumeSize"],
+        "startTime": snapshot["StartTime"],
+        "progress": snapshot["Progress"],
+        "ownerId": snapshot["OwnerId"],
+        "description": escape(snapshot["Description"]),
+        "encrypted": str(snapshot["Encrypted"]).lower(),
+    }
+    members = "".join(f"<{name}>{value}</{name}>" for name, value in told.items())
+    return f"{members}{ec2._tag_set_xml(snapshot['SnapshotId'])}"
+
+
+def _describe_snapshots(stock: Stock, p: Request) -> Response:
+    """Name a snapshot that is not there as EC2 does."""
+    for one in ec2._parse_member_list(p, "SnapshotId"):
+        if one not in ec2._snapshots:
+            return _refused("InvalidSnapshot.NotFound", f"The snapshot '{escape(one)}' does not exist.")
+    return stock(p)
+
+
 def _copy_snapshot(stock: Stock, p: Request) -> Response:
     """A copy is encrypted if its source is, or if it asks to be; it may have another key.
 
     EC2 looks at the keys after it has answered (EC2 API Reference, "CopySnapshot", KmsKeyId): a copy whose keys
     cannot be used ends in the state ``error``.
     """
+    source_id = ec2._p(p, "SourceSnapshotId")
+    origin = ec2._snapshots.get_scoped(get_account_id(), ec2._p(p, "SourceRegion") or get_region(), source_id)
+    if origin and ec2._p(p, "KmsKeyId") and not wanted(p, origin)[0]:
+        return _refused("InvalidParameterDependency", KEY_WITHOUT_ENCRYPTION)
     known = set(ec2._snapshots)
     response = stock(p)
     made = set(ec2._snapshots) - known
@@ -62,21 +118,20 @@ def _copy_snapshot(stock: Stock, p: Request) -> Response:
     source = dict(copy)
     copy["VolumeId"] = "vol-ffffffff"  # what EC2 reports for a copy
     copy["Encrypted"], key_ref = wanted(p, source)
-    copy.pop("CreateVolumePermissions", None)
-    copy.pop(GROUPS, None)
+    sharing.forget(copy)
     refusal = None
     if source.get("KmsKeyId"):
-        _, refusal = use(("Decrypt",), source["KmsKeyId"], ec2._p(p, "SourceSnapshotId"))
+        _, refusal = use(("Decrypt",), source["KmsKeyId"], source_id)
     if copy["Encrypted"] and refusal is None:
         copy["KmsKeyId"], refusal = use(NEW, key_ref, copy["SnapshotId"])
-    copy.setdefault(LINEAGE, ec2._p(p, "SourceSnapshotId"))
+    copy.setdefault(LINEAGE, source_id)
     ec2._parse_tag_specs(p, "snapshot", copy["SnapshotId"])
     if refusal:
-        _given_up(copy, ec2._p(p, "SourceSnapshotId"), key_ref)
+        _given_up(copy, source_id, key_ref)
         return response
     new_key = copy.get("KmsKeyId", "")
     same = new_key == source.get("KmsKeyId", "")
-    blocks.share(ec2._p(p, "SourceSnapshotId"), copy["SnapshotId"], key_arn=new_key, same_key=same)
+    blocks.share(source_id, copy["SnapshotId"], key_arn=new_key, same_key=same)
     return response
 
 
@@ -103,57 +158,6 @@ def _delete_snapshot(stock: Stock, p: Request) -> Response:
     return response
 
 
-def _modify_snapshot_attribute(stock: Stock, p: Request) -> Response:
-    """A snapshot under the AWS managed key cannot be shared, an encrypted one not be made public.
-
-    EC2 API Reference, "ModifySnapshotAttribute"; the answers as users report them. Block public access
-    refuses everybody what is left.
-    """
-    snapshot = ec2._snapshots.get(ec2._p(p, "SnapshotId"))
-    sharing = {name for name in p if name.startswith(("CreateVolumePermission.Add", "UserId", "UserGroup"))}
-    if snapshot and sharing and ec2._p(p, "OperationType", "add") == "add":
-        if snapshot.get("KmsKeyId") and _is_aws_managed(snapshot["KmsKeyId"]):
-            return _refused(
-                "InvalidParameter",
-                "Snapshots encrypted with the AWS Managed CMK can't be shared. Specify another snapshot.",
-            )
-        everybody = any("all" in str(value) for name, value in p.items() if "Group" in name)
-        if everybody and snapshot.get("Encrypted"):
-            message = "Encrypted snapshots can't be shared publicly. Specify another snapshot."
-            return _refused("UnsupportedOperation", message)
-        if everybody and defaults.public_access() != defaults.UNBLOCKED:
-            return _refused(
-                "OperationNotPermitted", "Public sharing is blocked for snapshots in this account.", 403
-            )
-    response = stock(p)
-    if snapshot:
-        _share_with_groups(snapshot, ec2._p(p, "OperationType"), ec2._parse_member_list(p, "UserGroup"))
-    return response
-
-
-def _share_with_groups(snapshot: dict[str, Any], operation: str, groups: Iterable[str]) -> None:
-    """Keep who a snapshot is shared with beside accounts: the one group there is, ``all``."""
-    shared = set(snapshot.get(GROUPS, ()))
-    snapshot[GROUPS] = sorted(shared.union(groups) if operation == "add" else shared.difference(groups))
-
-
-def _describe_snapshot_attribute(stock: Stock, p: Request) -> Response:
-    """Tell the groups too."""
-    status, headers, body = stock(p)
-    groups = (ec2._snapshots.get(ec2._p(p, "SnapshotId")) or {}).get(GROUPS, ())
-    items = "".join(f"<item><group>{group}</group></item>" for group in groups)
-    end = "</createVolumePermission>"
-    text = body.decode() if isinstance(body, bytes) else body
-    return status, headers, text.replace(end, items + end).encode()
-
-
-def _is_aws_managed(key_ref: str) -> bool:
-    from kmslab.engine.kms import records
-
-    key = records.resolve(key_ref)
-    return bool(key and key.get("KeyManager") == "AWS")
-
-
 def _snapshot_xml(stock: Callable[[Mapping[str, Any]], str], snap: Mapping[str, Any]) -> str:
     """Tell the key too, and why there is no snapshot."""
     key = f"<kmsKeyId>{escape(snap['KmsKeyId'])}</kmsKeyId>" if snap.get("KmsKeyId") else ""
@@ -161,8 +165,8 @@ def _snapshot_xml(stock: Callable[[Mapping[str, Any]], str], snap: Mapping[str, 
     return stock(snap) + key + why
 
 
-def _refused(code: str, message: str, status: int = 400) -> Response:
-    response: Response = ec2._error(code, message, status)
+def _refused(code: str, message: str) -> Response:
+    response: Response = ec2._error(code, message, 400)
     return response
 
 
@@ -190,6 +194,8 @@ def install() -> None:
     extend(ec2, "_create_snapshot", "p")(_create_snapshot)
     extend(ec2, "_copy_snapshot", "p")(_copy_snapshot)
     extend(ec2, "_delete_snapshot", "p")(_delete_snapshot)
-    extend(ec2, "_modify_snapshot_attribute", "p")(_modify_snapshot_attribute)
-    extend(ec2, "_describe_snapshot_attribute", "p")(_describe_snapshot_attribute)
+    add_entry(
+        ec2, "_ACTION_MAP", "CreateSnapshots", _create_snapshots, "snapshots of all volumes of an instance"
+    )
+    extend(ec2, "_describe_snapshots", "p")(_describe_snapshots)
     extend(ec2, "_snapshot_inner_xml", "snap")(_snapshot_xml)

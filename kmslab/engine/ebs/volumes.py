@@ -34,6 +34,10 @@ if TYPE_CHECKING:
 LINEAGE = "kmslab:lineage"
 """Where a volume or snapshot of MiniStack keeps what it and its relatives come from: the id of a first volume or
 snapshot."""
+KEY_WITHOUT_ENCRYPTION = "The parameter [KmsKeyId] requires the parameter Encrypted to be set."
+"""As users report it."""
+GP2_IOPS = (3, 100, 16_000)
+"""Of a gp2 volume: for each GiB, at least, at most (EBS User Guide, "General Purpose SSD volumes", read 2026-11-22)."""
 LAST_FAILURE: ContextVar[str] = ContextVar("kmslab_volume_failure", default="")
 """Why the last volume of this context was not made, for CloudFormation, which waits until it is."""
 
@@ -51,17 +55,10 @@ def wanted(p: Request, source: Mapping[str, Any] | None = None) -> tuple[bool, s
 
 def _create_volume(stock: Stock, p: Request) -> Response:
     """Encrypt the volume under the key it asks for, as the caller."""
-    snapshot_id = ec2._p(p, "SnapshotId")
-    snapshot = ec2._snapshots.get(snapshot_id) if snapshot_id else None
-    if snapshot_id and snapshot is None:
-        return _refused("InvalidSnapshot.NotFound", f"The snapshot '{snapshot_id}' does not exist.")
-    if snapshot and snapshot["State"] != "completed":
-        return _refused("IncorrectState", f"The snapshot '{snapshot_id}' is not completed.")
+    snapshot = ec2._snapshots.get(ec2._p(p, "SnapshotId")) if ec2._p(p, "SnapshotId") else None
     encrypted, key_ref = wanted(p, snapshot)
-    if ec2._p(p, "KmsKeyId") and not encrypted:
-        return _refused(
-            "InvalidParameterDependency", "The parameter KmsKeyId requires the parameter Encrypted to be set."
-        )
+    if refused := _not_understood(p, snapshot, encrypted=encrypted):
+        return refused
     request = {**p, "Encrypted": str(encrypted).lower()}
     if snapshot:
         request.setdefault("Size", str(snapshot["VolumeSize"]))
@@ -78,6 +75,26 @@ def _create_volume(stock: Stock, p: Request) -> Response:
             return _given_up(volume, key_ref, refusal)
     response: Response = ec2._xml(200, "CreateVolumeResponse", _creating(volume))
     return response
+
+
+def _not_understood(p: Request, snapshot: Mapping[str, Any] | None, *, encrypted: bool) -> Response | None:
+    """Why no such volume can be; None when it can."""
+    snapshot_id, size = ec2._p(p, "SnapshotId"), ec2._p(p, "Size")
+    found = None
+    if snapshot_id and snapshot is None:
+        found = "InvalidSnapshot.NotFound", f"The snapshot '{escape(snapshot_id)}' does not exist."
+    elif snapshot and snapshot["State"] != "completed":
+        found = "IncorrectState", f"Snapshot is in invalid state - {snapshot['State']}"
+    elif not snapshot and not size:
+        found = "MissingParameter", "The request must contain the parameter size/snapshot"
+    elif size and not (size.isascii() and size.isdigit()):
+        found = "InvalidParameterValue", f"Value ({escape(size)}) for parameter size is invalid."
+    elif snapshot and size and int(size) < snapshot["VolumeSize"]:
+        least = snapshot["VolumeSize"]
+        found = "InvalidParameterValue", f"The size must be at least that of the snapshot: {least} GiB."
+    elif ec2._p(p, "KmsKeyId") and not encrypted:
+        found = "InvalidParameterDependency", KEY_WITHOUT_ENCRYPTION
+    return _refused(*found) if found else None
 
 
 def lineage(one: Mapping[str, Any]) -> str:
@@ -117,6 +134,9 @@ def notify(kind: str, arn: str, *, cause: str, **detail: str) -> None:
 
 
 def _add_performance(volume: dict[str, Any], p: Request) -> None:
+    if volume["VolumeType"] == "gp2":
+        each, least, most = GP2_IOPS
+        volume["Iops"] = min(max(each * volume["Size"], least), most)
     if throughput := ec2._p(p, "Throughput"):
         volume["Throughput"] = int(throughput)
     if ec2._p(p, "MultiAttachEnabled"):
@@ -148,10 +168,37 @@ def _attach_volume(stock: Stock, p: Request) -> Response:
 
 
 def _detach_volume(stock: Stock, p: Request) -> Response:
-    """The instance's grant on the key ends with the attachment."""
+    """The instance's grant on the key ends with the attachment, which there must be."""
+    volume, instance_id = ec2._volumes.get(ec2._p(p, "VolumeId")), ec2._p(p, "InstanceId")
+    if volume and instance_id and instance_id not in ec2._instances:
+        words = f"The instance ID '{escape(instance_id)}' does not exist"
+        return _refused("InvalidInstanceID.NotFound", words)
+    if volume and not volume["Attachments"]:
+        words = f"Volume '{volume['VolumeId']}' is in the 'available' state."
+        return _refused("IncorrectState", words)
+    if volume and instance_id not in ("", volume["Attachments"][0]["InstanceId"]):
+        words = f"The volume '{volume['VolumeId']}' is not attached to instance '{instance_id}'."
+        return _refused("InvalidAttachment.NotFound", words)
     response = stock(p)
     grants.take(ec2._p(p, "VolumeId"))
     return response
+
+
+def _delete_volume(stock: Stock, p: Request) -> Response:
+    """Say to which instance a volume is attached."""
+    volume = ec2._volumes.get(ec2._p(p, "VolumeId"))
+    if volume and volume["Attachments"]:
+        instance = volume["Attachments"][0]["InstanceId"]
+        return _refused("VolumeInUse", f"Volume {volume['VolumeId']} is currently attached to {instance}")
+    return stock(p)
+
+
+def _describe_volumes(stock: Stock, p: Request) -> Response:
+    """Name a volume that is not there as EC2 does."""
+    for one in ec2._parse_member_list(p, "VolumeId"):
+        if one not in ec2._volumes:
+            return _refused("InvalidVolume.NotFound", f"The volume '{escape(one)}' does not exist.")
+    return stock(p)
 
 
 def _volume_xml(stock: Callable[[Mapping[str, Any]], str], vol: Mapping[str, Any]) -> str:
@@ -172,4 +219,6 @@ def install() -> None:
     extend(ec2, "_modify_volume", "p")(_modify_volume)
     extend(ec2, "_attach_volume", "p")(_attach_volume)
     extend(ec2, "_detach_volume", "p")(_detach_volume)
+    extend(ec2, "_delete_volume", "p")(_delete_volume)
+    extend(ec2, "_describe_volumes", "p")(_describe_volumes)
     extend(ec2, "_volume_inner_xml", "vol")(_volume_xml)
