@@ -84,6 +84,24 @@ def test_ownership_and_acceleration_are_held_to_their_form(s3: Any, bucket: str)
         s3.put_bucket_accelerate_configuration(Bucket=dotted, AccelerateConfiguration={"Status": "Enabled"})
 
 
+def test_access_logs_go_to_a_bucket_of_the_region(s3: Any, bucket: str, engine: Engine) -> None:
+    def log_to(target: str) -> None:
+        logging = {"LoggingEnabled": {"TargetBucket": target, "TargetPrefix": "a"}}
+        s3.put_bucket_logging(Bucket=bucket, BucketLoggingStatus=logging)
+
+    nowhere, away = (f"bucket-{uuid.uuid4().hex[:16]}" for _ in range(2))
+    with refused("InvalidTargetBucketForLogging") as told:
+        log_to(nowhere)
+    assert told["TargetBucket"] == nowhere
+    where = {"LocationConstraint": "eu-west-1"}
+    engine.client("s3", region="eu-west-1").create_bucket(Bucket=away, CreateBucketConfiguration=where)
+    with refused("CrossLocationLoggingProhibitted") as told:
+        log_to(away)
+    assert told["TargetBucketLocation"] == "eu-west-1"
+    log_to(bucket)
+    assert s3.get_bucket_logging(Bucket=bucket)["LoggingEnabled"]["TargetBucket"] == bucket
+
+
 def test_configurations_with_an_id(s3: Any, bucket: str) -> None:
     one, two = ({"Id": name, "Filter": {"Prefix": f"{name}/"}} for name in ("one", "two"))
     for metrics in (two, one):

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import uuid
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
+
+import pytest
 
 from tests.engine.conftest import error_code, refused
 
@@ -44,6 +48,53 @@ def test_the_permissions_of_a_delete_marker_are_refused(s3: Any, bucket: str) ->
         with refused("MethodNotAllowed") as told:
             call(**given)
         assert told["ResourceType"] == "DeleteMarker"
+
+
+@pytest.fixture
+def locked(s3: Any) -> dict[str, str]:
+    """An object in a bucket with Object Lock."""
+    name = f"bucket-{uuid.uuid4().hex[:16]}"
+    s3.create_bucket(Bucket=name, ObjectLockEnabledForBucket=True)
+    s3.put_object(Bucket=name, Key="a", Body=b"x")
+    return {"Bucket": name, "Key": "a"}
+
+
+def later(seconds: int) -> dict[str, Any]:
+    return {"Mode": "GOVERNANCE", "RetainUntilDate": datetime.now(UTC) + timedelta(seconds=seconds)}
+
+
+def test_the_locks_of_a_delete_marker_are_refused(s3: Any, locked: dict[str, str]) -> None:
+    marker = {**locked, "VersionId": s3.delete_object(**locked)["VersionId"]}
+    calls: tuple[tuple[Callable[..., Any], dict[str, Any]], ...] = (
+        (s3.get_object_retention, {}),
+        (s3.put_object_retention, {"Retention": later(60)}),
+        (s3.get_object_legal_hold, {}),
+        (s3.put_object_legal_hold, {"LegalHold": {"Status": "ON"}}),
+    )
+    for call, given in calls:
+        with refused("MethodNotAllowed") as told:
+            call(**marker, **given)
+        assert told["ResourceType"] == "DeleteMarker"
+
+
+def test_a_retention_ends_when_it_may(s3: Any, locked: dict[str, str]) -> None:
+    with refused("InvalidArgument", "The retain until date must be in the future!"):
+        s3.put_object_retention(**locked, Retention=later(-60))
+    s3.put_object_retention(**locked, Retention=later(60))
+    with refused("AccessDenied"):
+        s3.put_object_retention(**locked, Retention={})
+    s3.put_object_retention(**locked, Retention={}, BypassGovernanceRetention=True)
+    assert error_code(lambda: s3.get_object_retention(**locked)) == "NoSuchObjectLockConfiguration"
+
+
+def test_a_copy_has_the_locks_that_are_asked_for(s3: Any, locked: dict[str, str]) -> None:
+    s3.put_object_retention(**locked, Retention=later(60))
+    s3.put_object_legal_hold(**locked, LegalHold={"Status": "ON"})
+    copy = {"Bucket": locked["Bucket"], "Key": "copy"}
+    s3.copy_object(**copy, CopySource=locked)
+    assert not {name for name in s3.head_object(**copy) if name.startswith("ObjectLock")}
+    s3.copy_object(**copy, CopySource=locked, ObjectLockLegalHoldStatus="ON")
+    assert s3.head_object(**copy)["ObjectLockLegalHoldStatus"] == "ON"
 
 
 def test_an_object_in_the_place_of_another_has_none_of_its_tags(s3: Any, bucket: str) -> None:

@@ -76,8 +76,12 @@ def test_the_bucket_that_holds_something_and_the_class_that_is_none_are_named(s3
         s3.delete_bucket(Bucket=bucket)
     assert told["BucketName"] == bucket
     with refused("InvalidStorageClass") as told:
-        s3.put_object(Bucket=bucket, Key="b", StorageClass="NONE")
-    assert told["StorageClassRequested"] == "NONE"
+        s3.put_object(Bucket=bucket, Key="b", StorageClass="OUTPOSTS")
+    assert told["StorageClassRequested"] == "OUTPOSTS"
+    s3.put_object(Bucket=bucket, Key="b", StorageClass="GLACIER")
+    with refused("InvalidObjectState") as told:
+        s3.get_object(Bucket=bucket, Key="b")
+    assert (told["StorageClass"], "Resource" in told) == ("GLACIER", False)
 
 
 def test_the_condition_that_does_not_hold_is_named(s3: Any, bucket: str) -> None:
@@ -109,3 +113,18 @@ def test_a_number_that_is_none_is_refused(s3: Any, bucket: str) -> None:
     with refused("InvalidArgument", "between 1 and 10000"):
         s3.upload_part(Bucket=bucket, Key="a", UploadId="none", PartNumber=0, Body=b"x")
     assert s3.list_objects_v2(Bucket=bucket, MaxKeys="")["MaxKeys"] == 1000
+    with refused("InvalidArgument", "between 1 and 10000") as told:
+        s3.list_buckets(MaxBuckets="x")
+    assert told["ArgumentName"] == "max-buckets"
+
+
+def test_a_read_that_says_delete_deletes_nothing(s3: Any, bucket: str) -> None:
+    def say_delete(request: Any, **_: Any) -> None:
+        request.params["delete"] = "1"
+
+    s3.put_object(Bucket=bucket, Key="a", Body=b"content")
+    s3.meta.events.register("before-sign.s3.GetObject", say_delete)
+    try:
+        assert s3.get_object(Bucket=bucket, Key="a")["Body"].read() == b"content"
+    finally:
+        s3.meta.events.unregister("before-sign.s3.GetObject", say_delete)

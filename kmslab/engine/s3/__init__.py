@@ -21,6 +21,7 @@ def install() -> None:
         errors,
         etag,
         forms,
+        lifecycle,
         listings,
         markers,
         multipart,
@@ -33,6 +34,7 @@ def install() -> None:
         upload_listings,
         uploads,
         version_ids,
+        websites,
     )
 
     # The call is bound around all that works on it: each dispatch wraps those before it.
@@ -42,6 +44,7 @@ def install() -> None:
         queries,
         buckets,
         by_id,
+        lifecycle,
         update,
         answers,
         calls,
@@ -66,6 +69,7 @@ def install() -> None:
         version_ids,
         acls,
         markers,
+        websites,
         told,
     ):
         module.install()

@@ -20,7 +20,7 @@ from kmslab.engine.s3.checksums import unknown
 from kmslab.engine.s3.copies import plainly
 from kmslab.engine.s3.etag import amend
 from kmslab.engine.s3.headers import CONTEXT, CUSTOMER
-from kmslab.engine.s3.markup import written
+from kmslab.engine.s3.markup import dated, written
 from kmslab.engine.s3.records import found
 
 if TYPE_CHECKING:
@@ -174,7 +174,7 @@ def _copied(
         answer: Response = refused
         return answer
     status, answered, body = stock(bucket_name, dest_key, headers)
-    record = found(bucket_name, dest_key, "")
+    body, record = dated(body), found(bucket_name, dest_key, "")
     if algorithm and record and status in _TAKEN:
         content = s3._read_body(bucket_name, dest_key, record)
         amend(

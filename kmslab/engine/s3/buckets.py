@@ -4,7 +4,7 @@ Recorded from S3: the answers to CreateBucket and HeadBucket name the bucket's A
 reference says so of directory buckets only, and HeadBucket says that no access point was asked; a bucket with versions
 is not empty in its own words (LocalStack's ``test_s3_api.py``: test_delete_versioned_bucket_with_objects,
 TestS3BucketOwnershipControls, TestS3BucketAccelerateConfiguration; ``test_s3.py``: test_s3_request_payer_exceptions,
-test_different_location_constraint). Amazon S3 API Reference, "GetBucketPolicyStatus".
+test_different_location_constraint, test_put_bucket_logging_wrong_target). Amazon S3 API Reference, "GetBucketPolicyStatus".
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ministack.services import s3
 
 from kmslab.engine.hooks import extend
 from kmslab.engine.s3.errors import error
-from kmslab.engine.s3.markup import children, parsed
+from kmslab.engine.s3.markup import children, dated, name_of, parsed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -103,6 +103,27 @@ def _put_ownership(stock: Callable[..., Response], name: str, body: bytes) -> An
     return stock(name, body)
 
 
+def _put_logging(stock: Callable[..., Response], name: str, body: bytes) -> Any:
+    """Refuse a target that is not there, or is in another Region."""
+    root = parsed(body)
+    target = (
+        next((node.text or "" for node in root.iter() if name_of(node) == "TargetBucket"), "")
+        if root is not None
+        else ""
+    )
+    if name not in s3._buckets or not target:
+        return stock(name, body)
+    if target not in s3._buckets:
+        message = "The target bucket for logging does not exist"
+        return error("InvalidTargetBucketForLogging", message, TargetBucket=target)
+    there = s3.bucket_region(target)
+    if there != s3.bucket_region(name):
+        message = "Cross S3 location logging not allowed. "
+        # S3 spells its code so.
+        return error("CrossLocationLoggingProhibitted", message, 403, TargetBucketLocation=there)
+    return stock(name, body)
+
+
 def _put_accelerate(stock: Callable[..., Response], name: str, body: bytes) -> Any:
     """Refuse a status that S3 does not know, and a bucket whose name has periods."""
     root = parsed(body)
@@ -141,6 +162,16 @@ def _head(stock: Callable[..., Response], name: str) -> Response:
     return status, answered, told
 
 
+def _list(
+    stock: Callable[..., Response],
+    query_params: Mapping[str, Any] | None = None,
+    signed_region: str | None = None,
+) -> Response:
+    """Tell when buckets were made, to the second."""
+    status, answered, told = stock(query_params, signed_region)
+    return status, answered, dated(told)
+
+
 def _delete(stock: Callable[..., Response], name: str) -> Any:
     """Say of a bucket with versions that these are to be deleted too."""
     if name in s3._buckets and s3._bucket_has_versions(name):
@@ -154,7 +185,9 @@ def install() -> None:
     extend(s3, "_dispatch", "method", "bucket", "key", "headers", "body", "query_params")(_dispatch)
     extend(s3, "_put_bucket_request_payment", "name", "body")(_put_request_payment)
     extend(s3, "_put_bucket_ownership_controls", "name", "body")(_put_ownership)
+    extend(s3, "_put_bucket_logging", "name", "body")(_put_logging)
     extend(s3, "_put_bucket_accelerate", "name", "body")(_put_accelerate)
     extend(s3, "_create_bucket", "name", "body", "headers", "endpoint_region")(_create)
     extend(s3, "_head_bucket", "name")(_head)
     extend(s3, "_delete_bucket", "name")(_delete)
+    extend(s3, "_list_buckets", "query_params", "signed_region")(_list)

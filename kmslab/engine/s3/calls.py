@@ -88,7 +88,7 @@ def call_of(method: str, bucket: str, key: str, headers: dict[str, str], body: b
         form=form,
         headers=headers,
         query=query,
-        deletes=method == "DELETE" or "delete" in query,
+        deletes=method == "DELETE" or (method == "POST" and not key and "delete" in query),
     )
 
 

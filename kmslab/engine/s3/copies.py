@@ -2,7 +2,7 @@
 
 Recorded from S3 (LocalStack's ``test_s3.py``: test_s3_copy_object_in_place and its neighbours,
 test_s3_copy_object_src_not_exists, test_s3_copy_object_wrong_format, test_copy_object_with_sse_c; ``test_s3_api.py``,
-test_upload_part_copy_range): an object is copied
+test_upload_part_copy_range; TestS3ObjectLockRetention): an object is copied
 onto itself only to change its metadata, storage class, website redirect or encryption, and a default encryption
 that was ever put counts as one.
 """
@@ -74,8 +74,18 @@ def _copy_object(stock: Callable[..., Response], bucket_name: str, dest_key: str
         return error("InvalidRequest", OF_A_MARKER)
     if _changes_nothing(bucket_name, dest_key, headers):
         return error("InvalidRequest", ILLEGAL)
-    response = stock(bucket_name, dest_key, headers)
-    return plainly(response)
+    status, answered, body = stock(bucket_name, dest_key, headers)
+    if status == HTTPStatus.OK:
+        _lock_as_asked(bucket_name, dest_key, headers)
+    return plainly((status, answered, body))
+
+
+def _lock_as_asked(bucket: str, key: str, headers: Headers) -> None:
+    """A copy has not the locks of its source, but those of its request and of its bucket."""
+    version = (found(bucket, key, "") or {}).get("version_id")
+    for store in (s3._object_retention, s3._object_legal_hold):
+        store.pop((bucket, key, version), None)
+    s3._apply_object_lock_from_headers(bucket, key, headers, version)
 
 
 def _copy_part(

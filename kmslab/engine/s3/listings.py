@@ -17,8 +17,8 @@ from ministack.services import s3
 
 from kmslab.engine.hooks import extend
 from kmslab.engine.s3.errors import error
-from kmslab.engine.s3.markup import children, name_of, parsed, written
-from kmslab.engine.s3.pages import MOST, Asked, add, page_of, to_the_second
+from kmslab.engine.s3.markup import children, name_of, parsed, to_the_second, written
+from kmslab.engine.s3.pages import MOST, Asked, add, page_of
 from kmslab.engine.s3.records import found
 from kmslab.engine.s3.uploads import FULL_OBJECT
 from kmslab.engine.s3.version_ids import moment_of

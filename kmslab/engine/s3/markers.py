@@ -1,18 +1,21 @@
 """Delete markers: nothing but a deletion can be done with one.
 
 Recorded from S3 (LocalStack's ``test_s3_api.py``, test_object_tagging_versioned; ``test_s3.py``,
-test_put_object_acl_on_delete_marker): tags and permissions of a delete marker are refused by their method; a read of
-permissions without a version finds no object.
+test_put_object_acl_on_delete_marker, TestS3ObjectLockRetention): tags, permissions and locks of a delete marker are
+refused by their method; a read of permissions without a version finds no object.
 """
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from ministack.services import s3
 
 from kmslab.engine.hooks import extend
-from kmslab.engine.s3.records import marker_of
+from kmslab.engine.s3.errors import error
+from kmslab.engine.s3.markup import children, parsed
+from kmslab.engine.s3.records import found, marker_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -48,10 +51,10 @@ def _put_tags(
     return _refused(bucket_name, key, query_params) or stock(bucket_name, key, body, query_params)
 
 
-def _acl(
+def _named(
     stock: Callable[..., Response], bucket_name: str, key: str, query_params: Query | None = None
 ) -> Response:
-    """Refuse to read the permissions of a delete marker that is named."""
+    """Refuse to read the permissions and locks of a delete marker that is named."""
     return _refused(bucket_name, key, query_params, latest=False) or stock(bucket_name, key, query_params)
 
 
@@ -67,10 +70,65 @@ def _put_acl(
     return _refused(bucket_name, key, query_params) or stock(bucket_name, key, body, headers, query_params)
 
 
+def _put_hold(
+    stock: Callable[..., Response],
+    bucket_name: str,
+    key: str,
+    body: bytes,
+    query_params: Query | None = None,
+) -> Response:
+    """Refuse a hold on a delete marker."""
+    refused = _refused(bucket_name, key, query_params, latest=False)
+    return refused or stock(bucket_name, key, body, query_params)
+
+
+def _is_past(body: bytes) -> bool:
+    """Whether a document retains until a time that has passed."""
+    root = parsed(body)
+    try:
+        until = datetime.fromisoformat(children(root)["RetainUntilDate"]) if root is not None else None
+    except (KeyError, ValueError):
+        return False
+    return until is not None and until.replace(tzinfo=until.tzinfo or UTC) < datetime.now(UTC)
+
+
+def _put_retention(
+    stock: Callable[..., Response],
+    bucket_name: str,
+    key: str,
+    body: bytes,
+    headers: Mapping[str, str],
+    query_params: Query | None = None,
+) -> Response:
+    """Refuse to retain a delete marker; an empty document ends what may be ended."""
+    if refused := _refused(bucket_name, key, query_params, latest=False):
+        return refused
+    if _is_past(body) and s3._bucket_object_lock.get(bucket_name):
+        message = "The retain until date must be in the future!"
+        past: Response = error("InvalidArgument", message, ArgumentName="RetainUntilDate")
+        return past
+    root, record = parsed(body), found(bucket_name, key, s3._qp(query_params or {}, "versionId", ""))
+    if root is None or len(root) or record is None or not s3._bucket_object_lock.get(bucket_name):
+        return stock(bucket_name, key, body, headers, query_params)
+    version = record.get("version_id")
+    where = (bucket_name, key, None if version == "null" else version)
+    denied: Response | None = s3._check_object_lock(bucket_name, key, headers, where[2])
+    if denied:
+        return denied
+    s3._object_retention.pop(where, None)
+    return 200, {}, b""
+
+
 def install() -> None:
-    """Take over where tags and permissions of objects are read and written."""
+    """Take over where tags, permissions and locks of objects are read and written."""
     for name in ("_get_object_tagging", "_delete_object_tagging"):
         extend(s3, name, "bucket_name", "key", "query_params")(_tags)
     extend(s3, "_put_object_tagging", "bucket_name", "key", "body", "query_params")(_put_tags)
-    extend(s3, "_get_object_acl", "bucket_name", "key", "query_params")(_acl)
+    extend(s3, "_get_object_acl", "bucket_name", "key", "query_params")(_named)
+    for name in ("_get_object_retention", "_get_object_legal_hold"):
+        extend(s3, name, "bucket_name", "key", "query_params")(_named)
+    extend(s3, "_put_object_legal_hold", "bucket_name", "key", "body", "query_params")(_put_hold)
+    extend(s3, "_put_object_retention", "bucket_name", "key", "body", "headers", "query_params")(
+        _put_retention
+    )
     extend(s3, "_put_object_acl", "bucket_name", "key", "body", "headers", "query_params")(_put_acl)

@@ -17,6 +17,7 @@ from kmslab.engine.hooks import extend
 from kmslab.engine.s3.calls import CALL
 from kmslab.engine.s3.checksums import missing_in
 from kmslab.engine.s3.etag import amend, in_place_of, says_nothing, under_a_key
+from kmslab.engine.s3.markup import dated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -68,6 +69,7 @@ def _upload_part_copy(
 ) -> Response:
     """Take a part from another object, with the checksum that the upload wants of each."""
     status, answered, body = stock(bucket_name, dest_key, query_params, headers)
+    body = dated(body)
     upload = _upload_of(query_params)
     if status == HTTPStatus.OK and upload and (algorithm := upload.get("checksum_algorithm")):
         part = upload["parts"][int(s3._qp(query_params, "partNumber"))]

@@ -116,8 +116,3 @@ def add(parent: Element, members: Mapping[str, str | None]) -> None:
     for name, text in members.items():
         if text is not None:
             SubElement(parent, name).text = text
-
-
-def to_the_second(moment: str) -> str:
-    """A date of the engine's as S3's listings tell it (recorded from S3: it ends in ``.000Z``)."""
-    return moment.split(".", maxsplit=1)[0].removesuffix("Z") + ".000Z"

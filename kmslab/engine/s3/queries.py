@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 COUNTS = ("max-keys", "max-parts", "max-uploads", "part-number-marker")
+BUCKETS = "max-buckets"
 PART = "partNumber"
 PARTS = 10_000
+"""Of an upload, and buckets of a page (Amazon S3 API Reference, "ListBuckets")."""
 MOST = 2**31 - 1
 _NUMBER = re.compile(r"[+-]?[0-9]+", re.ASCII)
 
@@ -44,6 +46,9 @@ def unfit(query: Mapping[str, Any]) -> Any:
             spelled = re.sub("-([a-z])", lambda found: found[1].upper(), name)
             message = f"Argument {spelled} must be an integer between 0 and {MOST}"
             return error("InvalidArgument", message, ArgumentName=spelled, ArgumentValue=text)
+    if BUCKETS in query and not 1 <= (_number(text := s3._qp(query, BUCKETS, "") or "1") or 0) <= PARTS:
+        message = f"Argument {BUCKETS} must be an integer between 1 and {PARTS}"
+        return error("InvalidArgument", message, ArgumentName=BUCKETS, ArgumentValue=text)
     if PART in query and not 1 <= (_number(text := s3._qp(query, PART, "")) or 0) <= PARTS:
         message = f"Part number must be an integer between 1 and {PARTS}, inclusive"
         return error("InvalidArgument", message, ArgumentName=PART, ArgumentValue=text)

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from ministack.services import s3
 
-from kmslab.engine.hooks import extend
+from kmslab.engine.hooks import extend, replace_value
 from kmslab.engine.s3.calls import CALL
+from kmslab.engine.s3.errors import error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -41,7 +42,9 @@ NO_UPLOAD = (
 )
 CONDITIONS = ("If-Match", "If-Unmodified-Since", "If-None-Match", "If-Modified-Since")
 """Of a request, in the order in which S3 looks at them."""
-PARTS = frozenset({"acl", "tagging"})
+OF_OTHER_STORAGE = frozenset({"EXPRESS_ONEZONE", "FSX_OPENZFS", "OUTPOSTS", "SNOW"})
+"""Storage classes of botocore's model that no general purpose bucket has; recorded of OUTPOSTS."""
+PARTS = frozenset({"acl", "legal-hold", "retention", "tagging"})
 """Parameters that name a part of an object, or of one of its versions."""
 _NO_ACL = "Invalid x-amz-acl value: "
 """What MiniStack says of a canned ACL that is none; S3 names it and says nothing."""
@@ -94,6 +97,15 @@ def _error(
     return stock(code, message, status, resource, members, headers)
 
 
+def _invalid_state(_stock: Callable[..., Response], _bucket_name: str, _key: str, storage_class: str) -> Any:
+    """Name the class of an object in an archive, and nothing else."""
+    message = "The operation is not valid for the object's storage class"
+    return error("InvalidObjectState", message, 403, StorageClass=storage_class)
+
+
 def install() -> None:
     """Take over where S3's errors are written, with the request at hand."""
+    extend(s3, "_invalid_object_state", "bucket_name", "key", "storage_class")(_invalid_state)
+    of_buckets = s3._VALID_STORAGE_CLASSES - OF_OTHER_STORAGE
+    replace_value(s3, "_VALID_STORAGE_CLASSES", of_buckets, "refuse the classes of other kinds of storage")
     extend(s3, "_error", "code", "message", "status", "resource", "extra", "headers")(_error)

@@ -15,7 +15,8 @@ from ministack.services import s3
 
 from kmslab.engine.hooks import extend
 from kmslab.engine.s3.errors import error
-from kmslab.engine.s3.pages import Asked, add, page_of, to_the_second
+from kmslab.engine.s3.markup import to_the_second
+from kmslab.engine.s3.pages import Asked, add, page_of
 from kmslab.engine.s3.uploads import checksum_of
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from kmslab.engine.s3.crc import POLYNOMIALS, combined
 from kmslab.engine.s3.errors import error
 from kmslab.engine.s3.etag import MOST_CHECKSUMMED, amend
 from kmslab.engine.s3.headers import KMS_KINDS, SSE
-from kmslab.engine.s3.markup import children, name_of, named_parts, parsed, written
+from kmslab.engine.s3.markup import children, dated, name_of, named_parts, parsed, written
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -204,7 +204,7 @@ def checksum_of(upload: Upload) -> dict[str, str]:
 def _list_parts(stock: Callable[..., Response], bucket_name: str, key: str, query_params: Query) -> Response:
     """List parts with the number of the last, and checksums where the upload has an algorithm."""
     status, answered, body = stock(bucket_name, key, query_params)
-    upload, root, number = _of(query_params, bucket_name, key), parsed(body), "0"
+    upload, root, number = _of(query_params, bucket_name, key), parsed(dated(body)), "0"
     if status != HTTPStatus.OK or upload is None or root is None:
         return status, answered, body
     for part in [node for node in root if node.tag.endswith("}Part")]:
