@@ -5,7 +5,33 @@ from __future__ import annotations
 
 def install() -> None:
     """Apply the room's hooks to MiniStack."""
-    from kmslab.engine.cloudtrail import alarms, delivery, digests, history, names, recorder, topics, trails
+    from kmslab.engine.cloudtrail import (
+        alarms,
+        delivery,
+        digests,
+        history,
+        names,
+        recorder,
+        selectors,
+        tags,
+        topics,
+        trail_names,
+        trails,
+    )
 
-    for module in (recorder, names, history, alarms, topics, trails, digests, delivery):
+    # Trails' names before the recorder: what is refused for them is recorded.
+    modules = (
+        trail_names,
+        recorder,
+        names,
+        history,
+        alarms,
+        topics,
+        trails,
+        tags,
+        selectors,
+        digests,
+        delivery,
+    )
+    for module in modules:
         module.install()

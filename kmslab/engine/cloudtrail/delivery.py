@@ -20,7 +20,8 @@ from ministack.core.responses import AccountRegionScopedDict, get_account_id, re
 from ministack.services import cloudtrail, s3
 
 from kmslab.engine import state
-from kmslab.engine.cloudtrail.digests import ALGORITHM, digest, object_key
+from kmslab.engine.cloudtrail.digests import ALGORITHM, digest, object_key, stamp
+from kmslab.engine.cloudtrail.selectors import selected
 from kmslab.engine.cloudtrail.trails import bucket_refusal, key_refusal
 from kmslab.engine.hooks import extend, extend_entry
 from kmslab.engine.s3.headers import CONTEXT, KEY, SSE
@@ -39,7 +40,6 @@ CHAINS: Any = AccountRegionScopedDict()
 NAME_LETTERS = string.ascii_letters + string.digits
 REFUSALS = {"S3BucketDoesNotExistException": "NoSuchBucket"}
 """How a delivery's failure is told, where S3 has a word of its own; else it is AccessDenied."""
-SELECT_ALL = {"ReadWriteType": "All", "IncludeManagementEvents": True, "ExcludeManagementEventSources": []}
 
 
 def deliver(trail: Trail) -> None:
@@ -112,22 +112,9 @@ def _recorded(
         if new:
             last[region] = names[-1]
         since = trail.get("_StartedAt", 0)
-        chosen = [one for one in new if since <= one["EventTime"] <= until and _selected(trail, one)]
+        chosen = [one for one in new if since <= one["EventTime"] <= until and selected(trail, one)]
         if chosen:
             yield region, chosen
-
-
-def _selected(trail: Trail, event: Mapping[str, Any]) -> bool:
-    """Whether one of the trail's event selectors asks for a management event."""
-    selectors: Any = cloudtrail._event_selectors.get(trail["Name"])
-    kind = "ReadOnly" if event["ReadOnly"] == "true" else "WriteOnly"
-    chosen: list[dict[str, Any]] = [SELECT_ALL] if selectors is None else selectors
-    return any(
-        one.get("IncludeManagementEvents", True)
-        and one.get("ReadWriteType", "All") in ("All", kind)
-        and event["EventSource"] not in one.get("ExcludeManagementEventSources", [])
-        for one in chosen
-    )
 
 
 def _write_log_file(
@@ -179,6 +166,10 @@ def _get_trail_status(stock: Stock, body: dict[str, Any]) -> Any:
         "LatestDigestDeliveryTime": chain.get("digested"),
         "LatestDeliveryError": chain.get("error"),
     }
+    if delivered := chain.get("delivered"):  # told in words too, in members that are not documented any more
+        told |= dict.fromkeys(
+            ("LatestDeliveryAttemptTime", "LatestDeliveryAttemptSucceeded"), stamp(delivered)
+        )
     status = {**json.loads(response[2]), **{name: value for name, value in told.items() if value}}
     return cloudtrail._ok(status)
 
