@@ -280,7 +280,7 @@ def speaks_json(method: str, path: str, given: Mapping[bytes, bytes]) -> bool:
 
 
 def without_decoration(send: Send) -> Send:
-    """Leave out of the JSON protocol's answers what AWS does not send there: CORS, and S3's second id."""
+    """Leave out of answers what AWS does not send there: CORS and S3's second id with JSON, with S3 others' id."""
 
     async def sent(message: MutableMapping[str, Any]) -> None:
         if message["type"] == "http.response.start":
@@ -291,6 +291,8 @@ def without_decoration(send: Send) -> Send:
                     for name, value in headers
                     if name not in _OF_S3 and not name.startswith(b"access-control-")
                 ]
+            elif (b"server", b"AmazonS3") in headers:
+                message["headers"] = [one for one in headers if one[0] != b"x-amzn-requestid"]
         await send(message)
 
     return sent

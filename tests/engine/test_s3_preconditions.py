@@ -51,3 +51,45 @@ def test_a_time_to_come_is_no_condition_of_a_read(s3: Any, bucket: str) -> None:
     later = datetime.now(UTC) + timedelta(days=1)
     assert s3.get_object(**where, IfModifiedSince=later)["Body"].read() == b"content"
     assert s3.head_object(**where, IfModifiedSince=later)["ContentLength"] == len(b"content")
+
+
+@pytest.fixture
+def completion(s3: Any, bucket: str) -> Any:
+    """Begin an upload of ``a`` over an object, and complete it under conditions to come."""
+    where = {"Bucket": bucket, "Key": "a"}
+    s3.put_object(**where, Body=b"before")
+    upload = {**where, "UploadId": s3.create_multipart_upload(**where)["UploadId"]}
+    part = {"PartNumber": 1, "ETag": s3.upload_part(**upload, PartNumber=1, Body=b"part")["ETag"]}
+    return lambda **given: s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": [part]}, **given)
+
+
+def test_an_upload_does_not_complete_over_an_object_that_was_put_since(
+    s3: Any, bucket: str, completion: Any
+) -> None:
+    etag = s3.put_object(Bucket=bucket, Key="a", Body=b"meanwhile")["ETag"]
+    with refused("PreconditionFailed"):
+        completion(IfMatch='"before"')
+    with refused("ConditionalRequestConflict", "conflicting operation") as told:
+        completion(IfMatch=etag)
+    assert (told["Condition"], told["Key"]) == ("If-Match", "a")
+    completion()
+
+
+def test_an_upload_does_not_complete_over_an_object_that_was_deleted_since(
+    s3: Any, bucket: str, completion: Any
+) -> None:
+    etag = s3.head_object(Bucket=bucket, Key="a")["ETag"]
+    with refused("PreconditionFailed"):
+        completion(IfNoneMatch="*")
+    s3.delete_object(Bucket=bucket, Key="a")
+    with refused("NoSuchKey"):
+        completion(IfMatch=etag)
+    with refused("ConditionalRequestConflict") as told:
+        completion(IfNoneMatch="*")
+    assert told["Condition"] == "If-None-Match"
+
+
+def test_an_upload_completes_over_an_object_that_nobody_changed(
+    s3: Any, bucket: str, completion: Any
+) -> None:
+    completion(IfMatch=s3.head_object(Bucket=bucket, Key="a")["ETag"])

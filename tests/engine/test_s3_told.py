@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from kmslab.engine.s3.told import NO_UPLOAD
 from tests.engine.conftest import refused
@@ -128,3 +129,13 @@ def test_a_read_that_says_delete_deletes_nothing(s3: Any, bucket: str) -> None:
         assert s3.get_object(Bucket=bucket, Key="a")["Body"].read() == b"content"
     finally:
         s3.meta.events.unregister("before-sign.s3.GetObject", say_delete)
+
+
+def test_the_ids_of_an_error_are_those_of_its_headers(s3: Any, bucket: str) -> None:
+    with pytest.raises(ClientError) as caught:
+        s3.get_object(Bucket=bucket, Key="none")
+    told = caught.value.response["ResponseMetadata"]
+    headers = told["HTTPHeaders"]
+    assert (told["RequestId"], told["HostId"]) == (headers["x-amz-request-id"], headers["x-amz-id-2"])
+    assert len(told["RequestId"]) == 16
+    assert told["RequestId"].isupper() or told["RequestId"].isdigit()

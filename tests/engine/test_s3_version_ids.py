@@ -87,4 +87,6 @@ def test_the_version_null_is_named_by_reads_where_there_are_versions(s3: Any, bu
     for read in reads:
         assert read(**where)["VersionId"] == "null"
     assert s3.get_object_attributes(**asked)["VersionId"] == "null"
+    source = f"{bucket}/{KEY}"
+    assert s3.copy_object(Bucket=bucket, Key="copy", CopySource=source)["VersionId"] == "null"
     assert s3.delete_object(**where)["VersionId"] == "null"

@@ -3,8 +3,8 @@
 Amazon S3 API Reference, response syntax of each operation, and recorded from S3: the additional encryption
 context is shown to the writer only; a completion does not repeat SSE-C; a write answers with the checksum that it
 came with; GetObjectAttributes needs the key of an object under SSE-C, and names every storage class; a read in a bucket
-that has or had versions names the version ``null``, a write where they are suspended none (LocalStack's
-``test_s3_api.py``, test_put_object_on_suspended_bucket).
+that has or had versions names the version ``null``, and so does a copy where they are suspended, but no put (LocalStack's
+``test_s3_api.py``, test_put_object_on_suspended_bucket; ``test_s3.py``, test_s3_copy_object_in_place_suspended_only).
 """
 
 from __future__ import annotations
@@ -42,9 +42,11 @@ def _checksums_of(record: Record) -> dict[str, str]:
     return {**found, "x-amz-checksum-type": "FULL_OBJECT"} if found else {}
 
 
-def _reads(call: Call, query: Mapping[str, Any]) -> bool:
-    """Whether the answer to a call names the version that it is about: a read of an object, and all about its tags."""
-    return "tagging" in query or (call.method in ("GET", "HEAD") and not OF_NO_VERSION.intersection(query))
+def _names_null(call: Call, query: Mapping[str, Any]) -> bool:
+    """Whether the answer to a call names the version ``null``: to a read, a copy, and all about tags; not to a put."""
+    reads = call.method in ("GET", "HEAD") and not OF_NO_VERSION.intersection(query)
+    copies = "x-amz-copy-source" in call.headers and "uploadId" not in query
+    return "tagging" in query or reads or copies
 
 
 def _completed(call: Call, query: Mapping[str, Any], response: Response) -> Response:
@@ -53,7 +55,7 @@ def _completed(call: Call, query: Mapping[str, Any], response: Response) -> Resp
     if status not in _TAKEN or not (call.key or call.made):
         return response
     writes = (call.method == "PUT" and "uploadId" not in query) or "uploads" in query
-    if _reads(call, query) and s3._bucket_versioning.get(call.bucket):
+    if _names_null(call, query) and s3._bucket_versioning.get(call.bucket):
         headers = {"x-amz-version-id": "null", **headers}
     dropped: tuple[str, ...] = () if writes else (CONTEXT,)
     if call.method == "POST" and "uploadId" in query:

@@ -4,7 +4,7 @@ Recorded from S3: the answers to CreateBucket and HeadBucket name the bucket's A
 reference says so of directory buckets only, and HeadBucket says that no access point was asked; a bucket with versions
 is not empty in its own words (LocalStack's ``test_s3_api.py``: test_delete_versioned_bucket_with_objects,
 TestS3BucketOwnershipControls, TestS3BucketAccelerateConfiguration; ``test_s3.py``: test_s3_request_payer_exceptions,
-test_different_location_constraint, test_put_bucket_logging_wrong_target). Amazon S3 API Reference, "GetBucketPolicyStatus".
+test_different_location_constraint, TestS3BucketLogging). Amazon S3 API Reference, "GetBucketPolicyStatus".
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from kmslab.engine.s3.errors import Response
 
+FIRST = "us-east-1"
+"""The Region that S3 does not name."""
 ACCELERATION = ("Enabled", "Suspended")
 OWNERSHIP = "x-amz-object-ownership"
 OWNERSHIPS = ("BucketOwnerEnforced", "BucketOwnerPreferred", "ObjectWriter")
@@ -116,12 +118,12 @@ def _put_logging(stock: Callable[..., Response], name: str, body: bytes) -> Any:
     if target not in s3._buckets:
         message = "The target bucket for logging does not exist"
         return error("InvalidTargetBucketForLogging", message, TargetBucket=target)
-    there = s3.bucket_region(target)
-    if there != s3.bucket_region(name):
-        message = "Cross S3 location logging not allowed. "
-        # S3 spells its code so.
-        return error("CrossLocationLoggingProhibitted", message, 403, TargetBucketLocation=there)
-    return stock(name, body)
+    here, there = s3.bucket_region(name), s3.bucket_region(target)
+    if there == here:
+        return stock(name, body)
+    named = {"TargetBucketLocation": there} | ({"SourceBucketLocation": here} if here != FIRST else {})
+    # S3 spells its code so.
+    return error("CrossLocationLoggingProhibitted", "Cross S3 location logging not allowed. ", 403, **named)
 
 
 def _put_accelerate(stock: Callable[..., Response], name: str, body: bytes) -> Any:
@@ -147,8 +149,7 @@ def _create(
         return refused
     status, answered, told = stock(name, body, headers, endpoint_region)
     if status == HTTPStatus.OK:
-        is_global = s3.bucket_region(name) == "us-east-1"
-        where = f"/{name}" if is_global else f"http://{name}.s3.amazonaws.com/"
+        where = f"/{name}" if s3.bucket_region(name) == FIRST else f"http://{name}.s3.amazonaws.com/"
         answered = {**answered, "Location": where, "x-amz-bucket-arn": f"arn:aws:s3:::{name}"}
     return status, answered, told
 

@@ -10,6 +10,7 @@ from ministack.services import s3
 
 from kmslab.engine.hooks import extend
 from kmslab.engine.s3.customer_keys import decoded
+from kmslab.engine.s3.errors import IDS, SERVER, new_ids
 from kmslab.engine.s3.headers import CUSTOMER_KEY, SOURCE_CUSTOMER_KEY
 
 if TYPE_CHECKING:
@@ -108,8 +109,12 @@ def install() -> None:
         """Bind the key's use to the object and the caller of the request."""
         if key and "content-type" not in headers and (method == "PUT" or "uploads" in query_params):
             headers = {**headers, "content-type": DEFAULT_TYPE}
-        token = CALL.set(call_of(method, bucket, key, headers, body, query_params))
+        token, ids = CALL.set(call_of(method, bucket, key, headers, body, query_params)), new_ids()
+        named = IDS.set(ids)
         try:
-            return stock(method, bucket, key, headers, body, query_params)
+            status, answered, told = stock(method, bucket, key, headers, body, query_params)
         finally:
             CALL.reset(token)
+            IDS.reset(named)
+        own = {"Server": SERVER, "x-amz-request-id": ids[0], "x-amz-id-2": ids[1]}
+        return status, {**own, **answered}, told
