@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ministack.services import cloudtrail
 
-from kmslab.engine.hooks import extend
+from kmslab.engine.hooks import extend, extend_entry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 MOST = 50
 LONGEST_KEY, LONGEST_VALUE = 128, 256
+RESERVED = "aws:"
+"""How the keys of AWS's own tags begin, which do not count."""
 
 
 def refusal(tags: Sequence[Mapping[str, Any]], before: Mapping[str, str]) -> Any:
@@ -36,10 +38,17 @@ def refusal(tags: Sequence[Mapping[str, Any]], before: Mapping[str, str]) -> Any
         if not 1 <= len(key) <= LONGEST_KEY or len(str(tag.get("Value") or "")) > LONGEST_VALUE:
             why = f"A key has 1 to {LONGEST_KEY} characters and a value at most {LONGEST_VALUE}."
             return cloudtrail._err("InvalidTagParameterException", why)
-        if key.lower().startswith("aws:"):
-            return cloudtrail._err("InvalidTagParameterException", "Keys that begin with aws: are reserved.")
-    if len({*before, *keys}) > MOST:
+    if sum(not one.startswith(RESERVED) for one in {*before, *keys}) > MOST:
         return cloudtrail._err("TagsLimitExceededException", f"A trail has at most {MOST} tags.")
+    return None
+
+
+def reserved(tags: Sequence[Mapping[str, Any]]) -> Any:
+    """CloudTrail's answer to somebody who gives tags that only AWS gives, as CloudFormation does; None to others."""
+    if any(str(tag.get("Key", "")).lower().startswith(RESERVED) for tag in tags):
+        return cloudtrail._err(
+            "InvalidTagParameterException", f"Keys that begin with {RESERVED} are reserved."
+        )
     return None
 
 
@@ -61,6 +70,12 @@ def _add_tags(stock: Stock, body: dict[str, Any]) -> Any:
     return answer
 
 
+def _asked_add_tags(stock: Stock, body: dict[str, Any]) -> Any:
+    """Leave AWS's own tags to AWS."""
+    return reserved(body.get("TagsList") or []) or stock(body)
+
+
 def install() -> None:
-    """Take over the operation that adds tags."""
+    """Take over the operation that adds tags, for whoever asks and for CloudFormation, which calls it itself."""
     extend(cloudtrail, "_add_tags", "body")(_add_tags)
+    extend_entry(cloudtrail, "_DISPATCH", "AddTags")(_asked_add_tags)

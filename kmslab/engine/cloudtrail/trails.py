@@ -143,7 +143,7 @@ def _create_trail(stock: Stock, body: dict[str, Any]) -> Any:
     if not body.get("S3BucketName"):
         return cloudtrail._err("InvalidS3BucketNameException", "S3BucketName is required.")
     arn = cloudtrail._trail_arn(name)
-    if refused := _refusal(body, arn, {}) or tags.refusal(given, {}):
+    if refused := _refusal(body, arn, {}) or tags.reserved(given) or tags.refusal(given, {}):
         return refused
     answer = stock(_by_arn(body))
     if answer[0] != HTTPStatus.OK:
