@@ -48,6 +48,10 @@ def _dying_worker() -> Callable[[Seat], str]:
     return _dying
 
 
+def _arenas() -> Callable[[Seat], str]:
+    return lambda _: os.environ.get("MALLOC_ARENA_MAX", "as many as glibc likes")
+
+
 def _slow_worker(folder: Path) -> Callable[[Seat], str]:
     def slow(seat: Seat) -> str:
         (folder / f"{seat.name}.pid").write_text(str(os.getpid()))
@@ -99,6 +103,11 @@ def test_processes_do_every_seat_whoever_fails() -> None:
     assert _outcomes(done) == EXPECTED
     assert told == done
     assert f"pid {os.getpid()}" not in {one.outcome for one in done}
+
+
+def test_processes_share_little_memory_out_among_their_threads() -> None:
+    (done,) = pool.in_processes(SEATS[:1], 1, _arenas, (), lambda _: None)
+    assert done.outcome == "2"
 
 
 def test_a_process_that_cannot_begin_ends_the_run() -> None:

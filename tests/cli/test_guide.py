@@ -11,6 +11,7 @@ import time
 import urllib.request
 import webbrowser
 from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -64,13 +65,15 @@ def browser(project: Project, monkeypatch: pytest.MonkeyPatch) -> Browser:
         class Server:
             server_address = ("127.0.0.1", port or 4711)
 
-            def serve_forever(self) -> None:
-                seen.collects = gc.isenabled()
-                raise KeyboardInterrupt
-
         yield Server()
 
+    class Forever:
+        def wait(self) -> None:
+            seen.collects = gc.isenabled()
+            raise KeyboardInterrupt
+
     monkeypatch.setattr(guide, "serving", interrupted)
+    monkeypatch.setattr(guide, "threading", SimpleNamespace(Event=Forever))
     return seen
 
 
