@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.engine.conftest import LOADER
+from tests.engine.conftest import LOADER, policy
 from tests.engine.fuzz.shapes import Shapes
 from tests.engine.fuzz.test_kms_operations import MANY, QUIET
 
@@ -42,7 +42,10 @@ JSON_OPERATIONS = {
         "GetParametersByPath",
         "PutParameter",
     ),
-    "cloudtrail": ("CreateTrail", "DescribeTrails", "GetTrailStatus", "LookupEvents", "PutEventSelectors"),
+    "cloudtrail": (
+        *("AddTags", "CreateTrail", "DescribeTrails", "GetEventSelectors", "GetTrail", "GetTrailStatus"),
+        *("ListTags", "LookupEvents", "PutEventSelectors", "RemoveTags", "UpdateTrail"),
+    ),
 }
 CASES = [(service, operation) for service, operations in JSON_OPERATIONS.items() for operation in operations]
 KNOWN: dict[str, list[Any]] = {
@@ -51,7 +54,10 @@ KNOWN: dict[str, list[Any]] = {
     "SecretId": ["fuzz"],
     "KmsKeyId": ["alias/aws/secretsmanager"],
     "ResourceId": ["fuzz"],
+    "ResourceIdList": [["fuzz"]],
     "ResourceType": ["Parameter"],
+    "S3BucketName": ["fuzz-trail"],
+    "TrailName": ["fuzz"],
     "Type": ["String", "SecureString"],
     "Value": ["value"],
     "VersionStage": ["AWSCURRENT", "AWSPREVIOUS"],
@@ -86,6 +92,11 @@ def things(target: Engine) -> None:
     target.client("ssm").put_parameter(Name="fuzz", Value="x", Type="String")
     target.client("s3").create_bucket(Bucket="fuzz")
     target.client("s3").put_object(Bucket="fuzz", Key="a", Body=b"a")
+    target.client("s3").create_bucket(Bucket="fuzz-trail")
+    let_in = {"Effect": "Allow", "Principal": {"Service": "cloudtrail.amazonaws.com"}, "Action": "s3:*"}
+    everything = {**let_in, "Resource": ["arn:aws:s3:::fuzz-trail", "arn:aws:s3:::fuzz-trail/*"]}
+    target.client("s3").put_bucket_policy(Bucket="fuzz-trail", Policy=policy(everything))
+    target.client("cloudtrail").create_trail(Name="fuzz", S3BucketName="fuzz-trail")
 
 
 @pytest.mark.parametrize(("service", "operation"), CASES)
