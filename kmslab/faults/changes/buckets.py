@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from kmslab.faults.changes.setting import Setting, read_if_any
-from kmslab.faults.changes.statements import names, names_in
+from kmslab.faults.changes.statements import edited, names, names_in
 from kmslab.model.persona import Persona
 
 if TYPE_CHECKING:
@@ -113,17 +113,13 @@ class BucketPolicy(_OfBucket):
     def broken(self, workshop: Workshop, value: Any) -> Any:
         """Edit its statements."""
         bucket = workshop.outputs.value_of(self.bucket)
-        words = names(workshop, f"arn:{workshop.partition}:s3:::{bucket}")
-        for edit in self.edits:
-            edit(value["Statement"], words)
-        return value
+        return edited(value, self.edits, names(workshop, f"arn:{workshop.partition}:s3:::{bucket}"))
 
     def in_template(self, templates: Templates) -> bool:
         """Edit the statements of its AWS::S3::BucketPolicy."""
         policy = templates.about(self.bucket, "AWS::S3::BucketPolicy", "Bucket")
         arn = {"Fn::GetAtt": [templates.resource(self.bucket).logical_id, "Arn"]}
-        for edit in self.edits:
-            edit(policy.properties["PolicyDocument"]["Statement"], names_in(templates, arn))
+        edited(policy.properties["PolicyDocument"], self.edits, names_in(templates, arn))
         return True
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from kmslab.faults.change import NothingSaved
 from kmslab.faults.changes.objects import mark
 from kmslab.faults.changes.setting import Setting
-from kmslab.faults.changes.statements import names, names_in
+from kmslab.faults.changes.statements import edited, names, names_in
 from kmslab.model.outputs import LabOutputs
 
 if TYPE_CHECKING:
@@ -41,15 +41,12 @@ class EndpointPolicy(Setting):
 
     def broken(self, workshop: Workshop, value: Any) -> Any:
         """Edit its statements."""
-        for edit in self.edits:
-            edit(value["Statement"], names(workshop))
-        return value
+        return edited(value, self.edits, names(workshop))
 
     def in_template(self, templates: Templates) -> bool:
         """Edit the statements of the endpoint's property."""
-        statements = templates.resource(self.endpoint).properties["PolicyDocument"]["Statement"]
-        for edit in self.edits:
-            edit(statements, names_in(templates))
+        policy = templates.resource(self.endpoint).properties["PolicyDocument"]
+        edited(policy, self.edits, names_in(templates))
         return True
 
 

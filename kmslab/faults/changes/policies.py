@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from kmslab.faults.changes.setting import Setting
-from kmslab.faults.changes.statements import filled, find, names, names_in
+from kmslab.faults.changes.statements import edited, filled, find, names, names_in
 from kmslab.model.naming import stack_name
 from kmslab.model.outputs import LabStack
 
@@ -100,16 +100,12 @@ class KeyPolicy(Setting):
 
     def broken(self, workshop: Workshop, value: Any) -> Any:
         """Edit its statements."""
-        words = names(workshop, workshop.outputs.value_of(self.key))
-        for edit in self.edits:
-            edit(value["Statement"], words)
-        return value
+        return edited(value, self.edits, names(workshop, workshop.outputs.value_of(self.key)))
 
     def in_template(self, templates: Templates) -> bool:
         """Edit the statements of the key's property."""
-        statements = templates.resource(self.key).properties["KeyPolicy"]["Statement"]
-        for edit in self.edits:
-            edit(statements, names_in(templates))
+        policy = templates.resource(self.key).properties["KeyPolicy"]
+        edited(policy, self.edits, names_in(templates))
         return True
 
 
@@ -133,15 +129,12 @@ class RoleTrust(Setting):
 
     def broken(self, workshop: Workshop, value: Any) -> Any:
         """Edit its statements."""
-        for edit in self.edits:
-            edit(value["Statement"], names(workshop))
-        return value
+        return edited(value, self.edits, names(workshop))
 
     def in_template(self, templates: Templates) -> bool:
         """Edit the statements of the role's property."""
-        statements = templates.role(self.persona).properties["AssumeRolePolicyDocument"]["Statement"]
-        for edit in self.edits:
-            edit(statements, names_in(templates))
+        policy = templates.role(self.persona).properties["AssumeRolePolicyDocument"]
+        edited(policy, self.edits, names_in(templates))
         return True
 
 
@@ -169,15 +162,12 @@ class ManagedPolicy(Setting):
 
     def broken(self, workshop: Workshop, value: Any) -> Any:
         """Edit its statements."""
-        for edit in self.edits:
-            edit(value["Statement"], names(workshop))
-        return value
+        return edited(value, self.edits, names(workshop))
 
     def in_template(self, templates: Templates) -> bool:
         """Edit the statements of its document."""
-        policy = templates.resource(self.logical_id, self.stack)
-        for edit in self.edits:
-            edit(policy.properties["PolicyDocument"]["Statement"], names_in(templates))
+        policy = templates.resource(self.logical_id, self.stack).properties["PolicyDocument"]
+        edited(policy, self.edits, names_in(templates))
         return True
 
     def _version(self, workshop: Workshop) -> dict[str, str]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from kmslab.faults.change import NothingSaved
 from kmslab.faults.changes.objects import discard_keys, make_key
 from kmslab.faults.changes.setting import Setting
-from kmslab.faults.changes.statements import names, names_in
+from kmslab.faults.changes.statements import edited, names, names_in
 from kmslab.model.naming import PREFIX_TAG, secure_string_name
 from kmslab.model.outputs import LabOutputs
 from kmslab.model.persona import Persona
@@ -103,10 +103,9 @@ class SecretPolicy(Setting):
 
     def broken(self, workshop: Workshop, value: Any) -> Any:
         """Edit its statements."""
-        words = names(workshop, workshop.outputs.app_secret)
-        for edit in self.edits:
-            edit(value["Statement"], words)
-        return value if self.edits else None
+        if not self.edits:
+            return None
+        return edited(value, self.edits, names(workshop, workshop.outputs.app_secret))
 
     def in_template(self, templates: Templates) -> bool:
         """Edit the statements of its AWS::SecretsManager::ResourcePolicy, or remove that."""
@@ -114,8 +113,7 @@ class SecretPolicy(Setting):
         if not self.edits:
             del templates.by_stack[policy.stack]["Resources"][policy.logical_id]
         words = names_in(templates, {"Ref": templates.resource(LabOutputs.app_secret).logical_id})
-        for edit in self.edits:
-            edit(policy.properties["ResourcePolicy"]["Statement"], words)
+        edited(policy.properties["ResourcePolicy"], self.edits, words)
         return True
 
 

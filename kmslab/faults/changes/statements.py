@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from kmslab.faults.change import Json
     from kmslab.faults.templates import Templates
@@ -90,6 +90,13 @@ def find(statements: list[Statement], which: Which) -> Statement:
         one for one in statements if (one.get("Sid") == which if isinstance(which, str) else which(one))
     ]
     return found
+
+
+def edited(policy: Any, edits: Iterable[Edit], words: Words) -> Any:
+    """Edit the statements of a policy in place, and return it."""
+    for edit in edits:
+        edit(policy["Statement"], words)
+    return policy
 
 
 def document(*statements: Statement) -> Json:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from kmslab.faults.change import NothingSaved
 from kmslab.faults.changes.setting import Setting
-from kmslab.faults.changes.statements import filled, names, names_in
+from kmslab.faults.changes.statements import edited, filled, names, names_in
 from kmslab.model.outputs import LabOutputs
 
 if TYPE_CHECKING:
@@ -225,18 +225,14 @@ class TopicPolicy(Setting):
 
     def broken(self, workshop: Workshop, value: Any) -> Any:
         """Edit its statements."""
-        words = names(workshop, workshop.outputs.alarm_topic)
-        for edit in self.edits:
-            edit(value["Statement"], words)
-        return value
+        return edited(value, self.edits, names(workshop, workshop.outputs.alarm_topic))
 
     def in_template(self, templates: Templates) -> bool:
         """Edit the statements of its AWS::SNS::TopicPolicy."""
         topic = templates.resource(LabOutputs.alarm_topic)
         (policy,) = templates.of_type("AWS::SNS::TopicPolicy", topic.stack)
         words = names_in(templates, {"Ref": topic.logical_id})
-        for edit in self.edits:
-            edit(policy.properties["PolicyDocument"]["Statement"], words)
+        edited(policy.properties["PolicyDocument"], self.edits, words)
         return True
 
 
