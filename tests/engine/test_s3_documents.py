@@ -60,3 +60,16 @@ def test_versions_have_a_status_and_a_locked_bucket_keeps_them(s3: Any, bucket: 
     with refused("InvalidBucketState", "versioning state cannot be changed"):
         s3.put_bucket_versioning(Bucket=locked, VersioningConfiguration={"Status": "Suspended"})
     s3.put_bucket_versioning(Bucket=locked, VersioningConfiguration={"Status": "Enabled"})
+
+
+def test_cors_rules_have_methods_that_there_are(s3: Any, bucket: str) -> None:
+    def put(*rules: dict[str, Any]) -> None:
+        s3.put_bucket_cors(Bucket=bucket, CORSConfiguration={"CORSRules": list(rules)})
+
+    with refused("MalformedXML"):
+        put()
+    with refused("InvalidRequest", "Unsupported method is PATCH"):
+        put({"AllowedMethods": ["GET", "PATCH"], "AllowedOrigins": ["*"]})
+    rule = {"AllowedMethods": ["GET", "HEAD"], "AllowedOrigins": ["*"]}
+    put(rule)
+    assert s3.get_bucket_cors(Bucket=bucket)["CORSRules"] == [rule]

@@ -45,6 +45,11 @@ def test_what_a_page_of_objects_is_asked_for(s3: Any, bucket: str) -> None:
     with refused("InvalidArgument", "The continuation token provided is incorrect") as told:
         s3.list_objects_v2(Bucket=bucket, ContinuationToken="")
     assert told["ArgumentName"] == "continuation-token"
+    with refused("InvalidArgument", "The continuation token provided is incorrect"):
+        s3.list_objects_v2(Bucket=bucket, ContinuationToken="no token!")
+    with refused("InvalidArgument", "Invalid Encoding Method specified in Request") as told:
+        s3.list_object_versions(Bucket=bucket, EncodingType="utf-8")
+    assert (told["ArgumentName"], told["ArgumentValue"]) == ("encoding-type", "utf-8")
 
 
 @pytest.fixture

@@ -51,6 +51,14 @@ def test_a_time_to_come_is_no_condition_of_a_read(s3: Any, bucket: str) -> None:
     later = datetime.now(UTC) + timedelta(days=1)
     assert s3.get_object(**where, IfModifiedSince=later)["Body"].read() == b"content"
     assert s3.head_object(**where, IfModifiedSince=later)["ContentLength"] == len(b"content")
+    copy = s3.copy_object(
+        Bucket=bucket,
+        Key="b",
+        CopySource=f"{bucket}/a",
+        CopySourceIfModifiedSince=later,
+        ChecksumAlgorithm="SHA1",
+    )
+    assert copy["CopyObjectResult"].keys() == {"ChecksumSHA1", "ETag", "LastModified"}
 
 
 @pytest.fixture

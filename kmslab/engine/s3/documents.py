@@ -1,4 +1,4 @@
-"""Documents that S3 refuses: bucket policies, tags, versioning configurations.
+"""Documents that S3 refuses: bucket policies, tags, CORS and versioning configurations.
 
 Recorded from S3 (LocalStack's ``test_s3_api.py`` and its snapshot: TestS3BucketPolicy, TestS3BucketObjectTagging,
 TestS3BucketVersioning, TestS3ObjectLock).
@@ -15,13 +15,14 @@ from ministack.services import s3
 
 from kmslab.engine.hooks import extend
 from kmslab.engine.s3.errors import error
-from kmslab.engine.s3.markup import children, parsed
+from kmslab.engine.s3.markup import children, name_of, parsed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from kmslab.engine.s3.errors import Response
 
+CORS_METHODS = ("DELETE", "GET", "HEAD", "POST", "PUT")
 _LETTERS = re.compile(r"[\w\s+=.:/@-]*")
 """What tags are made of (Amazon S3 API Reference, PutObjectTagging)."""
 _TAGS_HEADER = "x-amz-tagging"
@@ -108,6 +109,20 @@ def _put_object(
     return stock(bucket_name, key, body, headers)
 
 
+def _put_bucket_cors(stock: Callable[..., Response], name: str, body: bytes) -> Any:
+    """Refuse a configuration without rules, and methods that S3 does not know."""
+    root = parsed(body)
+    if name not in s3._buckets:
+        return stock(name, body)
+    if root is None or not len(root):
+        return error("MalformedXML", s3._MALFORMED_XML)
+    for method in [node.text or "" for node in root.iter() if name_of(node) == "AllowedMethod"]:
+        if method not in CORS_METHODS:
+            message = f"Found unsupported HTTP method in CORS config. Unsupported method is {method}"
+            return error("InvalidRequest", message)
+    return stock(name, body)
+
+
 def _put_bucket_versioning(stock: Callable[..., Response], name: str, body: bytes) -> Any:
     """Refuse a configuration without a status, and to suspend the versions of a bucket with Object Lock."""
     root = parsed(body)
@@ -128,4 +143,5 @@ def install() -> None:
     extend(s3, "_put_bucket_tagging", "name", "body")(_put_bucket_tagging)
     extend(s3, "_put_object_tagging", "bucket_name", "key", "body", "query_params")(_put_object_tagging)
     extend(s3, "_put_object", "bucket_name", "key", "body", "headers")(_put_object)
+    extend(s3, "_put_bucket_cors", "name", "body")(_put_bucket_cors)
     extend(s3, "_put_bucket_versioning", "name", "body")(_put_bucket_versioning)

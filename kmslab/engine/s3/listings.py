@@ -8,6 +8,7 @@ test_region_header_exists).
 
 from __future__ import annotations
 
+import base64
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
@@ -55,9 +56,21 @@ def _tell(entry: Element, bucket: str, encoded: bool) -> None:
         entry.insert(place, node)
 
 
+def _is_token(text: str) -> bool:
+    """Whether a text is a token that a listing of MiniStack's has given."""
+    try:
+        return bool(base64.b64decode(text, validate=True).decode())
+    except ValueError:
+        return False
+
+
 def _list(stock: Callable[..., Response], bucket_name: str, query_params: Query) -> Any:
     """Complete the entries of a listing of objects."""
-    if bucket_name in s3._buckets and TOKEN in query_params and not s3._qp(query_params, TOKEN, ""):
+    if (
+        bucket_name in s3._buckets
+        and TOKEN in query_params
+        and not _is_token(s3._qp(query_params, TOKEN, ""))
+    ):
         message = "The continuation token provided is incorrect"
         return error("InvalidArgument", message, ArgumentName=TOKEN)
     most = min(int(s3._qp(query_params, "max-keys", "") or MOST), MOST)

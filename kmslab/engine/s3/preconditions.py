@@ -1,7 +1,7 @@
 """Conditions on writes that S3 does not know, and a time to come as a condition on a read.
 
-Recorded from S3 (LocalStack's ``test_s3_api.py``, TestS3ConditionalWrites; ``test_s3.py``, the preconditions of
-GetObject and HeadObject): a write takes ``If-None-Match: *`` or ``If-Match`` with an ETag, not both, and a copy too;
+Recorded from S3 (LocalStack's ``test_s3_api.py``, TestS3ConditionalWrites; ``test_s3.py`` and ``test_s3_preconditions.py``, the
+preconditions of GetObject, HeadObject and CopyObject): a write takes ``If-None-Match: *`` or ``If-Match`` with an ETag, not both, and a copy too;
 an upload in parts does not complete on a condition when its object was put or deleted since it was begun;
 ``If-Modified-Since`` with a time to come is no condition.
 """
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 EXISTED = "kmslab_existed"
 """Where an upload's record keeps whether there was an object when it was begun."""
+OF_THE_SOURCE = "x-amz-copy-source-"
+"""Before the name of a condition that the source of a copy has to meet."""
 MATCH, NONE_MATCH, MODIFIED = "If-Match", "If-None-Match", "If-Modified-Since"
 
 
@@ -85,10 +87,20 @@ def _of_read(
     resp_headers: Mapping[str, str],
 ) -> Any:
     """Leave a time to come out."""
-    since = s3._parse_http_date(headers.get(MODIFIED.lower(), ""))
-    if since and since > datetime.now(UTC):
-        headers = {name: text for name, text in headers.items() if name != MODIFIED.lower()}
-    return stock(headers, obj, resp_headers)
+    return stock(_without_what_is_to_come(headers, MODIFIED.lower()), obj, resp_headers)
+
+
+def _of_source(stock: Callable[..., Response | None], headers: Mapping[str, str], src_obj: Record) -> Any:
+    """Leave it out of the conditions of a copy, too."""
+    return stock(_without_what_is_to_come(headers, OF_THE_SOURCE + MODIFIED.lower()), src_obj)
+
+
+def _without_what_is_to_come(headers: Mapping[str, str], condition: str) -> Mapping[str, str]:
+    """Headers without a condition whose time has not come yet."""
+    since = s3._parse_http_date(headers.get(condition, ""))
+    if since is None or since <= datetime.now(UTC):
+        return headers
+    return {name: text for name, text in headers.items() if name != condition}
 
 
 def _copy(stock: Callable[..., Response], bucket_name: str, dest_key: str, headers: Mapping[str, str]) -> Any:
@@ -101,6 +113,7 @@ def _copy(stock: Callable[..., Response], bucket_name: str, dest_key: str, heade
 def install() -> None:
     """Take over where conditions are looked at."""
     extend(s3, "_check_put_preconditions", "headers", "existing_obj")(_of_write)
+    extend(s3, "_check_copy_source_preconditions", "headers", "src_obj")(_of_source)
     extend(s3, "_check_read_preconditions", "headers", "obj", "resp_headers")(_of_read)
     extend(s3, "_create_multipart_upload", "bucket_name", "key", "headers")(_create)
     extend(s3, "_copy_object", "bucket_name", "dest_key", "headers")(_copy)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 COUNTS = ("max-keys", "max-parts", "max-uploads", "part-number-marker")
+ENCODING = "encoding-type"
 BUCKETS = "max-buckets"
 PART = "partNumber"
 PARTS = 10_000
@@ -46,6 +47,9 @@ def unfit(query: Mapping[str, Any]) -> Any:
             spelled = re.sub("-([a-z])", lambda found: found[1].upper(), name)
             message = f"Argument {spelled} must be an integer between 0 and {MOST}"
             return error("InvalidArgument", message, ArgumentName=spelled, ArgumentValue=text)
+    if (encoding := s3._qp(query, ENCODING, "") or "url") != "url":
+        message = "Invalid Encoding Method specified in Request"
+        return error("InvalidArgument", message, ArgumentName=ENCODING, ArgumentValue=encoding)
     if BUCKETS in query and not 1 <= (_number(text := s3._qp(query, BUCKETS, "") or "1") or 0) <= PARTS:
         message = f"Argument {BUCKETS} must be an integer between 1 and {PARTS}"
         return error("InvalidArgument", message, ArgumentName=BUCKETS, ArgumentValue=text)

@@ -13,6 +13,7 @@ from ministack.services import s3
 from kmslab.engine.hooks import extend, replace_value
 from kmslab.engine.s3.calls import CALL
 from kmslab.engine.s3.errors import error
+from kmslab.engine.s3.preconditions import OF_THE_SOURCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -48,12 +49,11 @@ PARTS = frozenset({"acl", "legal-hold", "retention", "tagging"})
 """Parameters that name a part of an object, or of one of its versions."""
 _NO_ACL = "Invalid x-amz-acl value: "
 """What MiniStack says of a canned ACL that is none; S3 names it and says nothing."""
-_OF_THE_SOURCE = "x-amz-copy-source-"
 
 
 def _condition(headers: Mapping[str, str]) -> str:
     """The first condition of a request."""
-    spelled = [*CONDITIONS, *(_OF_THE_SOURCE + name for name in CONDITIONS)]
+    spelled = [*CONDITIONS, *(OF_THE_SOURCE + name for name in CONDITIONS)]
     return next((name for name in spelled if name.lower() in headers), "")
 
 

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 BYPASS = "x-amz-bypass-governance-retention"
 LENGTH = 32
+MOST = 1000
+"""Objects of one deletion (Amazon S3 API Reference, "DeleteObjects")."""
 _LETTERS = b"._"
 _EIGHTH = 8
 """Bytes of each of an id's three parts: what is random, when it was given, and the digest of both."""
@@ -123,6 +125,8 @@ def _delete_objects(
     root = parsed(body)
     if root is None or bucket_name not in s3._buckets:
         return stock(bucket_name, body, headers)
+    if not 0 < sum(name_of(node) == "Object" for node in root) <= MOST:
+        return error("MalformedXML", s3._MALFORMED_XML)
     unknown = []
     for node in [one for one in root if name_of(one) == "Object"]:
         named = children(node)
