@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from kmslab.checks.registry import check
 from kmslab.checks.samples import refused_soon, settle_seconds, soon
-from kmslab.checks.temporary import scratch_key, temporary_key
+from kmslab.checks.temporary import SAMPLE, encrypted_with, metadata_of, scratch_key, temporary_key
 from kmslab.lab import Failed, Inconclusive
 from kmslab.model.capability import DECIDING, Capability
 from kmslab.model.persona import Persona
@@ -26,7 +26,6 @@ UNUSABLE = frozenset({"KMSInvalidStateException"})
 """What KMS answers for a key that waits for material."""
 OAEP, AES_WRAP = "RSAES_OAEP_SHA_256", "RSA_AES_KEY_WRAP_SHA_256"
 """The two families of wrapping algorithms: the first holds a few hundred bytes, the second any private key."""
-SAMPLE = b"kmslab"
 LIFETIMES_SECONDS = (2.0, 10.0, 60.0)
 """How long material lasts that is to be seen before and after its end."""
 EXPIRY_SECONDS = 300.0
@@ -43,7 +42,7 @@ def imported_material_can_be_taken_back(lab: Lab) -> str:
     key = temporary_key(lab, "imported material", Origin="EXTERNAL")
     material = secrets.token_bytes(32)
     _import(lab, key, material)
-    blob = soon(lab, lambda: _encrypt(lab, key))
+    blob = soon(lab, lambda: encrypted_with(lab, key))
     lab.allowed(OPERATOR, "kms:Decrypt", CiphertextBlob=blob, KeyId=key)
     lab.allowed(OPERATOR, "kms:DeleteImportedKeyMaterial", KeyId=key)
     refused_soon(lab, OPERATOR, "kms:Decrypt", codes=UNUSABLE, CiphertextBlob=blob, KeyId=key)
@@ -82,7 +81,7 @@ def material_travels_wrapped_for_one_key(lab: Lab) -> str:
             "EncryptedKeyMaterial": secrets.token_bytes(len(parameters["EncryptedKeyMaterial"])),
         },
     )
-    blob = soon(lab, lambda: _encrypt(lab, key))
+    blob = soon(lab, lambda: encrypted_with(lab, key))
     opened = lab.allowed(OPERATOR, "kms:Decrypt", CiphertextBlob=blob, KeyId=key)["Plaintext"]
     lab.expect(opened == SAMPLE, "another plaintext came back")
     return f"{AES_WRAP} is accepted; another key's token and material that was not wrapped are refused"
@@ -98,7 +97,7 @@ def material_expires(lab: Lab) -> str:
     key = temporary_key(lab, "material that expires", Origin="EXTERNAL")
     blob = _used_before_its_end(lab, key, secrets.token_bytes(32))
     lab.wait_until(
-        lambda: _state(lab, key) == "PendingImport",
+        lambda: metadata_of(lab, key)["KeyState"] == "PendingImport",
         "the end of the material",
         seconds=settle_seconds(lab) + EXPIRY_SECONDS,
         longest_pause=0.2 if not settle_seconds(lab) else 5.0,
@@ -118,12 +117,12 @@ def imported_material_rotates_on_demand_only(lab: Lab) -> str:
     key = temporary_key(lab, "imported material rotated", Origin="EXTERNAL")
     _import(lab, key, secrets.token_bytes(32))
     lab.refused(OPERATOR, "kms:EnableKeyRotation", codes={"UnsupportedOperationException"}, KeyId=key)
-    old = soon(lab, lambda: _encrypt(lab, key))
+    old = soon(lab, lambda: encrypted_with(lab, key))
     first = _opened_with(lab, key, old)
     _import_as(lab, {**_parameters(lab, key, secrets.token_bytes(32)), "ImportType": "NEW_KEY_MATERIAL"})
     lab.allowed(OPERATOR, "kms:RotateKeyOnDemand", KeyId=key)
     lab.wait_until(
-        lambda: _opened_with(lab, key, _encrypt(lab, key)) != first,
+        lambda: _opened_with(lab, key, encrypted_with(lab, key)) != first,
         "the rotation to the new material",
         seconds=settle_seconds(lab) * 4 + 2,
     )
@@ -235,9 +234,9 @@ def _used_before_its_end(lab: Lab, key: str, material: bytes) -> bytes:
         parameters.update(ExpirationModel="KEY_MATERIAL_EXPIRES", ValidTo=end)
         try:
             lab.allowed(OPERATOR, "kms:ImportKeyMaterial", **parameters)
-            blob = soon(lab, lambda: _encrypt(lab, key))
+            blob = soon(lab, lambda: encrypted_with(lab, key))
             lab.allowed(OPERATOR, "kms:Decrypt", CiphertextBlob=blob, KeyId=key)
-            said = lab.read("kms:DescribeKey", persona=OPERATOR, KeyId=key)["KeyMetadata"].get("ValidTo")
+            said = metadata_of(lab, key).get("ValidTo")
         except Inconclusive:
             if datetime.now(UTC) < end:
                 raise
@@ -246,15 +245,6 @@ def _used_before_its_end(lab: Lab, key: str, material: bytes) -> bytes:
                 lab.expect(said == end, f"the material was to end at {end}, KMS says {said}")
                 return blob
     raise Inconclusive(f"the key could not be used within {LIFETIMES_SECONDS[-1]:.0f} s of its import")
-
-
-def _state(lab: Lab, key: str) -> str:
-    return str(lab.read("kms:DescribeKey", persona=OPERATOR, KeyId=key)["KeyMetadata"]["KeyState"])
-
-
-def _encrypt(lab: Lab, key: str) -> bytes:
-    blob: bytes = lab.allowed(OPERATOR, "kms:Encrypt", KeyId=key, Plaintext=SAMPLE)["CiphertextBlob"]
-    return blob
 
 
 def _opened_with(lab: Lab, key: str, blob: bytes) -> str:
@@ -271,7 +261,7 @@ def _import(lab: Lab, key: str, material: bytes) -> None:
 def _import_as(lab: Lab, parameters: dict[str, Any]) -> None:
     lab.allowed(OPERATOR, "kms:ImportKeyMaterial", **parameters)
     lab.wait_until(
-        lambda: _state(lab, parameters["KeyId"]) == "Enabled",
+        lambda: metadata_of(lab, parameters["KeyId"])["KeyState"] == "Enabled",
         "the key's readiness",
         seconds=settle_seconds(lab) + 30,
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from kmslab.checks.expectations import deployed_keys
 from kmslab.checks.registry import check
-from kmslab.checks.shared import read_aliases, read_once, state_of
+from kmslab.checks.shared import described, read_aliases, state_of
 from kmslab.checks.temporary import LEAVING, scratch_key
 from kmslab.model.capability import Capability
 from kmslab.model.naming import PREFIX_TAG, TEMPORARY_TAG, alias_name
@@ -69,9 +69,9 @@ def every_key_says_what_it_is_for(lab: Lab) -> str:
     In a list of a hundred keys it is what tells the one that may be deleted from the one that must not.
     """
     keys = deployed_keys(lab.outputs)
-    texts = Counter(_about(lab, arn).get("Description", "").strip() for _, arn in keys)
+    texts = Counter(described(lab, arn).get("Description", "").strip() for _, arn in keys)
     for expected, arn in keys:
-        text = _about(lab, arn).get("Description", "").strip()
+        text = described(lab, arn).get("Description", "").strip()
         lab.expect(text, f"the key {expected.name} has no description")
         lab.expect(texts[text] == 1, f"the key {expected.name} shares its description with another: {text}")
     return f"{len(keys)} keys, {len(texts)} descriptions"
@@ -114,11 +114,6 @@ def an_aws_managed_key_is_not_ours(lab: Lab) -> str:
         lab.allowed(Persona.OPERATOR, action, KeyId=own, **parameters)
         lab.refused(Persona.OPERATOR, action, codes=MANAGED, KeyId=managed["Arn"], **parameters)
     return "the operator's own key takes a policy and a rotation period, aws/s3 neither"
-
-
-def _about(lab: Lab, key: str) -> dict[str, Any]:
-    metadata: dict[str, Any] = read_once(lab, "kms:DescribeKey", KeyId=key)["KeyMetadata"]
-    return metadata
 
 
 def _is_temporary(lab: Lab, key: str) -> bool:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kmslab.checks.expectations import deployed_keys
 from kmslab.checks.registry import check
 from kmslab.checks.samples import refused_soon, settle_seconds, soon
-from kmslab.checks.shared import read_aliases, read_once
-from kmslab.checks.temporary import SHORTEST_WINDOW_DAYS, scratch_key, scratch_key_of_kind, temporary_key
+from kmslab.checks.shared import described, read_aliases, read_once
+from kmslab.checks.temporary import (
+    SHORTEST_WINDOW_DAYS,
+    encrypted_with,
+    metadata_of,
+    scratch_key,
+    scratch_key_of_kind,
+    temporary_key,
+)
 from kmslab.model.capability import Capability
 from kmslab.model.naming import PREFIX_TAG, alias_name
 from kmslab.model.persona import Persona
@@ -27,16 +34,6 @@ ROTATION_DAYS = range(90, 2561)
 """Automatic rotation periods that KMS accepts, in days (botocore model, RotationPeriodInDaysType)."""
 
 
-def _describe(lab: Lab, key: str) -> dict[str, Any]:
-    """What cannot change of a key: spec, usage, origin, manager, ARN."""
-    metadata: dict[str, Any] = read_once(lab, "kms:DescribeKey", KeyId=key)["KeyMetadata"]
-    return metadata
-
-
-def _state(lab: Lab, key: str, persona: Persona = Persona.OPERATOR) -> str:
-    return str(lab.read("kms:DescribeKey", persona=persona, KeyId=key)["KeyMetadata"]["KeyState"])
-
-
 @check(guide=GUIDE, controls=("CT.KMS.PR.2",))
 def every_key_has_its_spec_and_usage(lab: Lab) -> str:
     """Every key of the lab has the spec and the usage it is meant to have.
@@ -46,7 +43,7 @@ def every_key_has_its_spec_and_usage(lab: Lab) -> str:
     """
     keys = deployed_keys(lab.outputs)
     for expected, arn in keys:
-        found = _describe(lab, arn)
+        found = described(lab, arn)
         seen = f"{found['KeySpec']} for {found['KeyUsage']}"
         wanted = f"{expected.spec} for {expected.usage}"
         lab.expect(seen == wanted, f"the key {expected.name} is {seen}, not {wanted}")
@@ -62,7 +59,7 @@ def every_key_is_customer_managed(lab: Lab) -> str:
     """
     keys = deployed_keys(lab.outputs)
     for expected, arn in keys:
-        found = _describe(lab, arn)
+        found = described(lab, arn)
         lab.expect(found["KeyManager"] == "CUSTOMER", f"the key {expected.name} is managed by AWS")
         lab.expect(
             bool(found.get("MultiRegion")) == expected.multi_region,
@@ -78,7 +75,7 @@ def key_material_has_its_origin(lab: Lab) -> str:
     Origin EXTERNAL means that the owner brings the material, and has to keep a copy of it.
     """
     for expected, arn in deployed_keys(lab.outputs):
-        origin = _describe(lab, arn)["Origin"]
+        origin = described(lab, arn)["Origin"]
         lab.expect(
             origin == expected.origin, f"the key {expected.name} has origin {origin}, not {expected.origin}"
         )
@@ -99,7 +96,7 @@ def every_key_is_in_service(lab: Lab) -> str:
     The key for imported material waits (PendingImport) until somebody brings material.
     """
     for expected, arn in deployed_keys(lab.outputs):
-        state = _state(lab, arn, Persona.AUDITOR)
+        state = lab.read("kms:DescribeKey", KeyId=arn)["KeyMetadata"]["KeyState"]
         fine = {"Enabled", "PendingImport"} if expected.origin == "EXTERNAL" else {"Enabled"}
         lab.expect(state in fine, f"the key {expected.name} is {state}")
     return "every key is Enabled, the imported one Enabled or PendingImport"
@@ -190,7 +187,7 @@ def a_disabled_key_stops(lab: Lab) -> str:
     Disabling is the answer to a suspicion: it takes effect within seconds and loses nothing.
     """
     key = temporary_key(lab, "disabled and enabled again")
-    blob = _encrypt(lab, key)
+    blob = encrypted_with(lab, key)
     lab.allowed(Persona.OPERATOR, "kms:Decrypt", CiphertextBlob=blob, KeyId=key)
     lab.allowed(Persona.OPERATOR, "kms:DisableKey", KeyId=key)
     refused_soon(lab, Persona.OPERATOR, "kms:Decrypt", codes=UNUSABLE, CiphertextBlob=blob, KeyId=key)
@@ -208,7 +205,7 @@ def deletion_can_be_called_off(lab: Lab) -> str:
     Cancelling leaves it Disabled, on purpose: somebody has to decide to use it again.
     """
     key = temporary_key(lab, "deletion called off")
-    blob = _encrypt(lab, key)
+    blob = encrypted_with(lab, key)
     lab.allowed(Persona.OPERATOR, "kms:Decrypt", CiphertextBlob=blob, KeyId=key)
     lab.allowed(
         Persona.OPERATOR, "kms:ScheduleKeyDeletion", KeyId=key, PendingWindowInDays=SHORTEST_WINDOW_DAYS
@@ -216,7 +213,7 @@ def deletion_can_be_called_off(lab: Lab) -> str:
     refused_soon(lab, Persona.OPERATOR, "kms:Decrypt", codes=UNUSABLE, CiphertextBlob=blob, KeyId=key)
     lab.allowed(Persona.OPERATOR, "kms:CancelKeyDeletion", KeyId=key)
     state = lab.wait_until(
-        lambda: (found := _state(lab, key)) != "PendingDeletion" and found,
+        lambda: (found := metadata_of(lab, key)["KeyState"]) != "PendingDeletion" and found,
         "the end of the deletion",
         seconds=settle_seconds(lab) + 30,
     )
@@ -232,16 +229,9 @@ def deletion_can_be_called_off(lab: Lab) -> str:
     return "PendingDeletion stops the key, cancelling leaves it Disabled; 6 days and 31 are refused"
 
 
-def _encrypt(lab: Lab, key: str) -> bytes:
-    blob: bytes = lab.allowed(Persona.OPERATOR, "kms:Encrypt", KeyId=key, Plaintext=b"kmslab")[
-        "CiphertextBlob"
-    ]
-    return blob
-
-
 def _wait_for_state(lab: Lab, key: str, state: str) -> None:
     lab.wait_until(
-        lambda: _state(lab, key) == state,
+        lambda: metadata_of(lab, key)["KeyState"] == state,
         f"the state {state}",
         seconds=settle_seconds(lab) + 30,
     )

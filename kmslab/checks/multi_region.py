@@ -14,9 +14,12 @@ from typing import TYPE_CHECKING, Any
 from kmslab.checks.registry import check
 from kmslab.checks.samples import refused_soon, settle_seconds, soon
 from kmslab.checks.temporary import (
+    SAMPLE,
     SHORTEST_WINDOW_DAYS,
     discard,
+    encrypted_with,
     key_tags,
+    metadata_of,
     other_region,
     scratch_key,
     scratch_keys,
@@ -32,7 +35,6 @@ GUIDE = "14-multi-region"
 """What is shown above all is that a replica's key policy is nobody's but the replica's."""
 OPERATOR = Persona.OPERATOR
 NEEDS = frozenset({Capability.MULTI_REGION})
-SAMPLE = b"kmslab"
 ELSEWHERE = frozenset({"AccessDeniedException", "InvalidCiphertextException", "NotFoundException"})
 """What KMS may answer to a ciphertext whose key is not in the Region: it does not say which."""
 UNSUPPORTED = frozenset({"UnsupportedOperationException"})
@@ -49,16 +51,18 @@ def one_key_in_two_regions(lab: Lab) -> str:
     """
     primary, replica, there = _family(lab)
     for one, where, kind in ((primary, lab, "PRIMARY"), (replica, there, "REPLICA")):
-        about = _about(where, one)
+        about = metadata_of(where, one)
         found = about["MultiRegionConfiguration"]["MultiRegionKeyType"]
         lab.expect(found == kind, f"the key in {where.region} is a {found}, not the {kind}")
         lab.expect(about["KeyId"] == primary.rpartition("/")[2], "the two keys have different key ids")
     for here, source, away, target in ((lab, primary, there, replica), (there, replica, lab, primary)):
-        blob = _encrypt(here, source)
+        blob = encrypted_with(here, source)
         known, opened = _open(here, source, blob), soon(away, partial(_open, away, target, blob))
         lab.expect(opened["Plaintext"] == SAMPLE, "another plaintext came back")
         lab.expect(known["KeyMaterialId"] == opened["KeyMaterialId"], "the two keys used different material")
-    there.refused(OPERATOR, "kms:Decrypt", codes=ELSEWHERE, CiphertextBlob=_encrypt(lab, scratch_key(lab)))
+    there.refused(
+        OPERATOR, "kms:Decrypt", codes=ELSEWHERE, CiphertextBlob=encrypted_with(lab, scratch_key(lab))
+    )
     return (
         f"{lab.region} and {there.region} open each other's ciphertexts; a single-Region key's stays closed"
     )
@@ -103,15 +107,18 @@ def rotation_is_set_on_the_primary(lab: Lab) -> str:
         ),
     )
     there.refused(OPERATOR, "kms:EnableKeyRotation", codes=UNSUPPORTED, KeyId=replica)
-    before = _about(there, replica)["CurrentKeyMaterialId"]
+    before = metadata_of(there, replica)["CurrentKeyMaterialId"]
     lab.allowed(OPERATOR, "kms:RotateKeyOnDemand", KeyId=primary)
     there.refused(OPERATOR, "kms:RotateKeyOnDemand", codes=UNSUPPORTED, KeyId=replica)
     lab.wait_until(
-        lambda: _about(there, replica)["CurrentKeyMaterialId"] != before,
+        lambda: metadata_of(there, replica)["CurrentKeyMaterialId"] != before,
         "the replica's rotation with its primary",
         seconds=settle_seconds(lab) * 4 + 2,
     )
-    same = _about(lab, primary)["CurrentKeyMaterialId"] == _about(there, replica)["CurrentKeyMaterialId"]
+    same = (
+        metadata_of(lab, primary)["CurrentKeyMaterialId"]
+        == metadata_of(there, replica)["CurrentKeyMaterialId"]
+    )
     lab.expect(same, "primary and replica have different material after a rotation")
     return "the replica follows the primary's period and its rotation, and refuses one of its own"
 
@@ -130,11 +137,11 @@ def the_primary_leads_and_goes_last(lab: Lab) -> str:
     lab.refused(OPERATOR, "kms:ReplicateKey", codes={"AlreadyExistsException"}, **again)
     lab.refused(OPERATOR, "kms:ReplicateKey", codes=UNSUPPORTED, **{**again, "KeyId": scratch_key(lab)})
     there.refused(OPERATOR, "kms:ReplicateKey", codes=UNSUPPORTED, KeyId=replica, ReplicaRegion=lab.region)
-    blob = _encrypt(lab, primary)
+    blob = encrypted_with(lab, primary)
     _open(lab, primary, blob)
     window = SHORTEST_WINDOW_DAYS
     lab.allowed(OPERATOR, "kms:ScheduleKeyDeletion", KeyId=primary, PendingWindowInDays=window)
-    state = _about(lab, primary)["KeyState"]
+    state = metadata_of(lab, primary)["KeyState"]
     lab.expect(state == "PendingReplicaDeletion", f"a primary with a replica became {state}")
     unusable = {"KMSInvalidStateException"}
     refused_soon(lab, OPERATOR, "kms:Decrypt", codes=unusable, CiphertextBlob=blob, KeyId=primary)
@@ -168,21 +175,11 @@ def _replicate(lab: Lab, primary: str) -> tuple[str, Lab]:
     replica = str(made["ReplicaKeyMetadata"]["Arn"])
     scratch_keys(lab.access, lab.run_id).append(replica)
     lab.wait_until(
-        lambda: soon(lab, lambda: _about(there, replica))["KeyState"] == "Enabled",
+        lambda: soon(lab, lambda: metadata_of(there, replica))["KeyState"] == "Enabled",
         "the replica",
         seconds=settle_seconds(lab) + REPLICATION_SECONDS,
     )
     return replica, there
-
-
-def _about(lab: Lab, key: str) -> dict[str, Any]:
-    about: dict[str, Any] = lab.read("kms:DescribeKey", persona=OPERATOR, KeyId=key)["KeyMetadata"]
-    return about
-
-
-def _encrypt(lab: Lab, key: str) -> bytes:
-    blob: bytes = lab.allowed(OPERATOR, "kms:Encrypt", KeyId=key, Plaintext=SAMPLE)["CiphertextBlob"]
-    return blob
 
 
 def _open(lab: Lab, key: str, blob: bytes) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from kmslab.checks.expectations import deployed_keys
 from kmslab.checks.registry import check
 from kmslab.checks.samples import settle_seconds, soon
 from kmslab.checks.shared import read_once
-from kmslab.checks.temporary import scratch_key, temporary_key
+from kmslab.checks.temporary import SAMPLE, encrypted_with, metadata_of, scratch_key, temporary_key
 from kmslab.lab import Inconclusive
 from kmslab.model.capability import Capability
 from kmslab.model.naming import stack_name
@@ -135,7 +135,7 @@ def on_demand_rotation_keeps_old_ciphertexts(lab: Lab) -> str:
     """
     key = temporary_key(lab, "rotated on demand")
     before = _material(lab, key)
-    old = _encrypt(lab, key)
+    old = encrypted_with(lab, key)
     lab.allowed(Persona.OPERATOR, "kms:RotateKeyOnDemand", KeyId=key)
     lab.wait_until(lambda: _material(lab, key) != before, "the rotation", seconds=settle_seconds(lab) * 4 + 2)
     after = _material(lab, key)
@@ -143,7 +143,7 @@ def on_demand_rotation_keeps_old_ciphertexts(lab: Lab) -> str:
     soon(
         lab,
         lambda: _opens(
-            lab, key, _encrypt(lab, key), after, "the new ciphertext was not made with the new material"
+            lab, key, encrypted_with(lab, key), after, "the new ciphertext was not made with the new material"
         ),
     )
     types = _rotations(lab, key, Persona.OPERATOR)
@@ -186,17 +186,9 @@ def _rotates_every(lab: Lab, key: str, days: int, asked: dict[str, int]) -> None
 def _opens(lab: Lab, key: str, blob: bytes, material: str, otherwise: str) -> None:
     """Expect a ciphertext to open, with the material of this id."""
     opened = lab.allowed(Persona.OPERATOR, "kms:Decrypt", KeyId=key, CiphertextBlob=blob)
-    lab.expect(opened["Plaintext"] == b"kmslab", "another plaintext came back")
+    lab.expect(opened["Plaintext"] == SAMPLE, "another plaintext came back")
     lab.expect(opened["KeyMaterialId"] == material, otherwise)
 
 
 def _material(lab: Lab, key: str) -> str:
-    metadata = lab.read("kms:DescribeKey", persona=Persona.OPERATOR, KeyId=key)["KeyMetadata"]
-    return str(metadata.get("CurrentKeyMaterialId", ""))
-
-
-def _encrypt(lab: Lab, key: str) -> bytes:
-    blob: bytes = lab.allowed(Persona.OPERATOR, "kms:Encrypt", KeyId=key, Plaintext=b"kmslab")[
-        "CiphertextBlob"
-    ]
-    return blob
+    return str(metadata_of(lab, key).get("CurrentKeyMaterialId", ""))

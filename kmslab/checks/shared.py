@@ -33,6 +33,16 @@ def read_once(lab: Lab, action: str, **parameters: Any) -> Any:
     return answer
 
 
+def described(lab: Lab, key: str) -> dict[str, Any]:
+    """What cannot change of a key of the lab: spec, usage, origin, manager, ARN, description.
+
+    Raises:
+        Inconclusive: as `Lab.read`.
+    """
+    metadata: dict[str, Any] = read_once(lab, "kms:DescribeKey", KeyId=key)["KeyMetadata"]
+    return metadata
+
+
 def read_aliases(lab: Lab) -> dict[str, str]:
     """Every alias of the Region, to the id of its key; those of AWS managed keys not used yet have none.
 

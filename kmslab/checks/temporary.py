@@ -33,6 +33,8 @@ REPLICA_REGIONS = {
     "aws-us-gov": ("us-gov-west-1", "us-gov-east-1"),
 }
 """Where checks put replicas, by partition: keys are replicated within one (KMS Developer Guide)."""
+SAMPLE = b"kmslab"
+"""What is encrypted with such keys."""
 STOPPED_TAG = "kmslab:stopped"
 """Tag on a key of the lab while a check has it disabled; the value is the run's id."""
 
@@ -94,6 +96,18 @@ def put_own_policy(lab: Lab, key: str = "") -> None:
     key = key or scratch_key(lab)
     policy = lab.read("kms:GetKeyPolicy", persona=Persona.OPERATOR, KeyId=key, PolicyName="default")["Policy"]
     lab.allowed(Persona.OPERATOR, "kms:PutKeyPolicy", KeyId=key, PolicyName="default", Policy=policy)
+
+
+def metadata_of(lab: Lab, key: str) -> dict[str, Any]:
+    """What KMS tells the operator, who made it, about a temporary key."""
+    metadata: dict[str, Any] = lab.read("kms:DescribeKey", persona=Persona.OPERATOR, KeyId=key)["KeyMetadata"]
+    return metadata
+
+
+def encrypted_with(lab: Lab, key: str) -> bytes:
+    """Encrypt `SAMPLE` with a temporary key, as the operator."""
+    blob: bytes = lab.allowed(Persona.OPERATOR, "kms:Encrypt", KeyId=key, Plaintext=SAMPLE)["CiphertextBlob"]
+    return blob
 
 
 @contextmanager
@@ -171,4 +185,4 @@ def _create(lab: Lab, description: str, parameters: dict[str, Any]) -> str:
 def _wait_until_known(lab: Lab, arn: str) -> None:
     """A new key may not be known everywhere at once (KMS Developer Guide, "Eventual consistency")."""
     if settle_seconds(lab):
-        soon(lab, lambda: lab.read("kms:DescribeKey", persona=Persona.OPERATOR, KeyId=arn))
+        soon(lab, lambda: metadata_of(lab, arn))
