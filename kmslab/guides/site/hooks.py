@@ -11,6 +11,7 @@ import json
 import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -168,9 +169,10 @@ def _drawn(source: str, kept: Path) -> str:
         return file.read_text(encoding="utf-8")
     figure = _figure(source)
     kept.mkdir(parents=True, exist_ok=True)
-    new = file.with_suffix(".new")
-    new.write_text(figure, encoding="utf-8")
-    new.replace(file)
+    # Another build may be drawing the same: each writes a file of its own.
+    with NamedTemporaryFile("w", encoding="utf-8", dir=kept, suffix=".new", delete=False) as new:
+        new.write(figure)
+    Path(new.name).replace(file)
     return figure
 
 
