@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -197,31 +198,33 @@ def test_lists_come_in_pages(engine: Engine, ebs: Any) -> None:
     second = ebs.list_snapshot_blocks(SnapshotId=snapshot, MaxResults=100, NextToken=first["NextToken"])
     assert [b["BlockIndex"] for b in first["Blocks"] + second["Blocks"]] == list(range(101))
     assert "NextToken" not in second
-    with refused("ValidationException", "page token"):
-        ebs.list_snapshot_blocks(SnapshotId=snapshot, NextToken="bm9uc2Vuc2U=")
+    for token in ("bm9uc2Vuc2U=", "KK"):
+        with refused("ValidationException", f"The pagination token {token} is invalid."):
+            ebs.list_snapshot_blocks(SnapshotId=snapshot, NextToken=token)
     engine.client("ec2").delete_snapshot(SnapshotId=snapshot)  # 50 MiB of the engine's memory
 
 
-@pytest.mark.parametrize(
-    ("changed", "message"),
-    [
-        ({"Checksum": checksum(b"other")}, "checksum"),
-        ({"ChecksumAlgorithm": "MD5"}, "checksum"),
-        ({"DataLength": 512}, "bytes"),
-    ],
-)
-def test_a_block_that_is_not_as_announced_is_refused(
-    ebs: Any, block: bytes, changed: dict[str, Any], message: str
-) -> None:
+def test_a_block_that_is_not_as_announced_is_refused(ebs: Any, block: bytes) -> None:
+    """Codes and sentences as users wrote them down who tried it on AWS."""
     snapshot = ebs.start_snapshot(VolumeSize=1)["SnapshotId"]
-    with refused("ValidationException", message):
-        put_block(ebs, snapshot, 0, block, **changed)
+    other = checksum(b"other")
+    mismatch = (
+        "The value passed in as x-amz-Checksum does not match the computed checksum. "
+        f"Computed checksum: {checksum(block)} expected checksum: {other}"
+    )
+    with refused("InvalidSignatureException", mismatch):
+        put_block(ebs, snapshot, 0, block, Checksum=other)
+    with refused("ValidationException") as told:
+        put_block(ebs, snapshot, 0, block, ChecksumAlgorithm="MD5")
+    assert told["Message"] == ""
+    with refused("ValidationException", "bytes"):
+        put_block(ebs, snapshot, 0, block, DataLength=512)
 
 
 def test_a_block_outside_the_volume_is_refused(ebs: Any, block: bytes) -> None:
     snapshot = ebs.start_snapshot(VolumeSize=1)["SnapshotId"]
     put_block(ebs, snapshot, 2047, block)
-    with refused("ValidationException", "outside"):
+    with refused("ValidationException", "Block index 2048 is beyond the volume size extent"):
         put_block(ebs, snapshot, 2048, block)
 
 
@@ -230,24 +233,82 @@ def test_a_snapshot_is_read_when_completed_and_written_until_then(ebs: Any, bloc
     with refused("ValidationException", "not completed"):
         ebs.list_snapshot_blocks(SnapshotId=snapshot)
     put_block(ebs, snapshot, 0, block)
-    aggregated = checksum(checksum(block).encode())
-    with refused("ValidationException", "aggregated checksum"):
-        ebs.complete_snapshot(SnapshotId=snapshot, ChangedBlocksCount=1, Checksum=checksum(block))
-    ebs.complete_snapshot(SnapshotId=snapshot, ChangedBlocksCount=1, Checksum=aggregated)
+    ebs.complete_snapshot(SnapshotId=snapshot, ChangedBlocksCount=1)
     with refused("ConflictException", "completed"):
         put_block(ebs, snapshot, 1, block)
+
+
+def aggregated(*written: bytes) -> str:
+    """The checksum of a snapshot, as AWS's coldsnap makes it: of its blocks' checksums as bytes, in their order."""
+    return checksum(b"".join(sha256(data).digest() for data in written))
+
+
+@pytest.mark.parametrize("inherits", [False, True])
+def test_what_was_written_is_compared_with_what_is_told(engine: Engine, ebs: Any, inherits: bool) -> None:
+    """A wrong count or checksum is answered like a right one; then the snapshot is in the state error."""
+    ec2, first, second = engine.client("ec2"), bytes(BLOCK_SIZE), b"x" * BLOCK_SIZE
+    parent = {"ParentSnapshotId": snapshot_of(ebs, {7: second})} if inherits else {}
+    right = aggregated(first, second)
+    for count, told, state in (
+        (2, right, "completed"),
+        (2, None, "completed"),
+        (1, right, "error"),
+        (3, None, "error"),
+        (2, aggregated(second, first), "error"),
+    ):
+        snapshot = ebs.start_snapshot(VolumeSize=1, **parent)["SnapshotId"]
+        for index, data in ((5, second), (2, first), (2, first)):
+            put_block(ebs, snapshot, index, data)
+        how = {"ChecksumAlgorithm": "SHA256", "ChecksumAggregationMethod": "LINEAR"}
+        given = {"Checksum": told, **how} if told else {}
+        ebs.complete_snapshot(SnapshotId=snapshot, ChangedBlocksCount=count, **given)
+        assert ec2.describe_snapshots(SnapshotIds=[snapshot])["Snapshots"][0]["State"] == state
+        ec2.delete_snapshot(SnapshotId=snapshot)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"ChecksumAlgorithm": "SHA666"},
+        {"ChecksumAggregationMethod": "RIDICULOUS"},
+        {"Checksum": "Abracadabra!"},
+        {"ChangedBlocksCount": -1},
+    ],
+)
+def test_what_the_model_does_not_allow_is_refused_without_a_word(ebs: Any, wrong: dict[str, Any]) -> None:
+    snapshot = ebs.start_snapshot(VolumeSize=1)["SnapshotId"]
+    with refused("ValidationException") as told:
+        ebs.complete_snapshot(**{"SnapshotId": snapshot, "ChangedBlocksCount": 0, **wrong})
+    assert told["Message"] == ""
+    assert ebs.complete_snapshot(SnapshotId=snapshot, ChangedBlocksCount=0)["Status"] == "completed"
+
+
+@pytest.mark.parametrize("wrong", [{"MaxResults": 99}, {"MaxResults": 10_001}, {"StartingBlockIndex": -1}])
+def test_a_list_is_asked_for_within_bounds(ebs: Any, wrong: dict[str, Any]) -> None:
+    """Which is looked at before the snapshot."""
+    with refused("ValidationException") as told:
+        ebs.list_snapshot_blocks(SnapshotId="snap-0123456789abcdef0", **wrong)
+    assert told["Message"] == ""
 
 
 def test_a_token_is_good_for_its_own_block_only(ebs: Any, block: bytes) -> None:
     snapshot = snapshot_of(ebs, {0: block, 1: block})
     tokens = [b["BlockToken"] for b in ebs.list_snapshot_blocks(SnapshotId=snapshot)["Blocks"]]
-    with refused("ValidationException", "token"):
+    with refused("ValidationException", f"The block token {tokens[1]} is invalid."):
         ebs.get_snapshot_block(SnapshotId=snapshot, BlockIndex=0, BlockToken=tokens[1])
 
 
 def test_an_unknown_snapshot_is_not_found(ebs: Any) -> None:
-    with refused("ResourceNotFoundException", "snap-0123"):
+    with refused("ResourceNotFoundException", "The snapshot 'snap-0123456789abcdef0' does not exist."):
         ebs.list_snapshot_blocks(SnapshotId="snap-0123456789abcdef0")
+    never_given_out = (
+        "Value (snap-f123456789abcdef0) for parameter snapshotId is invalid. Expected: 'snap-...'."
+    )
+    with refused("ValidationException", never_given_out):
+        ebs.list_snapshot_blocks(SnapshotId="snap-f123456789abcdef0")
+    with refused("ValidationException") as told:
+        ebs.list_snapshot_blocks(SnapshotId="snap-THING")
+    assert told["Message"] == ""
 
 
 def test_a_deleted_snapshot_takes_its_blocks_along(engine: Engine, ebs: Any, block: bytes) -> None:

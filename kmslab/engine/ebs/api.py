@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from kmslab.engine.ebs.keys import Response
 
 SERVICE = "ebs"
-_SNAPSHOT = r"/(?P<snapshot>snap-[0-9a-f]+)"
+_SNAPSHOT = r"/(?P<snapshot>[^/]+)"
+_SNAPSHOT_ID = re.compile(r"snap-[0-9a-f]+")
 ROUTES = (
     ("POST", re.compile(r"/snapshots"), "StartSnapshot"),
     ("POST", re.compile(rf"/snapshots/completion{_SNAPSHOT}"), "CompleteSnapshot"),
@@ -49,7 +50,8 @@ async def handle_request(
         }
         return _serve(operation, where, headers, body, query)
     except EbsError as error:
-        answer = {"Message": str(error), **({"Reason": error.reason} if error.reason else {})}
+        told = {"Message": str(error), "Reason": error.reason}
+        answer = {name: value for name, value in told.items() if value}
         answer_headers = {"Content-Type": "application/json", "x-amzn-errortype": error.code}
         return error.status, answer_headers, json.dumps(answer).encode()
 
@@ -58,6 +60,8 @@ def _serve(
     operation: str, where: dict[str, str], headers: Mapping[str, str], body: bytes, query: Mapping[str, str]
 ) -> Response:
     snapshot, index = where.get("snapshot", ""), int(where.get("index") or 0)
+    if snapshot and not _SNAPSHOT_ID.fullmatch(snapshot):
+        raise direct.malformed()
     match operation:
         case "StartSnapshot":
             return direct.start_snapshot(_members(body))

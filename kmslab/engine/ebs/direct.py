@@ -2,7 +2,9 @@
 
 Shapes, limits and error codes are those of botocore's service model ``ebs`` (2019-11-02). Reading an
 encrypted block needs ``kms:Decrypt``; starting an encrypted snapshot needs what a new volume needs
-(EBS User Guide, "Control access to EBS direct APIs using IAM").
+(EBS User Guide, "Control access to EBS direct APIs using IAM"). The sentences, and what a wrong count or checksum
+leads to, are those that users who tried it on AWS wrote into their tests (read 2026-11-22); how the checksum of a
+whole snapshot is made, AWS's own coldsnap.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ import hashlib
 import json
 import re
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ministack.core.responses import get_account_id
@@ -32,6 +35,13 @@ FEWEST, MOST = 100, 10_000
 """The bounds of MaxResults."""
 SHORTEST, LONGEST = 10, 4320
 """The bounds of StartSnapshot's Timeout in minutes."""
+GIVEN_OUT = r"snap-([0-9a-f]{8}|0[0-9a-f]{16})"
+"""Ids that EC2 may have given out; another one is not valid, though the service model allows it."""
+WRITTEN = "kmslab:written"
+"""Where a snapshot of MiniStack keeps the indexes of the blocks that were written into it, its parent's not among them."""
+BASE64 = re.compile(r"[A-Za-z0-9+/=]{1,64}")
+HASHED = {"x-amz-checksum-algorithm": "SHA256", "x-amz-checksum-aggregation-method": "LINEAR"}
+"""The only way to hash, of a block and of all."""
 TOKEN = "kmslab:client-token"  # noqa: S105  # the name of a member
 """Where a snapshot of MiniStack keeps the request that started it."""
 START_MEMBERS: dict[str, tuple[type, int, str]] = {
@@ -70,8 +80,16 @@ def _invalid(message: str, reason: str = "INVALID_PARAMETER_VALUE") -> EbsError:
     return EbsError("ValidationException", 400, message, reason)
 
 
+def malformed() -> EbsError:
+    """What the service model does not allow: refused without a word, before anything is looked at."""
+    return EbsError("ValidationException", 400, "")
+
+
 def _snapshot(snapshot_id: str) -> dict[str, Any]:
     found: dict[str, Any] | None = ec2._snapshots.get(snapshot_id)
+    if found is None and not re.fullmatch(GIVEN_OUT, snapshot_id):
+        words = f"Value ({snapshot_id}) for parameter snapshotId is invalid. Expected: 'snap-...'."
+        raise _invalid(words, "INVALID_SNAPSHOT_ID")
     if found is None:
         raise EbsError(
             "ResourceNotFoundException",
@@ -123,7 +141,7 @@ def start_snapshot(members: Mapping[str, Any]) -> Response:
         "KmsKeyId": members.get("KmsKeyArn", ""),
     }
     encrypted, key_ref = wanted(asked, parent)
-    snapshot_id = ec2._new_snapshot_id().lower()
+    snapshot_id = ec2._new_snapshot_id()
     key = _use_key(NEW, key_ref, snapshot_id) if encrypted else ""
     record = snapshots.record(
         snapshot_id, size, description=members.get("Description", ""), key=key, state="pending"
@@ -184,48 +202,61 @@ def _started_before(members: Mapping[str, Any]) -> dict[str, Any] | None:
 
 def put_snapshot_block(snapshot_id: str, index: int, headers: Mapping[str, str], body: bytes) -> Response:
     """PutSnapshotBlock: the checksum has to be the data's, the block inside the volume."""
-    snapshot = _writable(snapshot_id)
-    checksum = _checksum(body)
+    snapshot, given = _writable(snapshot_id), headers.get("x-amz-checksum", "")
+    if headers.get("x-amz-checksum-algorithm") != HASHED["x-amz-checksum-algorithm"]:
+        raise malformed()
+    if not 0 <= index < snapshot["VolumeSize"] * 2048:
+        raise _invalid(f"Block index {index} is beyond the volume size extent", "INVALID_BLOCK")
     if headers.get("x-amz-data-length") != str(blocks.SIZE) or len(body) != blocks.SIZE:
         raise _invalid(f"A block has {blocks.SIZE} bytes.", "INVALID_BLOCK")
-    if headers.get("x-amz-checksum-algorithm") != "SHA256" or headers.get("x-amz-checksum") != checksum:
-        raise _invalid("The checksum is not the SHA256 of the data.", "INVALID_BLOCK")
-    if not 0 <= index < snapshot["VolumeSize"] * 2048:
-        raise _invalid("The block lies outside the volume.", "INVALID_BLOCK")
+    if given != (checksum := _checksum(body)):
+        words = "The value passed in as x-amz-Checksum does not match the computed checksum."
+        told = f"{words} Computed checksum: {checksum} expected checksum: {given}"
+        raise EbsError("InvalidSignatureException", 403, told)
     if key := snapshot.get("KmsKeyId"):
         _use_key(("Decrypt",), key, snapshot_id)
     blocks.write(snapshot_id, index, body)
+    if index not in (written := snapshot.setdefault(WRITTEN, [])):
+        written.append(index)
     return 201, {"x-amz-Checksum": checksum, "x-amz-Checksum-Algorithm": "SHA256"}, b""
 
 
 def complete_snapshot(snapshot_id: str, headers: Mapping[str, str]) -> Response:
-    """CompleteSnapshot: the snapshot can be read and restored from now on."""
+    """CompleteSnapshot: the snapshot can be read and restored from now on.
+
+    EBS compares what it is told with what was written after it has answered: then the snapshot ends in the state
+    ``error``. The checksum is of all written blocks' checksums, as bytes, in the order of their indexes.
+    """
+    count, given = headers.get("x-amz-changedblockscount", ""), headers.get("x-amz-checksum")
+    if not (count.isascii() and count.isdigit()) or (given is not None and not BASE64.fullmatch(given)):
+        raise malformed()
+    if any(headers.get(name, only) != only for name, only in HASHED.items()):
+        raise malformed()
     snapshot = _writable(snapshot_id)
-    written = blocks.indexes(snapshot_id)
-    try:
-        changed = int(headers.get("x-amz-changedblockscount", ""))
-    except ValueError as error:
-        raise _invalid("ChangedBlocksCount is not a number.") from error
-    if changed > len(written):
-        raise _invalid("ChangedBlocksCount is higher than the number of blocks written.")
-    if given := headers.get("x-amz-checksum"):
-        parts = (_checksum(blocks.read(snapshot_id, index) or b"") for index in written)
-        if given != _checksum("".join(parts).encode()):
-            raise _invalid("The aggregated checksum is not that of the blocks.")
+    written = sorted(snapshot.get(WRITTEN, ()))
+    whole = int(count) == len(written)
+    if whole and given is not None:
+        hashes = (_digest(blocks.read(snapshot_id, index) or b"") for index in written)
+        whole = given == _checksum(b"".join(hashes))
+    if not whole:
+        snapshot["State"] = "error"
+        return _json(202, {"Status": "pending"})
     snapshot.update(State="completed", Progress="100%")
     return _json(202, {"Status": "completed"})
 
 
 def list_snapshot_blocks(snapshot_id: str, query: Mapping[str, str]) -> Response:
     """ListSnapshotBlocks: indexes and tokens, in pages."""
+    asked = _Page.of(query)
     snapshot = _readable(snapshot_id)
-    page, token = _page(blocks.indexes(snapshot_id), query)
+    page, token = asked.take(blocks.indexes(snapshot_id))
     found = [{"BlockIndex": index, "BlockToken": _token(snapshot_id, index)} for index in page]
     return _json(200, {"Blocks": found, **_list_facts(snapshot, token)})
 
 
 def list_changed_blocks(second_id: str, query: Mapping[str, str]) -> Response:
     """ListChangedBlocks: what differs between two snapshots of the same lineage."""
+    asked = _Page.of(query)
     second = _readable(second_id)
     if not (first_id := query.get("firstSnapshotId", "")):
         raise _invalid("FirstSnapshotId is required.", "INVALID_SNAPSHOT_ID")
@@ -233,7 +264,7 @@ def list_changed_blocks(second_id: str, query: Mapping[str, str]) -> Response:
         raise _invalid("The snapshots are not of one volume or lineage.", "UNRELATED_SNAPSHOTS")
     everywhere = sorted({*blocks.indexes(first_id), *blocks.indexes(second_id)})
     differing = [i for i in everywhere if blocks.read(first_id, i) != blocks.read(second_id, i)]
-    page, token = _page(differing, query)
+    page, token = asked.take(differing)
     changed = []
     for index in page:
         entry: dict[str, Any] = {"BlockIndex": index}
@@ -248,7 +279,7 @@ def get_snapshot_block(snapshot_id: str, index: int, query: Mapping[str, str]) -
     """GetSnapshotBlock: the plaintext, for who may use the snapshot's key."""
     snapshot = _readable(snapshot_id)
     if query.get("blockToken") != _token(snapshot_id, index):
-        raise _invalid("The block token is not one of this block.", "INVALID_BLOCK_TOKEN")
+        raise _invalid(f"The block token {query.get('blockToken', '')} is invalid.", "INVALID_BLOCK_TOKEN")
     if key := snapshot.get("KmsKeyId"):
         _use_key(("Decrypt",), key, snapshot_id)
     data = blocks.read(snapshot_id, index)
@@ -263,26 +294,56 @@ def get_snapshot_block(snapshot_id: str, index: int, query: Mapping[str, str]) -
     return 200, headers, data
 
 
+def _digest(data: bytes) -> bytes:
+    return hashlib.sha256(data).digest()
+
+
 def _checksum(data: bytes) -> str:
-    return base64.b64encode(hashlib.sha256(data).digest()).decode()
+    return base64.b64encode(_digest(data)).decode()
 
 
 def _token(snapshot_id: str, index: int) -> str:
     return _checksum(f"{snapshot_id}/{index}".encode())
 
 
-def _page(indexes: list[int], query: Mapping[str, str]) -> tuple[list[int], str | None]:
-    try:
-        size = int(query.get("maxResults", MOST))
-        token = base64.b64decode(query.get("pageToken", ""))
-        start = int(token or query.get("startingBlockIndex") or "0")
-    except ValueError as error:
-        raise _invalid("The page token is not one of this list.", "INVALID_PAGE_TOKEN") from error
-    if not FEWEST <= size <= MOST:
-        raise _invalid(f"MaxResults must be between {FEWEST} and {MOST}.")
-    rest = [index for index in indexes if index >= start]
-    following = base64.b64encode(str(rest[size]).encode()).decode() if len(rest) > size else None
-    return rest[:size], following
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """Which part of a list is asked for.
+
+    Attributes:
+        size: most entries.
+        start: the first index.
+        token: what the start was told with; empty when by a number, or not.
+    """
+
+    size: int
+    start: int
+    token: str
+
+    @classmethod
+    def of(cls, query: Mapping[str, str]) -> _Page:
+        """Read the query, before anything is looked at."""
+        try:
+            size, start = int(query.get("maxResults") or MOST), int(query.get("startingBlockIndex") or 0)
+        except ValueError as error:
+            raise malformed() from error
+        if not FEWEST <= size <= MOST or start < 0:
+            raise malformed()
+        return cls(size, start, query.get("pageToken", ""))
+
+    def take(self, indexes: list[int]) -> tuple[list[int], str | None]:
+        """The part, and the token of the next one; None: there is none."""
+        start = self.start
+        if self.token:
+            try:
+                start = int(base64.b64decode(self.token, validate=True))
+            except ValueError as error:
+                words = f"The pagination token {self.token} is invalid."
+                raise _invalid(words, "INVALID_PAGE_TOKEN") from error
+        rest = [index for index in indexes if index >= start]
+        size = self.size
+        following = base64.b64encode(str(rest[size]).encode()).decode() if len(rest) > size else None
+        return rest[:size], following
 
 
 def _list_facts(snapshot: Mapping[str, Any], token: str | None) -> dict[str, Any]:

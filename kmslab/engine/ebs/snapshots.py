@@ -189,8 +189,14 @@ def record(snapshot_id: str, size: int, *, description: str, key: str, state: st
     return stored
 
 
+def _new_snapshot_id(stock: Callable[[], str]) -> str:
+    """Seventeen digits of which the first is 0, as EC2's have been since they are that long."""
+    return f"snap-0{stock().removeprefix('snap-')[1:]}".lower()
+
+
 def install() -> None:
     """Take over the operations on snapshots."""
+    extend(ec2, "_new_snapshot_id")(_new_snapshot_id)
     extend(ec2, "_create_snapshot", "p")(_create_snapshot)
     extend(ec2, "_copy_snapshot", "p")(_copy_snapshot)
     extend(ec2, "_delete_snapshot", "p")(_delete_snapshot)
