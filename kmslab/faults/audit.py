@@ -80,11 +80,12 @@ def the_trail_sees_one_region() -> Change:
 
 @fault(guide=GUIDE, noticed_by=("audit.trail-is-logging",))
 def the_trail_leaves_iam_out() -> Change:
-    """The trail leaves out global services: IAM and STS above all.
+    """The trail is one of a single Region that leaves out global services: IAM and STS above all.
 
-    Who became whom, and who was given which permission, is half of every question about a key.
+    Who became whom, and who was given which permission, is half of every question about a key. A trail of every
+    Region has them in any case: CloudTrail refuses to leave them out.
     """
-    return TrailSettings(IncludeGlobalServiceEvents=False)
+    return TrailSettings(IsMultiRegionTrail=False, IncludeGlobalServiceEvents=False)
 
 
 @fault(

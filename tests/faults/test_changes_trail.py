@@ -123,7 +123,7 @@ CHANGES: dict[str, Change] = {
     "validation": TrailSettings(LogFileValidationEnabled=False),
     "key": TrailSettings(KmsKeyId=""),
     "Regions": TrailSettings(IsMultiRegionTrail=False),
-    "IAM": TrailSettings(IncludeGlobalServiceEvents=False),
+    "IAM": TrailSettings(IsMultiRegionTrail=False, IncludeGlobalServiceEvents=False),
     "KMS": EventSelectors(ExcludeManagementEventSources=["kms.amazonaws.com"]),
     "rule off": AlarmRule(state="DISABLED"),
     "rule narrow": AlarmRule(eventName=["DisableKey"]),
