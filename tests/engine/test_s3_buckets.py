@@ -6,6 +6,8 @@ import json
 import uuid
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from tests.engine.conftest import refused
 
 if TYPE_CHECKING:
@@ -140,3 +142,13 @@ def test_an_operation_that_is_not_served_changes_nothing(s3: Any, bucket: str) -
     with refused("NotImplemented"):
         s3.rename_object(Bucket=bucket, Key="a", RenameSource="/b")
     assert s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["xn--lab", "sthree-lab", "amzn-s3-demo-lab", "lab-s3alias", "lab--ol-s3", "lab.mrap", "lab--table-s3"],
+)
+def test_a_name_that_s3_keeps_for_itself_is_refused(s3: Any, name: str) -> None:
+    with refused("InvalidBucketName", "The specified bucket is not valid.") as told:
+        s3.create_bucket(Bucket=name)
+    assert told["BucketName"] == name

@@ -107,3 +107,69 @@ def test_botos_own_transfer_of_a_large_file_goes_through(
     s3.upload_file(str(file), bucket, "a", ExtraArgs={"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key})
     s3.download_file(bucket, "a", str(tmp_path / "back"))
     assert (tmp_path / "back").read_bytes() == file.read_bytes()
+
+
+NINE = b"123456789"
+CRC32, COMPOSITE = "y/Q5Jg==", "7kxlUA=="
+"""Of those nine digits, and of that checksum: recorded (OpenStack Swift's tests of the S3 API)."""
+OTHER, NOT_BASE64 = "z/Q5Jg==", "y/Q5Jh=="
+ALGORITHM = "Value for x-amz-sdk-checksum-algorithm header is invalid."
+HEADER = "Value for x-amz-checksum-crc32 header is invalid."
+
+
+def test_an_algorithm_is_the_one_of_the_checksum(s3: Any, bucket: str) -> None:
+    where: dict[str, Any] = {"Bucket": bucket, "Key": "a"}
+    upload = s3.create_multipart_upload(**where, ChecksumAlgorithm="CRC32")["UploadId"]
+    part = {**where, "UploadId": upload, "PartNumber": 1}
+    for call, to in ((s3.put_object, where), (s3.upload_part, part)):
+        with refused("InvalidRequest", ALGORITHM):
+            call(**to, Body=NINE, ChecksumAlgorithm="SHA1", ChecksumCRC32=CRC32)
+        with refused("InvalidRequest", HEADER):
+            call(**to, Body=NINE, ChecksumCRC32=NOT_BASE64)
+        assert call(**to, Body=NINE, ChecksumAlgorithm="CRC32", ChecksumCRC32=CRC32)["ChecksumCRC32"] == CRC32
+
+
+def test_an_upload_has_an_algorithm_and_a_type_that_there_are(s3: Any, bucket: str) -> None:
+    with refused("InvalidRequest", "valid types: [CRC32, CRC32C, CRC64NVME, SHA1, SHA256]"):
+        s3.create_multipart_upload(Bucket=bucket, Key="a", ChecksumAlgorithm="ADLER32")
+    with refused("InvalidRequest", "Value for x-amz-checksum-type header is invalid."):
+        s3.create_multipart_upload(Bucket=bucket, Key="a", ChecksumAlgorithm="CRC32", ChecksumType="HALF")
+
+
+@pytest.mark.parametrize(
+    ("of_part", "of_the_whole", "code", "message"),
+    [
+        (NOT_BASE64, {}, "InvalidArgument", "Invalid Base64 or multiple checksums present in request"),
+        (OTHER, {}, "InvalidPart", "may not have been uploaded"),
+        (OTHER, {"ChecksumCRC32": COMPOSITE}, "BadDigest", "The crc32 you specified did not match"),
+        (CRC32, {"ChecksumCRC32": NOT_BASE64}, "InvalidRequest", HEADER),
+        (CRC32, {"ChecksumCRC32": f"{COMPOSITE}-a"}, "InvalidRequest", HEADER),
+        (CRC32, {"ChecksumCRC32": f"{COMPOSITE}-2"}, "BadDigest", "The crc32 you specified did not match"),
+        (
+            CRC32,
+            {"ChecksumType": "FULL_OBJECT"},
+            "InvalidRequest",
+            "created using the COMPOSITE checksum mode",
+        ),
+        (
+            CRC32,
+            {"ChecksumType": "HALF"},
+            "InvalidRequest",
+            "Value for x-amz-checksum-type header is invalid.",
+        ),
+    ],
+)
+def test_a_completion_is_held_to_its_checksums(
+    s3: Any, bucket: str, of_part: str, of_the_whole: dict[str, str], code: str, message: str
+) -> None:
+    where: dict[str, Any] = {"Bucket": bucket, "Key": "a"}
+    where["UploadId"] = s3.create_multipart_upload(**where, ChecksumAlgorithm="CRC32")["UploadId"]
+    etag = s3.upload_part(**where, PartNumber=1, Body=NINE, ChecksumCRC32=CRC32)["ETag"]
+
+    def complete(value: str, **told: str) -> Any:
+        part = {"PartNumber": 1, "ETag": etag, "ChecksumCRC32": value}
+        return s3.complete_multipart_upload(**where, MultipartUpload={"Parts": [part]}, **told)
+
+    with refused(code, message):
+        complete(of_part, **of_the_whole)
+    assert complete(CRC32, ChecksumCRC32=f"{COMPOSITE}-1")["ChecksumCRC32"] == f"{COMPOSITE}-1"

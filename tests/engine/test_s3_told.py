@@ -139,3 +139,16 @@ def test_the_ids_of_an_error_are_those_of_its_headers(s3: Any, bucket: str) -> N
     assert (told["RequestId"], told["HostId"]) == (headers["x-amz-request-id"], headers["x-amz-id-2"])
     assert len(told["RequestId"]) == 16
     assert told["RequestId"].isupper() or told["RequestId"].isdigit()
+
+
+def test_only_what_is_in_an_archive_is_restored(s3: Any, bucket: str) -> None:
+    asked = {"Bucket": bucket, "RestoreRequest": {"Days": 1}}
+    for kind in ("STANDARD", "GLACIER_IR"):
+        s3.put_object(Bucket=bucket, Key=kind, StorageClass=kind)
+        with refused(
+            "InvalidObjectState", "Restore is not allowed for the object's current storage class"
+        ) as told:
+            s3.restore_object(**asked, Key=kind)
+        assert told["StorageClass"] == kind
+    s3.put_object(Bucket=bucket, Key="GLACIER", StorageClass="GLACIER")
+    assert s3.restore_object(**asked, Key="GLACIER")["ResponseMetadata"]["HTTPStatusCode"] == 202

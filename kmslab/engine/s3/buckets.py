@@ -30,6 +30,8 @@ ACCELERATION = ("Enabled", "Suspended")
 OWNERSHIP = "x-amz-object-ownership"
 OWNERSHIPS = ("BucketOwnerEnforced", "BucketOwnerPreferred", "ObjectWriter")
 PAYERS = ("BucketOwner", "Requester")
+RESERVED_STARTS = ("amzn-s3-demo-", "sthree-", "xn--")
+RESERVED_ENDS = ("--ol-s3", "--table-s3", "--x-s3", "-s3alias", ".mrap")
 NOT_SERVED = frozenset(
     {
         "abac",
@@ -83,6 +85,11 @@ def _put_request_payment(stock: Callable[..., Response], name: str, body: bytes)
     if name in s3._buckets and (root is None or children(root).get("Payer") not in PAYERS):
         return error("MalformedXML", s3._MALFORMED_XML)
     return stock(name, body)
+
+
+def _is_reserved(name: str) -> bool:
+    """Whether S3 keeps such names for itself (User Guide, "General purpose bucket naming rules")."""
+    return name.startswith(RESERVED_STARTS) or name.endswith(RESERVED_ENDS)
 
 
 def _unfit(body: bytes, headers: Mapping[str, str]) -> Any:
@@ -145,6 +152,9 @@ def _create(
     endpoint_region: str | None = None,
 ) -> Any:
     """Refuse a place and an ownership that there are not; tell the ARN of a new bucket, and where it is."""
+    if _is_reserved(name):
+        answer: Response = error("InvalidBucketName", "The specified bucket is not valid.")
+        return answer
     if refused := _unfit(body, headers or {}):
         return refused
     status, answered, told = stock(name, body, headers, endpoint_region)

@@ -14,6 +14,7 @@ from kmslab.engine.hooks import extend, replace_value
 from kmslab.engine.s3.calls import CALL
 from kmslab.engine.s3.errors import error
 from kmslab.engine.s3.preconditions import OF_THE_SOURCE
+from kmslab.engine.s3.records import found
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -47,6 +48,8 @@ OF_OTHER_STORAGE = frozenset({"EXPRESS_ONEZONE", "FSX_OPENZFS", "OUTPOSTS", "SNO
 """Storage classes of botocore's model that no general purpose bucket has; recorded of OUTPOSTS."""
 PARTS = frozenset({"acl", "legal-hold", "retention", "tagging"})
 """Parameters that name a part of an object, or of one of its versions."""
+ARCHIVES = frozenset({"DEEP_ARCHIVE", "GLACIER", "INTELLIGENT_TIERING"})
+"""Storage classes of objects that may have to be restored."""
 _NO_ACL = "Invalid x-amz-acl value: "
 """What MiniStack says of a canned ACL that is none; S3 names it and says nothing."""
 
@@ -65,7 +68,7 @@ def _members(call: Call, code: str, resource: str) -> dict[str, str]:
         return {"Key": f"{call.bucket}/{call.key}"}
     if code in OF_A_BUCKET:
         return {"BucketName": call.bucket}
-    found: dict[str, dict[str, str]] = {
+    by_code: dict[str, dict[str, str]] = {
         "InvalidStorageClass": {"StorageClassRequested": call.headers.get("x-amz-storage-class", "")},
         "NoSuchUpload": {"UploadId": s3._qp(call.query, "uploadId", "")},
         "PreconditionFailed": {"Condition": _condition(call.headers)},
@@ -73,7 +76,7 @@ def _members(call: Call, code: str, resource: str) -> dict[str, str]:
         "NoSuchVersion": {"Key": call.key, "VersionId": version} if version else {},
         "MethodNotAllowed": {"Method": call.method, "ResourceType": "DeleteMarker"} if of_a_version else {},
     }
-    return {name: text for name, text in found.get(code, {}).items() if text}
+    return {name: text for name, text in by_code.get(code, {}).items() if text}
 
 
 def _error(
@@ -103,8 +106,19 @@ def _invalid_state(_stock: Callable[..., Response], _bucket_name: str, _key: str
     return error("InvalidObjectState", message, 403, StorageClass=storage_class)
 
 
+def _restore(stock: Callable[..., Response], bucket_name: str, key: str, body: bytes) -> Any:
+    """Refuse an object that is in no archive, and cannot be."""
+    record = found(bucket_name, key, "")
+    kind = (record or {}).get("storage_class") or "STANDARD"
+    if record and kind not in ARCHIVES:
+        message = "Restore is not allowed for the object's current storage class"
+        return error("InvalidObjectState", message, 403, StorageClass=kind)
+    return stock(bucket_name, key, body)
+
+
 def install() -> None:
     """Take over where S3's errors are written, with the request at hand."""
+    extend(s3, "_restore_object", "bucket_name", "key", "body")(_restore)
     extend(s3, "_invalid_object_state", "bucket_name", "key", "storage_class")(_invalid_state)
     of_buckets = s3._VALID_STORAGE_CLASSES - OF_OTHER_STORAGE
     replace_value(s3, "_VALID_STORAGE_CLASSES", of_buckets, "refuse the classes of other kinds of storage")

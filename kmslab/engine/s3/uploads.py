@@ -19,6 +19,7 @@ from xml.etree.ElementTree import Element, SubElement
 from ministack.services import s3
 
 from kmslab.engine.hooks import extend
+from kmslab.engine.s3.checksums import invalid, of_the_whole, unreadable_in
 from kmslab.engine.s3.crc import POLYNOMIALS, combined
 from kmslab.engine.s3.errors import error
 from kmslab.engine.s3.etag import MOST_CHECKSUMMED, amend
@@ -63,7 +64,9 @@ def _create(
         kind == FULL_OBJECT and algorithm not in POLYNOMIALS
     )
     refused: Response | None = None
-    if kind and not algorithm:
+    if kind and kind not in {COMPOSITE, FULL_OBJECT}:
+        refused = invalid(TYPE)
+    elif kind and not algorithm:
         only_with = f"The {TYPE} header can only be used with the x-amz-checksum-algorithm header."
         refused = error("InvalidRequest", only_with)
     elif impossible:
@@ -103,14 +106,37 @@ def _unfit(upload: Upload, upload_id: str, named: list[dict[str, str]]) -> Any:
     for number, part in zip(numbers, named, strict=True):
         stored, etag = upload["parts"].get(number), part.get("ETag", "").strip('"')
         told = {"ETag": etag, "PartNumber": str(number)}
-        other_checksum = not algorithm and any(name.startswith("Checksum") for name in part)
-        if stored is None or stored["etag"].strip('"') != etag or other_checksum:
+        sums = {
+            name.removeprefix("Checksum"): text for name, text in part.items() if name.startswith("Checksum")
+        }
+        if stored is None or stored["etag"].strip('"') != etag or not _are_of(stored, sums, algorithm):
             return error("InvalidPart", NOT_FOUND, 400, **told, UploadId=upload_id)
         if stored["size"] < SMALLEST and number != numbers[-1]:
             message = "Your proposed upload is smaller than the minimum allowed size"
             sizes = {"MinSizeAllowed": str(SMALLEST), "ProposedSize": str(stored["size"])}
             return error("EntityTooSmall", message, 400, **told, **sizes)
     return None
+
+
+def _are_of(stored: Mapping[str, Any], sums: Mapping[str, str], algorithm: str | None) -> bool:
+    """Whether the checksums that a completion names are the ones of a part; an upload without an algorithm has none."""
+    return not sums or (bool(algorithm) and sums.items() <= (stored.get("checksums") or {}).items())
+
+
+def _of_another_kind(upload: Upload, named: list[dict[str, str]], headers: Mapping[str, str]) -> Any:
+    """S3's answer to checksums that are not of the upload's kind, or not of its parts; None to those that are."""
+    algorithm, kind = upload.get("checksum_algorithm"), upload.get("checksum_type")
+    if (told := headers.get(TYPE, "").upper()) and told not in {COMPOSITE, FULL_OBJECT}:
+        return invalid(TYPE)
+    if told and told != (kind if algorithm else None):
+        message = f"The upload was created using the {kind if algorithm else 'null'} checksum mode. "
+        return error("InvalidRequest", f"{message}The complete request must use the same checksum mode.")
+    if not algorithm:
+        return None
+    if refused := unreadable_in(named, algorithm):
+        return refused
+    has_all = all(f"Checksum{algorithm}" in part for part in named)
+    return of_the_whole(headers, algorithm, named) if kind != FULL_OBJECT and has_all else None
 
 
 def _of_the_content(upload: Upload, parts: list[dict[str, Any]]) -> tuple[str, str] | None:
@@ -140,7 +166,7 @@ def _complete(
     if upload is None or named is None:
         return stock(bucket_name, key, body, query_params, headers)
     upload_id = s3._qp(query_params, "uploadId")
-    if refused := _unfit(upload, upload_id, named):
+    if refused := _of_another_kind(upload, named, headers or {}) or _unfit(upload, upload_id, named):
         answer: Response = refused
         return answer
     parts = [upload["parts"][int(part["PartNumber"])] for part in named]
@@ -150,6 +176,8 @@ def _complete(
             "BadDigest", f"The {whole[0].lower()} you specified did not match the calculated checksum."
         )
         return unlike
+    if algorithm := upload.get("checksum_algorithm"):
+        given.pop(f"x-amz-checksum-{algorithm.lower()}", None)
     status, answered, told = stock(bucket_name, key, body, query_params, given)
     if status != HTTPStatus.OK:
         return status, answered, told
@@ -158,7 +186,7 @@ def _complete(
         s3._object_tags[(bucket_name, key, made.get("version_id"))] = tags
     if whole:
         amend(bucket_name, key, made, checksums=dict([whole]), checksum_type=FULL_OBJECT)
-    elif algorithm := upload.get("checksum_algorithm"):
+    elif algorithm:
         sums = [
             {**shown, f"Checksum{algorithm}": part["checksums"][algorithm]}
             for shown, part in zip(made["parts"], parts, strict=True)
