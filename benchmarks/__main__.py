@@ -9,6 +9,7 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
+from benchmarks.progress import note
 from benchmarks.timing import machine
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -35,9 +36,6 @@ def main() -> int:
         "--repeat", type=int, default=5, help="samples per figure; the median counts (default 5)"
     )
     arguments = parser.parse_args()
-
-    def note(line: str) -> None:
-        print(line, file=sys.stderr, flush=True)
 
     figures = []
     for part in arguments.only or PARTS:

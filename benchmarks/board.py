@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.progress import note
 from benchmarks.timing import Figure, machine, median_of
 from kmslab.checks.catalogue import catalogue, topic
 from kmslab.classroom.classes import Chosen, keep
@@ -176,9 +177,7 @@ def main() -> int:
         "--repeat", type=int, default=5, help="samples per figure; the median counts (default 5)"
     )
     arguments = parser.parse_args()
-    figures = measure(
-        PROJECT, arguments.repeat, lambda line: print(line, file=sys.stderr, flush=True), arguments.seats
-    )
+    figures = measure(PROJECT, arguments.repeat, note, arguments.seats)
     about = machine()
     print(f"Measured {about['date']} on {about['cores']} cores, load average {about['load']}.\n")
     print("| figure | median | at most | reached |\n|---|---|---|---|")

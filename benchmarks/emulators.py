@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.environments import install
+from benchmarks.progress import note
 from benchmarks.timing import machine
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ def _measure(names: Sequence[str]) -> dict[str, Any]:
     tools = [_tools(one) for one in chosen]  # what cannot be installed fails before minutes of probing
     targets = [_engine()]
     for one, folder in zip(chosen, tools, strict=True):
-        _note(f"probing {one.name}")
+        note(f"probing {one.name}")
         targets.append(_emulator(one, folder))
     return {"machine": machine(), "targets": targets}
 
@@ -119,7 +120,7 @@ def _engine() -> dict[str, Any]:
         home = Path(folder) / "home"
         _kmslab(home, "engine", "start").check_returncode()
         try:
-            _note(f"probing {ENGINE}")
+            note(f"probing {ENGINE}")
             found = _probe(home, Path(folder))
         finally:
             _kmslab(home, "engine", "stop")
@@ -127,7 +128,7 @@ def _engine() -> dict[str, Any]:
 
 
 def _tools(one: Emulator) -> Path:
-    return install(PROJECT, one.name, f"{one.name} for the probes", _note, interpreter=python_for(one))
+    return install(PROJECT, one.name, f"{one.name} for the probes", note, interpreter=python_for(one))
 
 
 def _emulator(one: Emulator, tools: Path) -> dict[str, Any]:
@@ -225,10 +226,6 @@ def _free_port() -> int:
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         return int(one.getsockname()[1])
-
-
-def _note(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
 
 
 def _titles(found: Mapping[str, Any]) -> str:

@@ -35,6 +35,7 @@ from benchmarks.killing import (
     descendants,
     processes,
 )
+from benchmarks.progress import note
 from benchmarks.whole_account import differences, look, shape
 from kmslab.commands.engine import start_engine
 from kmslab.deployed import read_outputs
@@ -166,14 +167,11 @@ class Killed:
             wrong = list(self._wrong(recovery, fault, self._before if same else None))
         except (LabError, RuntimeError) as error:
             wrong = [str(error)]
-        self._say(f"{number}: {told}{'' if wrong else ': as it was'}")
+        note(f"{number}: {told}{'' if wrong else ': as it was'}")
         for line in wrong:
-            self._say(f"   WRONG: {line}")
+            note(f"   WRONG: {line}")
             self.tally.wrong.append(f"{told}: {line}")
         self._begin_anew(recovery, afresh=bool(wrong))
-
-    def _say(self, line: str) -> None:
-        print(line, file=sys.stderr, flush=True)
 
     def _moment(self, command: str, variation: str) -> Moment:
         """A moment of the whole command, of that part of it in which it works on the lab, or between its changes."""

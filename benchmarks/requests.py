@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.counting_engine import COUNTS
+from benchmarks.progress import note
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -106,7 +107,7 @@ def main() -> int:
         with counting_engine(home) as pid:
 
             def run(name: str, *command: str) -> None:
-                print(f"{name} ...", file=sys.stderr, flush=True)
+                note(f"{name} ...")
                 subprocess.run(command, cwd=PROJECT, env=environment, check=True, stdout=sys.stderr)  # noqa: S603  # our own commands
                 parts[name] = counted(home, pid)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from benchmarks.findings import standing, templates
 from benchmarks.findings.mutes import TOOLS, Finding, judge, load, page
+from benchmarks.progress import note
 
 
 def main() -> int:
@@ -28,9 +29,9 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="kmslab-findings-") as root:
         folders = templates.synthesize(Path(root)) if set(wanted) - {"prowler"} else {}
         for tool in wanted:
-            reported = standing.find(_note) if tool == "prowler" else templates.find(tool, folders, _note)
+            reported = standing.find(note) if tool == "prowler" else templates.find(tool, folders, note)
             judged = judge(reported, mutes, [tool])
-            _note(f"{tool}: {len(reported)} findings, {len(judged.new)} not muted")
+            note(f"{tool}: {len(reported)} findings, {len(judged.new)} not muted")
             found |= reported
     judged = judge(found, mutes, wanted)
     for one in judged.new:
@@ -38,14 +39,10 @@ def main() -> int:
     for one in judged.idle:
         print(f"muted, but not found any more: {one}")
     if judged.new:
-        _note("Mend it, or accept it with a reason in benchmarks/findings/mutes.toml.")
+        note("Mend it, or accept it with a reason in benchmarks/findings/mutes.toml.")
     if judged.idle:
-        _note("Take it out of benchmarks/findings/mutes.toml.")
+        note("Take it out of benchmarks/findings/mutes.toml.")
     return 1 if judged.new or judged.idle else 0
-
-
-def _note(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmarks.progress import note
 from benchmarks.score.linters import CdkNag, CfnGuard, Checkov
 from benchmarks.score.prowler import Prowler
 from benchmarks.score.result import Greens, Result
@@ -81,13 +82,13 @@ def main() -> int:
         wanted = arguments.scanner or [*LINTERS, "prowler"]
         templates = Templates.read(find_project().assembly, workshop.prefix)
         others = [
-            noticed_by_linter(linter(_note), faults, templates)
+            noticed_by_linter(linter(note), faults, templates)
             for name, linter in LINTERS.items()
             if name in wanted
         ]
         if "prowler" in wanted:
             shown = faults[:: arguments.prowler_every]
-            others.append(noticed_by_prober(Prowler(_note), shown, workshop, lab_environment(PROJECT), _note))
+            others.append(noticed_by_prober(Prowler(note), shown, workshop, lab_environment(PROJECT), note))
     measured = Result(machine(), len(catalogue()), result, greens, others)
     print(measured.table())
     what = "scanners" if arguments.scanners_only else "score"
@@ -122,12 +123,8 @@ def _greens(workshop: Workshop, asked: int) -> Greens:
         }
         if red:
             return Greens(asked, done, red, time.monotonic() - started)
-        _note(f"green {done + 1} of {asked}")
+        note(f"green {done + 1} of {asked}")
     return Greens(asked, asked, {}, time.monotonic() - started)
-
-
-def _note(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":
