@@ -26,6 +26,13 @@ def say(console: Console, text: str, style: str = "") -> None:
     console.print(Text(text, style), soft_wrap=True)
 
 
+def print_json(value: object) -> None:
+    """Print what a program reads, on standard output."""
+    import json
+
+    say(out, json.dumps(value, indent=2))
+
+
 def show_error(error: LabError) -> None:
     """Print what is wrong in one red line, what the CDK CLI said about it, and a dim hint."""
     say(err, f"error: {error.message}", "red")

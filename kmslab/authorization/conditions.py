@@ -86,10 +86,6 @@ def _arn_like(value: str, wanted: str) -> bool:
     return arn_matches(wanted, value)
 
 
-def _bool(value: str, wanted: str) -> bool:
-    return value.lower() == plain(wanted).lower()
-
-
 def _binary(value: str, wanted: str) -> bool:
     try:
         return base64.b64decode(value, validate=True) == base64.b64decode(plain(wanted), validate=True)
@@ -152,7 +148,7 @@ _TESTS: dict[str, tuple[Test, bool]] = {
     "numericnotequals": (_numeric(eq), True),
     **{f"date{name}": (_date(order), False) for name, order in _ORDERS.items()},
     "datenotequals": (_date(eq), True),
-    "bool": (_bool, False),
+    "bool": (_equals_ignoring_case, False),
     "binaryequals": (_binary, False),
     "ipaddress": (_ip, False),
     "notipaddress": (_ip, True),

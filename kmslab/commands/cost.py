@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
@@ -13,7 +12,7 @@ from kmslab.cost import estimate
 from kmslab.cost.estimating import HOURS_A_DAY, total
 from kmslab.model.settings import LabSettings
 from kmslab.project import find_project
-from kmslab.terminal import out, say
+from kmslab.terminal import out, print_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -35,8 +34,7 @@ def run(context: Sequence[str], seats: int, days: int, hours: int, runs: int, *,
     found = estimate(settings)
     of_class = found.for_class(seats, days, hours=hours, runs=runs)
     if as_json:
-        text = json.dumps(_document(found, of_class), indent=2)
-        say(out, text)
+        print_json(_document(found, of_class))
     else:
         _show(found, of_class)
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from kmslab.access import asking, questions, simulator
 from kmslab.access.things import Kind
-from kmslab.commands.who_can import Asked, described, opened, print_json
+from kmslab.commands.who_can import Asked, described, opened
 from kmslab.model.errors import LabError
-from kmslab.terminal import err, out, say
+from kmslab.terminal import err, out, print_json, say
 
 if TYPE_CHECKING:
     from kmslab.access.questions import Answer, Question

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,7 +25,7 @@ from kmslab.model.target import TargetKind
 from kmslab.model.verdict import Outcome
 from kmslab.project import find_project
 from kmslab.targets import aws_errors_in_one_line, choose_target, owner_access, require_sandbox
-from kmslab.terminal import out, say
+from kmslab.terminal import out, print_json, say
 from kmslab.turns import exclusively
 
 if TYPE_CHECKING:
@@ -219,7 +218,7 @@ def show_catalogue(guide: str, *, as_json: bool) -> None:
     """Print every fault, or those of a guide page."""
     faults = _of_guide(guide)
     if as_json:
-        _print_json(
+        print_json(
             [
                 {
                     "id": fault.id,
@@ -256,7 +255,7 @@ def show_in_place(where: Where, *, as_json: bool) -> None:
     with _opened(where, "faults", "--in-place") as (workshop, ledger):
         entries = in_place(workshop, ledger)
     if as_json:
-        _print_json(
+        print_json(
             [{"fault": None if entry.mystery else entry.fault_id, "since": entry.since} for entry in entries]
         )
     elif entries:
@@ -300,7 +299,3 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     for row in rows:
         table.add_row(*row)
     out.print(table, markup=False, highlight=False)
-
-
-def _print_json(what: object) -> None:
-    say(out, json.dumps(what, indent=2))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -18,7 +17,7 @@ from kmslab.project import find_project
 from kmslab.residue.model import State
 from kmslab.residue.proof import read_residue
 from kmslab.targets import aws_errors_in_one_line, choose_target, owner_access
-from kmslab.terminal import err, out, say
+from kmslab.terminal import err, out, print_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,7 +47,7 @@ def run(kind: TargetKind, values: Sequence[str], *, as_json: bool) -> ExitCode:
         residue = read_residue(access, owner=owner_access(project, access))
         progress.end("residue", "every service was asked")
     if as_json:
-        say(out, json.dumps(_document(residue), indent=2))
+        print_json(_document(residue))
     else:
         show(residue)
     return ExitCode.OK if residue.clean else ExitCode.NOT_PROVEN

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -20,7 +19,7 @@ from kmslab.model.errors import LabError
 from kmslab.model.settings import LabSettings
 from kmslab.project import find_project
 from kmslab.targets import aws_errors_in_one_line, choose_target
-from kmslab.terminal import err, out, say
+from kmslab.terminal import err, out, print_json, say
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -190,11 +189,6 @@ def described(question: Question, answer: Answer) -> dict[str, Any]:
             for step, decision in zip(question.steps, answer.decisions, strict=False)
         ],
     }
-
-
-def print_json(value: Any) -> None:
-    """Print what a program reads, on standard output."""
-    say(out, json.dumps(value, indent=2))
 
 
 # --- the whole matrix
