@@ -82,6 +82,12 @@ def public_key_of(arn: str) -> Callable[[World], object]:
     )
 
 
+def signs_with_another_key(world: World) -> None:
+    """Break the world: what KMS signs is signed with a key of somebody else's."""
+    stranger = ec.generate_private_key(ec.SECP256R1())
+    world.answers("kms:Sign", lambda r: {"Signature": stranger.sign(r["Message"], ec.ECDSA(hashes.SHA256()))})
+
+
 def create_key(request: Request) -> Mapping[str, Any]:
     spec = request.get("KeySpec", "SYMMETRIC_DEFAULT")
     if spec == "ECC_NIST_EDWARDS25519" and request["KeyUsage"] == "KEY_AGREEMENT":

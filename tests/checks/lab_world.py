@@ -88,6 +88,16 @@ def key(world: World, name: str) -> FakeKey:
     return kms_of(world).keys[key_arn(name)]
 
 
+def changed(name: str, **attributes: object) -> Callable[[World], object]:
+    """Break one key of the lab: other attributes than the good lab's."""
+    return lambda world: vars(key(world, name)).update(attributes)
+
+
+def ignores_state(world: World) -> None:
+    """A KMS that decrypts whatever state a key is in."""
+    kms_of(world).usable = kms_of(world).find  # type: ignore[method-assign]  # that is the break
+
+
 def given(operation: str, persona: Persona) -> Callable[[World], object]:
     """Break the world by letting a persona through."""
     return lambda world: world.answers(f"kms:{operation}", getattr(kms_of(world), operation), persona)

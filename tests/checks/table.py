@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kmslab.checks import REGISTRY
 from kmslab.model.verdict import Outcome
@@ -12,6 +12,7 @@ from tests.checks.fakes import World, judge
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from kmslab.model.persona import Persona
     from kmslab.model.verdict import Verdict
 
 
@@ -33,6 +34,11 @@ class Broken:
 
     def __str__(self) -> str:
         return f"{self.check}: {self.says}"
+
+
+def answers(action: str, reply: Any, *personas: Persona) -> Callable[[World], object]:
+    """Break a world: an operation is answered otherwise, to some personas or to everybody."""
+    return lambda world: world.answers(action, reply, *personas)
 
 
 def checks_of(topic: str) -> list[str]:

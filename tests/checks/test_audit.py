@@ -14,7 +14,7 @@ from tests.checks.fake_ebs import FakeEbs
 from tests.checks.fake_kms import FakeKms
 from tests.checks.fake_s3 import FakeS3
 from tests.checks.fakes import ACCOUNT, OUTPUTS, PREFIX, Request, World, judge, policy_document
-from tests.checks.table import Broken
+from tests.checks.table import Broken, answers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -172,10 +172,6 @@ def _attribute(event: dict[str, Any], name: str) -> set[str]:
 
 def rule(pattern: dict[str, Any], state: str = "ENABLED") -> dict[str, str]:
     return {"State": state, "EventPattern": json.dumps(pattern)}
-
-
-def answers(action: str, reply: Any, *personas: Persona) -> Callable[[World], object]:
-    return lambda world: world.answers(action, reply, *personas)
 
 
 def trail(**changes: Any) -> Callable[[World], object]:

@@ -5,16 +5,15 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.hashes import SHA256
 
 from kmslab.checks import imported
 from kmslab.lab import SETTLE_SECONDS
 from kmslab.model.persona import Persona
 from kmslab.model.target import TargetKind
 from kmslab.model.verdict import Outcome
+from tests.checks.fake_pairs import signs_with_another_key
 from tests.checks.fakes import Refusal, Request, World, judge
-from tests.checks.lab_world import good_lab, kms_of
+from tests.checks.lab_world import good_lab, ignores_state, kms_of
 from tests.checks.table import Broken
 
 if TYPE_CHECKING:
@@ -34,11 +33,6 @@ BRINGS = "imported.only-the-administrator-brings-material"
 def be_impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a broken KMS never does is not waited for."""
     monkeypatch.setattr(imported, "EXPIRY_SECONDS", 2.5)
-
-
-def ignores_state(world: World) -> None:
-    """A KMS that decrypts whatever state a key is in."""
-    kms_of(world).usable = kms_of(world).find  # type: ignore[method-assign]  # that is the break
 
 
 def forgives(code: str) -> Callable[[World], object]:
@@ -117,11 +111,6 @@ def rotates_without_material(world: World) -> None:
         return real(request)
 
     world.answers("kms:RotateKeyOnDemand", rotate)
-
-
-def signs_with_another_key(world: World) -> None:
-    stranger = ec.generate_private_key(ec.SECP256R1())
-    world.answers("kms:Sign", lambda r: {"Signature": stranger.sign(r["Message"], ec.ECDSA(SHA256()))})
 
 
 BROKEN = [

@@ -1,18 +1,13 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 
 from kmslab.lab import SETTLE_SECONDS
 from kmslab.model.target import TargetKind
 from kmslab.model.verdict import Outcome
 from tests.checks.fakes import World, judge, key_arn
-from tests.checks.lab_world import good_lab, key, kms_of
+from tests.checks.lab_world import changed, good_lab, ignores_state, kms_of
 from tests.checks.table import Broken
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 def cancelling_enables(world: World) -> None:
@@ -22,16 +17,6 @@ def cancelling_enables(world: World) -> None:
 
 def w_aliases(world: World) -> dict[str, str]:
     return kms_of(world).aliases
-
-
-def changed(name: str, **attributes: object) -> Callable[[World], object]:
-    """Break one key of the lab: other attributes than the good lab's."""
-    return lambda world: vars(key(world, name)).update(attributes)
-
-
-def ignores_state(world: World) -> None:
-    """A KMS that decrypts whatever state a key is in."""
-    kms_of(world).usable = kms_of(world).find  # type: ignore[method-assign]  # that is the break
 
 
 BROKEN = [

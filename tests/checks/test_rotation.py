@@ -9,7 +9,7 @@ from kmslab.lab import SETTLE_SECONDS
 from kmslab.model.target import TargetKind
 from kmslab.model.verdict import Outcome
 from tests.checks.fakes import judge
-from tests.checks.lab_world import LabWorld, good_lab, key
+from tests.checks.lab_world import LabWorld, changed, good_lab, key
 from tests.checks.table import Broken
 
 if TYPE_CHECKING:
@@ -36,11 +36,6 @@ def forgets_old_material(world: World) -> None:
         return {**type(kms).Decrypt(kms, request), "KeyMaterialId": kms.key_of(request).current}
 
     world.answers("kms:Decrypt", decrypt)
-
-
-def changed(name: str, **attributes: object) -> Callable[[World], object]:
-    """Break one key of the lab: other attributes than the good lab's."""
-    return lambda world: vars(key(world, name)).update(attributes)
 
 
 def every_period(world: World, days: int) -> None:

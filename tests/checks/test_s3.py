@@ -6,7 +6,7 @@ from kmslab.model.persona import Persona
 from kmslab.model.verdict import Outcome
 from tests.checks.fake_s3 import FakeBucket, FakeS3, denying, refuse_other_encryption
 from tests.checks.fakes import OUTPUTS, Request, World, judge
-from tests.checks.table import Broken
+from tests.checks.table import Broken, answers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,10 +60,6 @@ def _without_the_key(world: World, action: str, missing: str) -> None:
         message=f"User is not authorized to perform: {missing} on the resource",
         when=lambda r: bool(r["Bucket"] == OUTPUTS.data_bucket),
     )
-
-
-def answers(action: str, reply: Any, *personas: Persona) -> Callable[[World], object]:
-    return lambda world: world.answers(action, reply, *personas)
 
 
 def refuses(action: str, persona: Persona) -> Callable[[World], object]:

@@ -9,7 +9,7 @@ from kmslab.model.naming import TEMPORARY_TAG
 from kmslab.model.persona import Persona
 from kmslab.model.verdict import Outcome
 from tests.checks.fakes import OUTPUTS, RUN, Refusal, Request, World, judge, policy_document
-from tests.checks.table import Broken, checks_of
+from tests.checks.table import Broken, answers, checks_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -139,10 +139,6 @@ class GoodWorld(World):
 
 def resource_policy(*statements: dict[str, Any]) -> dict[str, str]:
     return {"ResourcePolicy": policy_document(*statements)}
-
-
-def answers(action: str, reply: Any, *personas: Persona) -> Callable[[World], object]:
-    return lambda world: world.answers(action, reply, *personas)
 
 
 def guard(**changes: Any) -> Callable[[World], object]:

@@ -6,12 +6,12 @@ from unittest.mock import create_autospec
 import pytest
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec, mldsa
-from cryptography.hazmat.primitives.hashes import SHA256
 
 from kmslab.checks import signing
 from kmslab.model.persona import Persona
 from kmslab.model.verdict import Outcome
 from tests.checks import fake_pairs
+from tests.checks.fake_pairs import signs_with_another_key
 from tests.checks.fakes import OUTPUTS, Refusal, Request, World, judge
 from tests.checks.table import Broken
 
@@ -25,11 +25,6 @@ def good() -> World:
     world = fake_pairs.key_pairs(World())
     others = [persona for persona in Persona if persona not in {SIGNER, Persona.OPERATOR}]
     return world.refuses("kms:Sign", *others)
-
-
-def signs_with_another_key(world: World) -> None:
-    stranger = ec.generate_private_key(ec.SECP256R1())
-    world.answers("kms:Sign", lambda r: {"Signature": stranger.sign(r["Message"], ec.ECDSA(SHA256()))})
 
 
 def pq_signs_with_another_key(world: World) -> None:
