@@ -83,3 +83,21 @@ def test_the_range_of_a_part_is_one_of_the_source(
         assert (told["ArgumentName"], told["ArgumentValue"]) == ("x-amz-copy-source-range", text)
     s3.upload_part_copy(**where, PartNumber=1, CopySourceRange="bytes=0-9")
     assert s3.list_parts(Bucket=bucket, Key="copy", UploadId=upload)["Parts"][0]["Size"] == 10
+
+
+def test_a_copy_is_one_piece_and_so_is_its_checksum(s3: Any, bucket: str) -> None:
+    source: dict[str, Any] = {"Bucket": bucket, "Key": "parts"}
+    upload = {
+        **source,
+        "UploadId": s3.create_multipart_upload(**source, ChecksumAlgorithm="CRC32")["UploadId"],
+    }
+    sent = s3.upload_part(**upload, PartNumber=1, Body=b"123456789", ChecksumAlgorithm="CRC32")
+    part = {"PartNumber": 1, "ETag": sent["ETag"], "ChecksumCRC32": sent["ChecksumCRC32"]}
+    whole = s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": [part]})
+    assert (whole["ChecksumCRC32"], whole["ChecksumType"]) == ("7kxlUA==-1", "COMPOSITE")
+    copied = s3.copy_object(Bucket=bucket, Key="whole", CopySource=f"{bucket}/parts")["CopyObjectResult"]
+    assert (copied["ChecksumCRC32"], "-" in copied["ETag"]) == ("y/Q5Jg==", False)
+    asked = {"Bucket": bucket, "Key": "whole", "ObjectAttributes": ["Checksum", "ObjectParts"]}
+    told = s3.get_object_attributes(**asked)
+    assert told["Checksum"] == {"ChecksumCRC32": "y/Q5Jg==", "ChecksumType": "FULL_OBJECT"}
+    assert "ObjectParts" not in told

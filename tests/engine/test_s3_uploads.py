@@ -119,6 +119,11 @@ def test_an_upload_without_an_algorithm_gets_s3s_own_checksum(engine: Engine, s3
     upload = Upload(s3, bucket)
     made = upload.complete(upload.part(1, b"abc"))
     assert (made["ChecksumCRC64NVME"], made["ChecksumType"]) == ("BeXKuz/B+us=", "FULL_OBJECT")
+    again = Upload(s3, bucket)
+    part = again.part(1, b"abc")
+    with refused("InvalidRequest", "created using the null checksum mode"):
+        again.complete(part, ChecksumType="COMPOSITE")
+    assert again.complete(part, ChecksumType="FULL_OBJECT")["ETag"] == made["ETag"]
     key = engine.client("kms").create_key()["KeyMetadata"]["KeyId"]
     under = Upload(s3, bucket, ServerSideEncryption="aws:kms", SSEKMSKeyId=key)
     assert "ChecksumCRC64NVME" not in under.complete(under.part(1, b"abc"))
@@ -151,3 +156,13 @@ def test_not_every_kind_of_checksum_fits_every_algorithm(
 ) -> None:
     with refused("InvalidRequest", words):
         Upload(s3, bucket, **given)
+
+
+def test_a_completion_is_repeated_with_the_same_parts_only(s3: Any, bucket: str) -> None:
+    """Recorded by OpenStack Swift's tests of the S3 API, which are run against AWS too."""
+    upload = Upload(s3, bucket)
+    first, second = upload.part(1, LARGE), upload.part(2, b"b")
+    made = upload.complete(first, second, IfNoneMatch="*")
+    with refused("NoSuchUpload", "The specified upload does not exist"):
+        upload.complete(first, IfNoneMatch="*")
+    assert upload.complete(first, second, IfNoneMatch="*")["ETag"] == made["ETag"]

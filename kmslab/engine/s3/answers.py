@@ -170,13 +170,19 @@ def _tell_parts(root: Element, node: Element, record: Record) -> None:
 def _copied(
     stock: Callable[..., Response], bucket_name: str, dest_key: str, headers: Mapping[str, str]
 ) -> Response:
-    """Tell the checksum that the copy has taken over, or the one that was asked for; not its type (recorded in 2025)."""
+    """Tell the checksum that the copy has taken over, or the one that was asked for; not its type (recorded in 2025).
+
+    A copy is one piece: of an object whose checksum is one of its parts' it has the one of the content (User Guide,
+    "Checking object integrity").
+    """
     algorithm = headers.get("x-amz-checksum-algorithm", "").upper()
     if algorithm and (refused := unknown(algorithm)):
         answer: Response = refused
         return answer
     status, answered, body = stock(bucket_name, dest_key, headers)
     body, record = dated(body), found(bucket_name, dest_key, "")
+    of_parts = [name for name, value in ((record or {}).get("checksums") or {}).items() if "-" in value]
+    algorithm = algorithm or "".join(of_parts)
     if algorithm and record and status in _TAKEN:
         content = s3._read_body(bucket_name, dest_key, record)
         amend(

@@ -43,6 +43,8 @@ TYPE = "x-amz-checksum-type"
 _UPLOAD_ID = re.compile(rb"<UploadId>([^<]+)</UploadId>")
 _TAGS = "kmslab_tags"
 """Where an upload's record keeps the tags of the object to be."""
+_PARTS = "kmslab_parts"
+"""Where the record of an upload that is done keeps which parts it was made of."""
 NOT_FOUND = (
     "One or more of the specified parts could not be found.  The part may not have been uploaded, or the specified "
     "entity tag may not match the part's entity tag."
@@ -128,7 +130,7 @@ def _of_another_kind(upload: Upload, named: list[dict[str, str]], headers: Mappi
     algorithm, kind = upload.get("checksum_algorithm"), upload.get("checksum_type")
     if (told := headers.get(TYPE, "").upper()) and told not in {COMPOSITE, FULL_OBJECT}:
         return invalid(TYPE)
-    if told and told != (kind if algorithm else None):
+    if told and told != (kind if algorithm else FULL_OBJECT):
         message = f"The upload was created using the {kind if algorithm else 'null'} checksum mode. "
         return error("InvalidRequest", f"{message}The complete request must use the same checksum mode.")
     if not algorithm:
@@ -153,6 +155,11 @@ def _of_the_content(upload: Upload, parts: list[dict[str, Any]]) -> tuple[str, s
     return algorithm, base64.b64encode(whole).decode()
 
 
+def _list_of(named: list[dict[str, str]]) -> list[list[str]]:
+    """The parts that a completion names, as they are kept."""
+    return [[part.get("PartNumber", ""), part.get("ETag", "").strip('"')] for part in named]
+
+
 def _complete(
     stock: Callable[..., Response],
     bucket_name: str,
@@ -163,6 +170,10 @@ def _complete(
 ) -> Response:
     """Make an object of parts that make one, with its checksum."""
     upload, named = _of(query_params, bucket_name, key), named_parts(body)
+    done = s3._completed_multipart_uploads.get(s3._qp(query_params, "uploadId")) or {}
+    if upload is None and named is not None and done.get(_PARTS, _list_of(named)) != _list_of(named):
+        gone: Response = error("NoSuchUpload", "", 404)
+        return gone
     if upload is None or named is None:
         return stock(bucket_name, key, body, query_params, headers)
     upload_id = s3._qp(query_params, "uploadId")
@@ -193,8 +204,8 @@ def _complete(
         ]
         amend(bucket_name, key, made, parts=sums)
     response = status, answered, _with_checksum(told, made)
-    # A completion that is asked for again is answered alike.
-    s3._completed_multipart_uploads[upload_id]["response"] = response
+    # A completion that is asked for again is answered alike; one of other parts is not.
+    s3._completed_multipart_uploads[upload_id] |= {"response": response, _PARTS: _list_of(named)}
     return response
 
 
