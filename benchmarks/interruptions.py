@@ -41,9 +41,11 @@ from kmslab.commands.engine import start_engine
 from kmslab.deployed import read_outputs
 from kmslab.engine import control
 from kmslab.faults import REGISTRY
+from kmslab.faults.changes.secrets import SecureString
 from kmslab.faults.ledger import Ledger
 from kmslab.lab import Access
 from kmslab.model.errors import LabError
+from kmslab.model.naming import secure_string_name
 from kmslab.model.persona import Persona
 from kmslab.project import Project
 from kmslab.residue.model import State
@@ -60,6 +62,8 @@ PREFIX = "killed"
 SETTINGS = ("-c", f"kmslab.prefix={PREFIX}")
 FAULTS = tuple(one for one in REGISTRY.values() if not one.part)
 """What ``break`` is given: every fault of what the lab has without further settings."""
+ANEW = frozenset(one.id for one in FAULTS if isinstance(one.change, SecureString))
+"""Faults whose repair makes the lab's SecureString with another value: nobody may read the one that it had."""
 OBJECT = "kept/across-every-interruption"
 BUSY = 6
 """Exit code while another command works on the lab: an orphan of the killed one may."""
@@ -271,7 +275,8 @@ class Killed:
         read_outputs(access)
         now = self._look()
         if before is not None:
-            yield from differences(before, now)
+            meant = f"changed: ssm:value {secure_string_name(PREFIX)}" if fault and fault.id in ANEW else ""
+            yield from (line for line in differences(before, now) if line != meant)
         else:
             yield from differences(self._whole, shape([name for name in now if OBJECT not in name]))
         if fault is None:

@@ -141,8 +141,8 @@ class Killer:
         process.send_signal(signal.SIGSTOP)
         family = dict(descendants(process.pid)) if victims != ALONE else {}
         engines = {pid for pid, line in family.items() if "kmslab.engine" in line}
-        if running := control.status(self._home):
-            engines |= {running.pid, *dict(descendants(running.pid))}
+        if engine := control.process_of(self._home):
+            engines |= {engine, *dict(descendants(engine))}
         process.kill()
         process.wait()
         for pid in family.keys() | engines if victims == ENGINE else family.keys() - engines:

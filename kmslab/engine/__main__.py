@@ -94,6 +94,7 @@ def _run(options: argparse.Namespace) -> None:
             sockets,
             files,
             lambda: _announce(options, ready_file, sockets, who),
+            lambda: _mark_ending(ready_file),
             lambda: ready_file.unlink(missing_ok=True),
             folder=folder / server.STATE,
             services=services,
@@ -127,11 +128,21 @@ def _announce(options: argparse.Namespace, ready_file: Path, sockets: Sockets, w
         from kmslab.engine.authorization import settling
 
         settling.begin(options.settle)
+    _write(ready_file, facts)
+    _tell(options.ready_fd, facts)
+    rsa_pool.fill()
+
+
+def _mark_ending(ready_file: Path) -> None:
+    """Say that this engine is on its way out, to whoever finds its lock held; until its state is saved it is not gone."""
+    if ready_file.exists():
+        _write(ready_file, {**json.loads(ready_file.read_text()), "ending": True})
+
+
+def _write(ready_file: Path, facts: dict[str, object]) -> None:
     temporary = ready_file.with_suffix(".new")
     temporary.write_text(json.dumps(facts))
     temporary.replace(ready_file)
-    _tell(options.ready_fd, facts)
-    rsa_pool.fill()
 
 
 def _tell(ready_fd: int, facts: dict[str, object]) -> None:

@@ -72,14 +72,22 @@ def log_file(home: Path) -> Path:
 
 def status(home: Path) -> EngineInfo | None:
     """Return the running engine of a lab, or None."""
-    folder = home / "engine"
-    if not _alive(folder):
-        return None
+    facts = _announced(home) if _alive(home / "engine") else {}
+    return _info(home, facts) if facts and not facts.get("ending") else None
+
+
+def process_of(home: Path) -> int | None:
+    """Return the process id of a lab's engine, one that is ending included; None where there is none."""
+    return _announced(home).get("pid") if _alive(home / "engine") else None
+
+
+def _announced(home: Path) -> dict[str, Any]:
+    """What the engine that was started last says of itself; empty while it has said nothing."""
     try:
-        facts = json.loads((folder / "ready.json").read_text())
+        facts: dict[str, Any] = json.loads((home / "engine" / "ready.json").read_text())
     except (FileNotFoundError, ValueError):
-        return None
-    return _info(home, facts)
+        return {}
+    return facts
 
 
 def start(
@@ -127,21 +135,20 @@ def stop(home: Path) -> bool:
         return False
     # A start that is under way is waited for: its engine is to be stopped, not to be missed.
     with _starting(folder):
-        running = _settled(home)
-        if running is None:
-            return False
-        with suppress(ProcessLookupError):
-            os.kill(running.pid, signal.SIGTERM)
+        if running := _settled(home):
+            with suppress(ProcessLookupError):
+                os.kill(running.pid, signal.SIGTERM)
         deadline = time.monotonic() + STOP_SECONDS
         while _alive(folder):
             if time.monotonic() > deadline:
+                pid = process_of(home)
                 raise LabError(
-                    f"the engine (process {running.pid}) does not stop",
-                    hint=f"see {log_file(home)}; end it with: kill -9 {running.pid}",
+                    f"the engine (process {pid}) does not stop",
+                    hint=f"see {log_file(home)}; end it with: kill -9 {pid}",
                     exit_code=ExitCode.ENGINE,
                 )
             time.sleep(_POLL_SECONDS)
-    return True
+    return running is not None
 
 
 def target(home: Path, seconds: int = SESSION_SECONDS) -> Target:
@@ -217,7 +224,8 @@ def _make_folder(folder: Path) -> None:
 def _settled(home: Path) -> EngineInfo | None:
     """Return the running engine, or None, once it is known.
 
-    Whoever started it may have been killed meanwhile: it goes on starting. One that was told to end may be at it.
+    Whoever started it may have been killed meanwhile: it goes on starting. One that was told to end is waited for:
+    it answers no more, and saves what it has.
     """
     deadline = time.monotonic() + START_SECONDS
     while (running := status(home)) is None and _alive(home / "engine") and time.monotonic() < deadline:

@@ -310,6 +310,7 @@ def serve(
     sockets: Sockets,
     certificates: Certificates,
     ready: Callable[[], None],
+    ending: Callable[[], None],
     ended: Callable[[], None],
     *,
     folder: Path,
@@ -322,6 +323,7 @@ def serve(
         sockets: both listening; they are closed when this returns.
         certificates: for the TLS socket.
         ready: called once the engine answers.
+        ending: called once it is told to end, before it answers no more.
         ended: called once it answers no more and its state is saved.
         folder: where the state is saved.
         services: the state to begin with.
@@ -368,12 +370,16 @@ def serve(
             gc.set_threshold(_COLLECTED)
             saver.changed()
 
+        async def told_to_end() -> None:
+            await stop.wait()
+            ending()
+
         tasks = [asyncio.create_task(announce()), asyncio.create_task(saver.run())]
         for one in tasks:
             one.add_done_callback(
                 lambda task: stop.set() if not task.cancelled() and task.exception() else None
             )
-        await hypercorn_serve(saver.watching(app), config, shutdown_trigger=stop.wait)  # type: ignore[arg-type]  # its own Protocol types
+        await hypercorn_serve(saver.watching(app), config, shutdown_trigger=told_to_end)  # type: ignore[arg-type]  # its own Protocol types
         for one in tasks:
             if one.done():
                 one.result()

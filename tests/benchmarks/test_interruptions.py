@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from benchmarks import killing
-from benchmarks.interruptions import VARIATIONS
+from benchmarks.interruptions import ANEW, VARIATIONS
 from benchmarks.killing import ALONE, CHANGES, CHILDREN, RUN, WORK, Killer, Moment, processes
 from benchmarks.whole_account import differences, look, shape
 from kmslab.engine import control
@@ -48,6 +48,13 @@ def owner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Access]:
         access = owner_access(Project(home.parent, home), Access(control.target(home), "killed"))
         assert access is not None
         yield access
+
+
+def test_the_faults_that_cost_a_value_are_those_of_the_secure_string() -> None:
+    assert sorted(ANEW) == [
+        "secrets.the-secure-string-is-plain",
+        "secrets.the-secure-string-is-under-the-managed-key",
+    ]
 
 
 def kinds(lines: list[str]) -> set[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
@@ -129,6 +130,57 @@ def test_an_engine_whose_starter_is_killed_can_be_stopped(home: Path) -> None:
     assert control.status(home) is None
 
 
+SLOW_TO_END = """
+import pathlib, sys, time
+from kmslab.engine import __main__ as engine, server
+serve = server.serve
+def slowly(*given, **more):
+    *given, ended = given
+    def once_it_may():
+        while not pathlib.Path(sys.argv[2]).exists():
+            time.sleep(0.01)
+        ended()
+    serve(*given, once_it_may, **more)
+server.serve = slowly
+sys.exit(engine.main(["--home", sys.argv[1]]))
+"""
+"""An engine that is gone only once a file is there."""
+
+
+def test_an_engine_that_is_ending_is_not_taken_for_a_running_one(home: Path, tmp_path: Path) -> None:
+    """Whoever told it to end may have been killed meanwhile."""
+    home.mkdir()
+    may_go = tmp_path / "may go"
+    with subprocess.Popen([sys.executable, "-c", SLOW_TO_END, str(home), str(may_go)]) as ending:  # noqa: S603  # ours
+        try:
+            eventually(lambda: control.status(home) is not None, 30)
+            ending.terminate()
+            eventually(lambda: control.status(home) is None)
+            assert ending.poll() is None
+            with ThreadPoolExecutor(1) as pool:
+                starting = pool.submit(control.start, home)
+                assert not starting.done()
+                may_go.touch()
+                again = starting.result()
+        finally:
+            may_go.touch()
+    assert again.pid != ending.pid
+    assert again.recovered is False
+    assert kms_of(control.target(home)).list_keys()["Keys"] == []
+
+
+def test_an_engine_that_does_not_end_is_named(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(control, "START_SECONDS", 0.0)
+    monkeypatch.setattr(control, "STOP_SECONDS", 0.0)
+    folder = home / "engine"
+    folder.mkdir(parents=True)
+    (folder / "ready.json").write_text(json.dumps({"pid": 4711, "ending": True}))
+    with (folder / "engine.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(LabError, match=r"the engine \(process 4711\) does not stop"):
+            control.stop(home)
+
+
 def test_a_fixed_port_is_used_and_a_taken_one_refused(home: Path, tmp_path: Path) -> None:
     running = control.start(home)
     port = int(running.endpoint_url.rsplit(":", 1)[1])
@@ -225,7 +277,7 @@ def test_an_interrupt_ends_the_engine_cleanly(home: Path) -> None:
     info = control.start(home)
     kms_of(control.target(home)).create_key()
     os.kill(info.pid, signal.SIGINT)
-    while control.status(home):
+    while control._alive(home / "engine"):
         pass
     assert not (home / "engine" / "ready.json").exists()
     assert "kms" in json.loads((home / "engine" / "state" / "services.json").read_text())["services"]
