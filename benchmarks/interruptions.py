@@ -41,7 +41,7 @@ from kmslab.commands.engine import start_engine
 from kmslab.deployed import read_outputs
 from kmslab.engine import control
 from kmslab.faults import REGISTRY
-from kmslab.faults.changes.secrets import SecureString
+from kmslab.faults.changes.secrets import SecretKey, SecureString
 from kmslab.faults.ledger import Ledger
 from kmslab.lab import Access
 from kmslab.model.errors import LabError
@@ -62,8 +62,6 @@ PREFIX = "killed"
 SETTINGS = ("-c", f"kmslab.prefix={PREFIX}")
 FAULTS = tuple(one for one in REGISTRY.values() if not one.part)
 """What ``break`` is given: every fault of what the lab has without further settings."""
-ANEW = frozenset(one.id for one in FAULTS if isinstance(one.change, SecureString))
-"""Faults whose repair makes the lab's SecureString with another value: nobody may read the one that it had."""
 OBJECT = "kept/across-every-interruption"
 BUSY = 6
 """Exit code while another command works on the lab: an orphan of the killed one may."""
@@ -82,6 +80,18 @@ VARIATIONS: Mapping[tuple[str, bool], tuple[str, ...]] = {
     ("down", True): ("", "fault in place", "stops the engine", "", "stops the engine", "forgets"),
 }
 """What is different about a command that is killed, by the command and by whether the lab stands."""
+
+
+def changed_by(fault: Fault) -> tuple[str, ...]:
+    """Return how the lines begin that say what a fault and its repair change for good.
+
+    The SecureString is made with another value: nobody may read the one that it had. A secret under another key gets
+    versions under that one.
+    """
+    change = fault.change
+    if isinstance(change, SecureString):
+        return (f"changed: ssm:value {secure_string_name(PREFIX)}",)
+    return ("changed: secretsmanager:versions ",) if isinstance(change, SecretKey) else ()
 
 
 @dataclass
@@ -275,8 +285,8 @@ class Killed:
         read_outputs(access)
         now = self._look()
         if before is not None:
-            meant = f"changed: ssm:value {secure_string_name(PREFIX)}" if fault and fault.id in ANEW else ""
-            yield from (line for line in differences(before, now) if line != meant)
+            meant = changed_by(fault) if fault else ()
+            yield from (line for line in differences(before, now) if not line.startswith(meant))
         else:
             yield from differences(self._whole, shape([name for name in now if OBJECT not in name]))
         if fault is None:

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from benchmarks import killing
-from benchmarks.interruptions import ANEW, VARIATIONS
+from benchmarks.interruptions import VARIATIONS, changed_by
 from benchmarks.killing import ALONE, CHANGES, CHILDREN, RUN, WORK, Killer, Moment, processes
 from benchmarks.whole_account import differences, look, shape
 from kmslab.engine import control
+from kmslab.faults import REGISTRY
 from kmslab.lab import Access
 from kmslab.model.persona import Persona
 from kmslab.project import Project
@@ -50,11 +51,19 @@ def owner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Access]:
         yield access
 
 
-def test_the_faults_that_cost_a_value_are_those_of_the_secure_string() -> None:
-    assert sorted(ANEW) == [
-        "secrets.the-secure-string-is-plain",
-        "secrets.the-secure-string-is-under-the-managed-key",
-    ]
+@pytest.mark.parametrize(
+    ("fault", "excused"),
+    [
+        ("secrets.the-secure-string-is-plain", "changed: ssm:value /killed/secure-string"),
+        ("secrets.the-secret-is-under-the-managed-key", "changed: secretsmanager:versions arn:aws:x"),
+    ],
+)
+def test_a_fault_excuses_what_it_changes_for_good_and_nothing_lost(fault: str, excused: str) -> None:
+    meant = changed_by(REGISTRY[fault])
+    assert excused.startswith(meant)
+    assert not excused.replace("changed", "lost").startswith(meant)
+    assert not "changed: ssm:value /killed/other".startswith(meant)
+    assert changed_by(REGISTRY["keys.the-app-key-is-disabled"]) == ()
 
 
 def kinds(lines: list[str]) -> set[str]:
