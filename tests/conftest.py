@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -64,6 +65,14 @@ def exported(lines: str) -> dict[str, str]:
     """Read the `export NAME=value` lines of `kmslab env` as a shell would."""
     pairs = re.findall(r"^export (\w+)=(.*)$", lines, re.MULTILINE)
     return {name: "".join(shlex.split(value)) for name, value in pairs}
+
+
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Children hear Ctrl-C even where the suite itself was started deaf to it, as `command &` in a script is."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import webbrowser
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ from kmslab.checks.catalogue import catalogue, topic
 from kmslab.classroom.board.course import Claim, Course, Rates
 from kmslab.classroom.classes import kept
 from kmslab.classroom.seats import class_folder, load_seats
-from kmslab.commands.serving import announce, cannot_listen, collect_garbage
+from kmslab.commands.serving import announce, cannot_listen
 from kmslab.cost import estimate
 from kmslab.cost.estimating import total
 from kmslab.faults import REGISTRY as FAULTS
@@ -53,7 +54,7 @@ def run(port: int, *, browser: bool) -> None:
         if browser:
             _open(folder / "board.html", address)
 
-    collect_garbage()
+    gc.enable()  # this command stays (decision 0027)
     try:
         serve(project, course(project), listening, ready)
     finally:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import threading
+import gc
 import webbrowser
 from difflib import get_close_matches
 from functools import partial
 
-from kmslab.commands.serving import announce, cannot_listen, collect_garbage
+from kmslab.commands.serving import announce, cannot_listen
 from kmslab.guides import building, progress
 from kmslab.guides.course import APPENDICES, PAGES
 from kmslab.guides.server import HOST, serving
@@ -38,8 +38,8 @@ def run(page: str, port: int, *, browser: bool, build_only: bool) -> None:
             announce(url)
             if browser:
                 webbrowser.open(url)
-            collect_garbage()
-            threading.Event().wait()
+            gc.enable()  # this command stays (decision 0027)
+            server.serve_forever()
     except KeyboardInterrupt:
         err.print("\nThe pages are closed.", style="dim")
     except OSError as error:

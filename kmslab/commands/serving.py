@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gc
-
 from kmslab.model.errors import ExitCode, LabError
 from kmslab.terminal import out, say
 
@@ -11,12 +9,6 @@ from kmslab.terminal import out, say
 def announce(address: str) -> None:
     """Print where the pages are."""
     say(out, f"{address}  (Ctrl-C ends it)")
-
-
-def collect_garbage() -> None:
-    """Collect garbage from now on, as a command that stays does (decision 0027); what is there now stays."""
-    gc.freeze()
-    gc.enable()
 
 
 def cannot_listen(port: int, error: OSError) -> LabError:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from contextlib import contextmanager
 from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -82,10 +81,7 @@ class _Server(ThreadingHTTPServer):
 
 @contextmanager
 def serving(site: Path, port: int, checkpoints: Callable[[], object]) -> Iterator[_Server]:
-    """Serve the site, in threads of its own; the port is free again afterwards.
-
-    The caller's thread is left to wait. Ctrl-C in the midst of serving may be lost: Python passes no exception on out
-    of what it calls while it collects garbage.
+    """Hold the port and serve once ``serve_forever`` is called; the port is free again afterwards.
 
     Args:
         site: the folder of the built site.
@@ -96,10 +92,4 @@ def serving(site: Path, port: int, checkpoints: Callable[[], object]) -> Iterato
         OSError: the port is taken.
     """
     with _Server(site, port, checkpoints) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True)
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
+        yield server

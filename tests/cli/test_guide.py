@@ -11,7 +11,6 @@ import time
 import urllib.request
 import webbrowser
 from contextlib import contextmanager
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -65,15 +64,13 @@ def browser(project: Project, monkeypatch: pytest.MonkeyPatch) -> Browser:
         class Server:
             server_address = ("127.0.0.1", port or 4711)
 
+            def serve_forever(self) -> None:
+                seen.collects = gc.isenabled()
+                raise KeyboardInterrupt
+
         yield Server()
 
-    class Forever:
-        def wait(self) -> None:
-            seen.collects = gc.isenabled()
-            raise KeyboardInterrupt
-
     monkeypatch.setattr(guide, "serving", interrupted)
-    monkeypatch.setattr(guide, "threading", SimpleNamespace(Event=Forever))
     return seen
 
 
@@ -107,6 +104,7 @@ def test_it_builds_and_stops_if_asked(browser: Browser, capsys: pytest.CaptureFi
     assert capsys.readouterr().out.startswith("The site is in ")
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_the_real_command_serves_and_ends_at_ctrl_c(tmp_path: Path) -> None:
     """On the site that `make test` has built; the home is empty, so nothing is passed yet."""
     environment = {**os.environ, "KMSLAB_HOME": str(tmp_path)}

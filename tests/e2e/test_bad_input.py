@@ -37,14 +37,6 @@ def home(tmp_path: Path) -> Iterator[Path]:
     run_kmslab(folder, "engine", "stop")
 
 
-@pytest.fixture
-def interruptible() -> Iterator[None]:
-    """Children hear Ctrl-C even where the suite itself was started deaf to it, as `command &` in a script is."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
 def one_line(result: subprocess.CompletedProcess[str], code: ExitCode) -> str:
     """The line after `error:`; a second one may say what to do, and no more."""
     assert result.returncode == code, result.stderr

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -21,7 +22,11 @@ def port(tmp_path: Path) -> Iterator[int]:
     (tmp_path / "assets").mkdir()
     (tmp_path.parent / "secret.txt").write_text("secret")
     with serving(tmp_path, 0, lambda: {"05-s3": {"state": "passed"}}) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
         yield int(server.server_address[1])
+        server.shutdown()
+        thread.join()
 
 
 def ask(port: int, path: str, *, method: str = "GET", host: str = "") -> tuple[int, dict[str, str], bytes]:
