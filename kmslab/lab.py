@@ -147,7 +147,9 @@ class Access:
                 ),
             )
             client.meta.events.register("before-send", self._refuse_when_closed)
-            client.meta.events.register_first("needs-retry", sessions.delay)
+            service_id = client.meta.service_model.service_id.hyphenize()
+            # Under the service's own name: botocore's handler is there, and whoever is named closer answers first.
+            client.meta.events.register_first(f"needs-retry.{service_id}", sessions.delay)
             if target.endpoint_url:  # one host for all: they share connections, each costs a TLS handshake
                 endpoint = client._endpoint  # botocore has no parameter for it
                 endpoint.http_session = self.once("connections", lambda: endpoint.http_session)

@@ -3,9 +3,12 @@ from __future__ import annotations
 import threading
 import time
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
 from botocore.exceptions import ClientError
 
 from kmslab.lab import SETTLE_SECONDS, Access, Failed, Inconclusive, Lab, NotOffered
@@ -15,7 +18,7 @@ from kmslab.model.verdict import Call
 from tests.checks.fakes import OUTPUTS, FakeAccess, Request, World, open_lab
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 OWNER, OUTSIDER = Persona.DATA_OWNER, Persona.OUTSIDER
 SECRET = b"a very secret plaintext"
@@ -343,6 +346,42 @@ def test_clients_of_one_host_share_its_connections(endpoint: str | None, pools: 
     access = Access(target, "kms-lab")
     clients = [access.client(Persona.OPERATOR, service) for service in ("kms", "s3", "sts")]
     assert len({id(client._endpoint.http_session) for client in clients}) == pools
+
+
+class Body(BytesIO):
+    """What botocore reads of an answer, in place of urllib3's."""
+
+    def stream(self, **_: object) -> Iterator[bytes]:
+        yield self.read()
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "status", "said"),
+    [
+        ("kms", "list_keys", 400, b'{"__type": "ThrottlingException"}'),
+        ("s3", "list_buckets", 503, b"<Error><Code>SlowDown</Code></Error>"),
+        ("ec2", "describe_volumes", 500, b"<Response/>"),
+    ],
+)
+def test_who_is_throttled_asks_again_soon(
+    monkeypatch: pytest.MonkeyPatch, service: str, operation: str, status: int, said: bytes
+) -> None:
+    """After a tenth of a second at most, then three tenths: botocore's own delays are ten times as long."""
+    who = Credentials("AKIAFAKE", "fake")
+    target = Target(TargetKind.ENDPOINT, "us-east-1", endpoint_url="https://127.0.0.1:1", credentials=who)
+    client = Access(target, "kms-lab").client(Persona.OPERATOR, service)
+    answers = iter([(status, said), (status, said), (200, b"{}" if service == "kms" else b"<Result/>")])
+    slept: list[float] = []
+
+    def answer(request: Any, **_: object) -> AWSResponse:
+        code, body = next(answers)
+        return AWSResponse(request.url, code, HTTPHeaders(), Body(body))
+
+    client.meta.events.register("before-send", answer)
+    monkeypatch.setattr("time.sleep", slept.append)
+    monkeypatch.setattr("random.random", lambda: 1.0)
+    assert getattr(client, operation)()["ResponseMetadata"]["RetryAttempts"] == 2
+    assert slept == pytest.approx([0.1, 0.3])
 
 
 def test_credentials_do_not_show() -> None:
