@@ -22,6 +22,7 @@ from kmslab.engine.s3.markup import children, dated, name_of, parsed
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from kmslab.engine.s3.calls import Call
     from kmslab.engine.s3.errors import Response
 
 FIRST = "us-east-1"
@@ -58,25 +59,18 @@ def _policy_status(name: str) -> Any:
     return 200, {"Content-Type": "application/xml"}, s3._xml_body(root)
 
 
-def _dispatch(
-    stock: Callable[..., Response],
-    method: str,
-    bucket: str,
-    key: str,
-    headers: dict[str, str],
-    body: bytes,
-    query_params: Mapping[str, Any],
-) -> Any:
-    """Serve what MiniStack does not find by its parameter, and refuse what is not served."""
-    if unserved := NOT_SERVED.intersection(query_params):
+def answer(call: Call, _body: bytes) -> Response | None:
+    """Serve what MiniStack does not find by its parameter, and refuse what is not served; None for any other."""
+    served: Response | None = None
+    if unserved := NOT_SERVED.intersection(call.query):
         message = "A header you provided implies functionality that is not implemented"
-        return error("NotImplemented", message, 501, Header=min(unserved))
-    if method == "GET" and bucket and not key:
-        if "policyStatus" in query_params:
-            return _policy_status(bucket)
-        if "requestPayment" in query_params:
-            return s3._get_bucket_request_payment(bucket)
-    return stock(method, bucket, key, headers, body, query_params)
+        served = error("NotImplemented", message, 501, Header=min(unserved))
+    elif call.method == "GET" and call.bucket and not call.key:
+        if "policyStatus" in call.query:
+            served = _policy_status(call.bucket)
+        elif "requestPayment" in call.query:
+            served = s3._get_bucket_request_payment(call.bucket)
+    return served
 
 
 def _put_request_payment(stock: Callable[..., Response], name: str, body: bytes) -> Any:
@@ -193,7 +187,6 @@ def _delete(stock: Callable[..., Response], name: str) -> Any:
 
 def install() -> None:
     """Take over where buckets are made, described and deleted."""
-    extend(s3, "_dispatch", "method", "bucket", "key", "headers", "body", "query_params")(_dispatch)
     extend(s3, "_put_bucket_request_payment", "name", "body")(_put_request_payment)
     extend(s3, "_put_bucket_ownership_controls", "name", "body")(_put_ownership)
     extend(s3, "_put_bucket_logging", "name", "body")(_put_logging)

@@ -13,14 +13,14 @@ from xml.etree.ElementTree import Element, fromstring, tostring
 
 from ministack.services import s3
 
-from kmslab.engine.hooks import extend
 from kmslab.engine.s3.errors import error
 from kmslab.engine.s3.markup import children, name_of, parsed, written
 from kmslab.engine.s3.pages import add
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
+    from kmslab.engine.s3.calls import Call
     from kmslab.engine.s3.errors import Response
 
     Query = Mapping[str, Any]
@@ -105,22 +105,10 @@ def _serve(method: str, bucket: str, kind: str, query: Query, body: bytes) -> An
     return 200, {"Content-Type": "application/xml"}, kept[identifier].encode()
 
 
-def _dispatch(
-    stock: Callable[..., Response],
-    method: str,
-    bucket: str,
-    key: str,
-    headers: dict[str, str],
-    body: bytes,
-    query_params: Query,
-) -> Any:
-    """Serve the operations, which MiniStack would take for some on the bucket itself."""
-    kind = next((one for one in KINDS if one in query_params), "")
-    if kind and bucket and not key and method in ("GET", "PUT", "DELETE"):
-        return _serve(method, bucket, kind, query_params, body)
-    return stock(method, bucket, key, headers, body, query_params)
-
-
-def install() -> None:
-    """Take over before MiniStack looks for the operation."""
-    extend(s3, "_dispatch", "method", "bucket", "key", "headers", "body", "query_params")(_dispatch)
+def answer(call: Call, body: bytes) -> Response | None:
+    """Serve the operations, which MiniStack would take for some on the bucket itself; None for any other."""
+    kind = next((one for one in KINDS if one in call.query), "")
+    if not kind or not call.bucket or call.key or call.method not in ("GET", "PUT", "DELETE"):
+        return None
+    served: Response = _serve(call.method, call.bucket, kind, call.query, body)
+    return served

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ministack.services import s3
-
-from kmslab.engine.hooks import extend
 from kmslab.engine.s3.errors import error
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
+    from kmslab.engine.s3.calls import Call
     from kmslab.engine.s3.errors import Response
 
     Headers = Mapping[str, str]
@@ -52,24 +50,11 @@ def _of_a_read(headers: Headers, query_params: Mapping[str, Any]) -> Any:
     return None
 
 
-def _dispatch(
-    stock: Callable[..., Response],
-    method: str,
-    bucket: str,
-    key: str,
-    headers: dict[str, str],
-    body: bytes,
-    query_params: Mapping[str, Any],
-) -> Any:
-    """Refuse a word that S3 does not know."""
-    refused: Any = None
-    if key and method == "PUT" and "x-amz-copy-source" in headers:
-        refused = _of_a_copy(headers)
-    elif key and method in {"GET", "HEAD"}:
-        refused = _of_a_read(headers, query_params)
-    return refused or stock(method, bucket, key, headers, body, query_params)
-
-
-def install() -> None:
-    """Take over before S3 looks at a request."""
-    extend(s3, "_dispatch", "method", "bucket", "key", "headers", "body", "query_params")(_dispatch)
+def answer(call: Call, _body: bytes) -> Response | None:
+    """Refuse a word that S3 does not know; None for a request without one."""
+    refused: Response | None = None
+    if call.key and call.method == "PUT" and "x-amz-copy-source" in call.headers:
+        refused = _of_a_copy(call.headers)
+    elif call.key and call.method in {"GET", "HEAD"}:
+        refused = _of_a_read(call.headers, call.query)
+    return refused

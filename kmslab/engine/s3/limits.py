@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from ministack.services import s3
 
-from kmslab.engine.hooks import extend
 from kmslab.engine.s3.copies import source_of
 from kmslab.engine.s3.errors import error
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
+    from kmslab.engine.s3.calls import Call
     from kmslab.engine.s3.errors import Response
 
     Headers = Mapping[str, str]
@@ -61,20 +61,7 @@ def _of_another(bucket: str, headers: Headers) -> Any:
     return None
 
 
-def _dispatch(
-    stock: Callable[..., Response],
-    method: str,
-    bucket: str,
-    key: str,
-    headers: dict[str, str],
-    body: bytes,
-    query_params: Mapping[str, Any],
-) -> Any:
-    """Refuse what is too long, and what was meant for another's bucket."""
-    refused = _too_long(key, headers) or _of_another(bucket, headers)
-    return refused or stock(method, bucket, key, headers, body, query_params)
-
-
-def install() -> None:
-    """Take over before S3 looks at a request."""
-    extend(s3, "_dispatch", "method", "bucket", "key", "headers", "body", "query_params")(_dispatch)
+def answer(call: Call, _body: bytes) -> Response | None:
+    """Refuse what is too long, and what was meant for another's bucket; None for any other request."""
+    refused: Response | None = _too_long(call.key, call.headers) or _of_another(call.bucket, call.headers)
+    return refused

@@ -8,6 +8,7 @@ refused by their method; a read of permissions without a version finds no object
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 from ministack.services import s3
@@ -33,53 +34,16 @@ def _refused(bucket: str, key: str, query: Query | None, *, latest: bool = True)
     return refusal
 
 
-def _tags(
-    stock: Callable[..., Response], bucket_name: str, key: str, query_params: Query | None = None
-) -> Response:
-    """Refuse to read or to remove the tags of a delete marker."""
-    return _refused(bucket_name, key, query_params) or stock(bucket_name, key, query_params)
+def _refusing(*, latest: bool) -> Callable[..., Response]:
+    """Return what refuses the named delete marker, and, if told so, one that is the latest where none is named."""
 
+    def refuse(stock: Callable[..., Response], *given: Any, **named: Any) -> Response:
+        """Refuse what cannot be done with a delete marker."""
+        asked = signature(stock).bind(*given, **named).arguments
+        refused = _refused(asked["bucket_name"], asked["key"], asked.get("query_params"), latest=latest)
+        return refused or stock(*given, **named)
 
-def _put_tags(
-    stock: Callable[..., Response],
-    bucket_name: str,
-    key: str,
-    body: bytes,
-    query_params: Query | None = None,
-) -> Response:
-    """Refuse tags for a delete marker."""
-    return _refused(bucket_name, key, query_params) or stock(bucket_name, key, body, query_params)
-
-
-def _named(
-    stock: Callable[..., Response], bucket_name: str, key: str, query_params: Query | None = None
-) -> Response:
-    """Refuse to read the permissions and locks of a delete marker that is named."""
-    return _refused(bucket_name, key, query_params, latest=False) or stock(bucket_name, key, query_params)
-
-
-def _put_acl(
-    stock: Callable[..., Response],
-    bucket_name: str,
-    key: str,
-    body: bytes,
-    headers: Mapping[str, str],
-    query_params: Query | None = None,
-) -> Response:
-    """Refuse permissions for a delete marker."""
-    return _refused(bucket_name, key, query_params) or stock(bucket_name, key, body, headers, query_params)
-
-
-def _put_hold(
-    stock: Callable[..., Response],
-    bucket_name: str,
-    key: str,
-    body: bytes,
-    query_params: Query | None = None,
-) -> Response:
-    """Refuse a hold on a delete marker."""
-    refused = _refused(bucket_name, key, query_params, latest=False)
-    return refused or stock(bucket_name, key, body, query_params)
+    return refuse
 
 
 def _is_past(body: bytes) -> bool:
@@ -121,14 +85,14 @@ def _put_retention(
 
 def install() -> None:
     """Take over where tags, permissions and locks of objects are read and written."""
+    of_read, of_write = ("bucket_name", "key", "query_params"), ("bucket_name", "key", "body", "query_params")
+    headed = ("bucket_name", "key", "body", "headers", "query_params")
+    any_marker, named_marker = _refusing(latest=True), _refusing(latest=False)
     for name in ("_get_object_tagging", "_delete_object_tagging"):
-        extend(s3, name, "bucket_name", "key", "query_params")(_tags)
-    extend(s3, "_put_object_tagging", "bucket_name", "key", "body", "query_params")(_put_tags)
-    extend(s3, "_get_object_acl", "bucket_name", "key", "query_params")(_named)
-    for name in ("_get_object_retention", "_get_object_legal_hold"):
-        extend(s3, name, "bucket_name", "key", "query_params")(_named)
-    extend(s3, "_put_object_legal_hold", "bucket_name", "key", "body", "query_params")(_put_hold)
-    extend(s3, "_put_object_retention", "bucket_name", "key", "body", "headers", "query_params")(
-        _put_retention
-    )
-    extend(s3, "_put_object_acl", "bucket_name", "key", "body", "headers", "query_params")(_put_acl)
+        extend(s3, name, *of_read)(any_marker)
+    extend(s3, "_put_object_tagging", *of_write)(any_marker)
+    extend(s3, "_put_object_acl", *headed)(any_marker)
+    for name in ("_get_object_acl", "_get_object_retention", "_get_object_legal_hold"):
+        extend(s3, name, *of_read)(named_marker)
+    extend(s3, "_put_object_legal_hold", *of_write)(named_marker)
+    extend(s3, "_put_object_retention", *headed)(_put_retention)

@@ -16,7 +16,7 @@ from ministack.core import iam_actions
 from ministack.core.responses import get_account_id
 from ministack.services import s3
 
-from kmslab.engine.hooks import add_entry, extend
+from kmslab.engine.hooks import add_entry
 from kmslab.engine.s3.configuration import BOOLEANS
 from kmslab.engine.s3.encryption import use_key_for
 from kmslab.engine.s3.errors import error
@@ -26,9 +26,9 @@ from kmslab.engine.s3.records import found
 from kmslab.engine.s3.storage import seal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
-    from kmslab.engine.s3.calls import Record
+    from kmslab.engine.s3.calls import Call, Record
 
     Response = tuple[int, dict[str, str], bytes]
 
@@ -166,23 +166,14 @@ def _response(answer: Any) -> Response:
     return response
 
 
-def _dispatch(
-    stock: Callable[..., Response],
-    method: str,
-    bucket: str,
-    key: str,
-    headers: dict[str, str],
-    body: bytes,
-    query_params: dict[str, Any],
-) -> Response:
-    """Serve the operation; MiniStack would take its body for the object's new content."""
-    if method == "PUT" and key and "encryption" in query_params:
-        return update_object_encryption(bucket, key, s3._qp(query_params, "versionId", ""), body)
-    return stock(method, bucket, key, headers, body, query_params)
+def answer(call: Call, body: bytes) -> Response | None:
+    """Serve the operation, whose body MiniStack would take for the object's new content; None for any other."""
+    if call.method == "PUT" and call.key and "encryption" in call.query:
+        return update_object_encryption(call.bucket, call.key, s3._qp(call.query, "versionId", ""), body)
+    return None
 
 
 def install() -> None:
     """Serve the operation, under its own IAM action: MiniStack knows the bucket's only."""
-    extend(s3, "_dispatch", "method", "bucket", "key", "headers", "body", "query_params")(_dispatch)
     action = {"PUT": "UpdateObjectEncryption"}
     add_entry(iam_actions, "_S3_OBJECT_QUERY_ACTIONS", "encryption", action, "UpdateObjectEncryption")
