@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 from datetime import UTC, datetime, time, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
+from zlib import crc32
 
 import pytest
 
@@ -63,6 +65,39 @@ def test_an_object_tells_when_it_expires(s3: Any, bucket: str) -> None:
     s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
     version = s3.put_object(Bucket=bucket, Key="a")["VersionId"]
     assert "Expiration" not in s3.head_object(Bucket=bucket, Key="a", VersionId=version)
+
+
+DOCUMENT = """\
+<LifecycleConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Rule><ID>odd</ID><Status>Enabled</Status>\
+<Filter><Prefix></Prefix></Filter><Expiration>{expiration}</Expiration></Rule></LifecycleConfiguration>"""
+
+
+@pytest.mark.parametrize(
+    ("expiration", "expires"),
+    [
+        ("<Date>2030-01-01</Date>", datetime(2030, 1, 1, tzinfo=UTC)),
+        ("<Date>2030-01-01T02:00:00+02:00</Date>", datetime(2030, 1, 1, tzinfo=UTC)),
+        ("<Days>2147483647</Days>", None),
+    ],
+)
+def test_a_date_that_no_client_of_ours_writes_is_no_fault_of_the_server(
+    s3: Any, bucket: str, expiration: str, expires: datetime | None
+) -> None:
+    """The SDK writes dates in one way: another document takes its place before it is signed."""
+    body = DOCUMENT.format(expiration=expiration).encode()
+
+    def write(params: dict[str, Any], **_: object) -> None:
+        params["body"] = body
+        params["headers"]["x-amz-checksum-crc32"] = base64.b64encode(crc32(body).to_bytes(4)).decode()
+
+    s3.meta.events.register("before-call.s3.PutBucketLifecycleConfiguration", write)
+    try:
+        put(s3, bucket, RULE)
+    finally:
+        s3.meta.events.unregister("before-call.s3.PutBucketLifecycleConfiguration", write)
+    told = s3.put_object(Bucket=bucket, Key="a", Body=b"x").get("Expiration")
+    assert (parsedate_to_datetime(told.split('"')[1]) if told else None) == expires
+    assert s3.head_object(Bucket=bucket, Key="a").get("Expiration") == told
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from ministack.services import s3
 
 from kmslab.engine.hooks import extend
 from kmslab.engine.s3.errors import error
-from kmslab.engine.s3.markup import children, name_of, parsed
+from kmslab.engine.s3.markup import children, moment, name_of, parsed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -40,11 +40,14 @@ def _midnight_after(moment: datetime) -> datetime:
 
 
 def _expires(rule: Mapping[str, Any], made: datetime) -> datetime | None:
-    """When a rule deletes what was made at some time; None when it does not."""
+    """When a rule deletes what was made at some time; None when it does not, or not within ten thousand years."""
     expiration = rule.get("Expiration", {})
     if days := expiration.get("Days"):
-        return _midnight_after(made + timedelta(days=days))
-    return datetime.fromisoformat(expiration["Date"]) if expiration.get("Date") else None
+        try:
+            return _midnight_after(made + timedelta(days=days))
+        except OverflowError:
+            return None
+    return moment(expiration["Date"]) if expiration.get("Date") else None
 
 
 def _is_of(rule: Mapping[str, Any], key: str, size: int, tags: Mapping[str, str]) -> bool:
@@ -63,7 +66,7 @@ def _is_of(rule: Mapping[str, Any], key: str, size: int, tags: Mapping[str, str]
 
 def expiration_of(bucket: str, key: str, record: Record) -> str:
     """What S3 tells of an object's end: the date and the rule; empty when no rule ends it."""
-    made = datetime.fromisoformat(record["last_modified"])
+    made = moment(record["last_modified"])
     tags = s3._object_tags.get((bucket, key, record.get("version_id"))) or {}
     ends = [
         (end, rule.get("ID", ""))
@@ -122,10 +125,10 @@ def _unfit(rule: Element) -> Any:
 def _not_midnight(date: str) -> Any:
     """S3's answer to a date that is none, or has a time; None to one that it takes."""
     try:
-        moment = datetime.fromisoformat(date)
+        told = moment(date)
     except ValueError:
         return error("MalformedXML", s3._MALFORMED_XML)
-    if moment.time() == time():
+    if told.time() == time():
         return None
     named = {"ArgumentName": "Date", "ArgumentValue": date}
     return error("InvalidArgument", "'Date' must be at midnight GMT", 400, **named)

@@ -15,7 +15,7 @@ from ministack.services import s3
 
 from kmslab.engine.hooks import extend
 from kmslab.engine.s3.errors import error
-from kmslab.engine.s3.markup import children, parsed
+from kmslab.engine.s3.markup import children, moment, parsed
 from kmslab.engine.s3.records import found, marker_of
 
 if TYPE_CHECKING:
@@ -50,10 +50,9 @@ def _is_past(body: bytes) -> bool:
     """Whether a document retains until a time that has passed."""
     root = parsed(body)
     try:
-        until = datetime.fromisoformat(children(root)["RetainUntilDate"]) if root is not None else None
+        return root is not None and moment(children(root)["RetainUntilDate"]) < datetime.now(UTC)
     except (KeyError, ValueError):
         return False
-    return until is not None and until.replace(tzinfo=until.tzinfo or UTC) < datetime.now(UTC)
 
 
 def _put_retention(

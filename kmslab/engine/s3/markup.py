@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from xml.etree.ElementTree import Element, ParseError, fromstring, register_namespace
 
 from ministack.services import s3
@@ -34,6 +35,19 @@ def named_parts(body: bytes) -> list[dict[str, str]] | None:
     if root is None:
         return None
     return [children(node) for node in root.iter() if name_of(node) == "Part"]
+
+
+def moment(text: str) -> datetime:
+    """A date of a document, in UTC, in which one without a time zone is.
+
+    Raises:
+        ValueError: it is none.
+    """
+    told = datetime.fromisoformat(text)
+    try:
+        return told.astimezone(UTC) if told.tzinfo else told.replace(tzinfo=UTC)
+    except OverflowError as error:
+        raise ValueError(text) from error
 
 
 def to_the_second(moment: str) -> str:
