@@ -273,7 +273,9 @@ def test_what_was_written_is_compared_with_what_is_told(engine: Engine, ebs: Any
         {"ChecksumAggregationMethod": "RIDICULOUS"},
         {"Checksum": "Abracadabra!"},
         {"ChangedBlocksCount": -1},
+        {"ChangedBlocksCount": "9" * 5000},
     ],
+    ids=["algorithm", "method", "checksum", "below zero", "thousands of digits"],
 )
 def test_what_the_model_does_not_allow_is_refused_without_a_word(ebs: Any, wrong: dict[str, Any]) -> None:
     snapshot = ebs.start_snapshot(VolumeSize=1)["SnapshotId"]

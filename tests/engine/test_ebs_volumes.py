@@ -274,6 +274,8 @@ def test_a_volume_has_a_size_or_a_snapshot(ec2: Any) -> None:
         ec2.create_volume(**zone)
     with refused("InvalidParameterValue", "Value (much) for parameter size is invalid."):
         ec2.create_volume(Size="much", **zone)
+    with refused("InvalidParameterValue", "for parameter size is invalid."):
+        ec2.create_volume(Size="9" * 5000, **zone)
     large = ec2.create_volume(Size=50, **zone)
     assert (large["VolumeType"], large["Iops"]) == ("gp2", 150)
     snapshot = ec2.create_snapshot(VolumeId=large["VolumeId"])["SnapshotId"]
