@@ -44,9 +44,9 @@ def unfinished() -> set[Stack]:
     """Account, Region and name of each stack that is being worked on."""
     from ministack.services import cloudformation
 
-    stacks = [
-        (key, str(stack.get("StackStatus", ""))) for key, stack in list(cloudformation._stacks._data.items())
-    ]
+    # dict's own items: to look is not to have in hand, or each commit would look at what every stack holds.
+    entries = list(dict.items(cloudformation._stacks._data))
+    stacks = [(key, str(stack.get("StackStatus", ""))) for key, stack in entries]
     return {
         key for key, status in stacks if status.endswith("_IN_PROGRESS") and status != "REVIEW_IN_PROGRESS"
     }

@@ -158,12 +158,12 @@ class Entries(dict[Any, Any]):
     def _note(self, key: Any) -> None:
         _HAND.get().add((self._place, key))
 
-    def note_all(self) -> None:
-        """Note what the caller's account has."""
+    def note_all(self, account: str = "") -> None:
+        """Note what an account has; the caller's unless told otherwise."""
         from ministack.core.responses import get_account_id
 
         if not _looking.get():
-            self._note((ALL, get_account_id()))
+            self._note((ALL, account or get_account_id()))
 
     def __getitem__(self, key: Any) -> Any:
         """Note the entry."""
@@ -250,6 +250,8 @@ def install() -> None:
             ("__bool__", _is_filled),
         ):
             extend(kind, name, "self")(ours)
+    extend(AccountRegionScopedDict, "items_scoped", "self", "account_id", "region")(_items_of)
+    extend(AccountRegionScopedDict, "values_scoped", "self", "account_id", "region")(_values_of)
     extend(kms, "get_state")(_keys_as_they_are)
     extend(lambda_svc, "get_state")(_functions_as_they_are)
 
@@ -257,9 +259,10 @@ def install() -> None:
 def _own(store: Any) -> list[Any]:
     """The scoped keys of the caller's account, and of its Region where the store has Regions."""
     prefix = store._prefix()
-    if isinstance(prefix, str):
-        return list(store._data.of(prefix))
-    account, region = prefix
+    return store._data.of(prefix) if isinstance(prefix, str) else _scoped(store, *prefix)
+
+
+def _scoped(store: Any, account: str, region: str) -> list[Any]:
     return [key for key in store._data.of(account) if key[1] == region]
 
 
@@ -275,11 +278,30 @@ def _values(stock: Any, store: Any) -> Any:
 
 def _items(stock: Any, store: Any) -> Any:
     """List what the account has without looking at the others'."""
-    data = store._data
-    if not isinstance(data, Entries):
+    if not isinstance(store._data, Entries):
         return stock(store)
-    data.note_all()
-    found = ((key, dict.get(data, key, _GONE)) for key in _own(store))
+    store._data.note_all()
+    return _there(store, _own(store))
+
+
+def _items_of(stock: Any, store: Any, account: str, region: str) -> Any:
+    """List what an account has in a Region without looking at the others'."""
+    if not isinstance(store._data, Entries):
+        return stock(store, account, region)
+    store._data.note_all(account)
+    return _there(store, _scoped(store, account, region))
+
+
+def _values_of(stock: Any, store: Any, account: str, region: str) -> Any:
+    """List what an account has in a Region without looking at the others'."""
+    if not isinstance(store._data, Entries):
+        return stock(store, account, region)
+    return [value for _, value in _items_of(stock, store, account, region)]
+
+
+def _there(store: Any, keys: list[Any]) -> list[tuple[Any, Any]]:
+    """Those that another thread has not removed meanwhile."""
+    found = ((key, dict.get(store._data, key, _GONE)) for key in keys)
     return [(key[-1], value) for key, value in found if value is not _GONE]
 
 

@@ -159,6 +159,21 @@ def test_a_value_that_returns_is_written_where_the_saved_state_has_the_one_betwe
     assert read() == {"entry-1": {"number": 1}}
 
 
+def test_a_commit_has_nothing_in_hand_itself(store: Any, kept: Journal) -> None:
+    """Or the next one would look at it: at every stack of the caller's account, to see which is unfinished."""
+    from ministack.services import cloudformation
+
+    with touched.noting() as hand:
+        store["entry-7"]["number"] = 70
+        cloudformation._stacks["made-up"] = {"StackStatus": "CREATE_COMPLETE"}
+        kept.commit(hand.take())
+        del cloudformation._stacks["made-up"]
+        hand.take()
+        kept.commit()
+        assert hand.take() == set()
+    assert touched.nobodys() == set()
+
+
 def test_nothing_is_written_twice(store: Any, kept: Journal, read: Any, tmp_path: Path) -> None:
     store["entry-1"]["number"] = 10
     kept.commit()

@@ -90,3 +90,41 @@ def test_a_cleared_store_lists_nothing(store: Any) -> None:
         assert store.items() == []
         store["new"] = 1
         assert store.items() == [("new", 1)]
+
+
+@pytest.fixture
+def regional(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A store with Regions, adopted by the journal, in which two accounts have something in two Regions."""
+    for name, ours in (("items_scoped", touched._items_of), ("values_scoped", touched._values_of)):
+        stock = getattr(Regional, name)
+        there = lambda self, *where, ours=ours, stock=stock: ours(stock, self, *where)  # noqa: E731  # as `store`
+        monkeypatch.setattr(Regional, name, there, raising=False)
+    made = Regional()
+    made._data = Entries(made._data, ("service", "store"))
+    for number, (account, region) in enumerate([(ONE, HERE), (ONE, THERE), (TWO, HERE)]):
+        made.set_scoped(account, region, "a", number)
+    return made
+
+
+def test_of_an_account_named_its_own_is_listed(regional: Any) -> None:
+    with request_scope(TWO, THERE):
+        assert regional.items_scoped(ONE, THERE) == [("a", 1)]
+        assert regional.values_scoped(TWO, HERE) == [2]
+        assert regional.values_scoped(TWO, THERE) == []
+
+
+def test_of_an_account_named_nobody_elses_is_looked_at(
+    regional: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    of = Entries.of
+    monkeypatch.setattr(Entries, "of", lambda self, account: asked.append(account) or of(self, account))
+    monkeypatch.setattr(Entries, "items", None)
+    assert regional.values_scoped(ONE, HERE) == [0]
+    assert asked == [ONE]
+
+
+def test_what_is_handed_out_of_an_account_named_is_noted_as_its(regional: Any) -> None:
+    with touched.noting() as hand, request_scope(TWO, HERE):
+        regional.values_scoped(ONE, HERE)
+        assert hand.take() == {(("service", "store"), (touched.ALL, ONE))}

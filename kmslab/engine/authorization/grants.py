@@ -15,7 +15,8 @@ def grants_of(key: KeyRecord) -> Iterator[dict[str, Any]]:
     """The key's grants, whoever asks."""
     from ministack.services import kms
 
-    return (grant for grant in list(kms._grants._data.values()) if grant["KeyId"] == key["Arn"])
+    _, _, _, region, account, _ = key["Arn"].split(":", 5)
+    return (grant for grant in kms._grants.values_scoped(account, region) if grant["KeyId"] == key["Arn"])
 
 
 def is_principal(named: str | None, principal_arn: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kmslab.engine.authorization.grants import grants_of
 from kmslab.engine.kms import records, transitions
 
 if TYPE_CHECKING:
@@ -83,6 +84,5 @@ def _delete(key: KeyRecord) -> None:
         alias_arn = f"arn:aws:kms:{region}:{account}:{alias}"
         kms._aliases.pop_scoped(account, region, alias_arn, None)
         kms._alias_dates.pop_scoped(account, region, alias_arn, None)
-    for scope, grant in list(kms._grants._data.items()):
-        if grant["KeyId"] == key["Arn"]:
-            kms._grants._data.pop(scope, None)
+    for grant in grants_of(key):
+        kms._grants.pop_scoped(account, region, grant["GrantId"], None)

@@ -297,9 +297,5 @@ def every_key() -> Iterator[KeyRecord]:
 
 def alias_names(key: KeyRecord) -> list[str]:
     """The names of the key's aliases: ``alias/app``."""
-    account, region, key_id = account_of(key), region_of(key), key["KeyId"]
-    return [
-        alias.split(":", _ARN_FIELDS - 1)[5]
-        for (owner, where, alias), target in list(aliases()._data.items())
-        if target == key_id and owner == account and where == region
-    ]
+    there = aliases().items_scoped(account_of(key), region_of(key))
+    return [alias.split(":", _ARN_FIELDS - 1)[5] for alias, target in there if target == key["KeyId"]]
