@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from kmslab.engine.hooks import extend
@@ -53,18 +54,21 @@ def unfinished() -> set[Stack]:
 
 
 class Holding:
-    """What is held back at one moment."""
+    """What is held back at one moment; the stacks are looked at only for what a deployment may have made."""
 
-    def __init__(self) -> None:
-        """Look at the stacks, and forget what belongs to those that have ended."""
-        self._stacks = unfinished()
+    @cached_property
+    def _stacks(self) -> set[Stack]:
+        """Those that are being worked on; what belongs to one that has ended is forgotten."""
+        found = unfinished()
         for key, stack in list(_touched.items()):
-            if stack not in self._stacks:
+            if stack not in found:
                 del _touched[key]
+        return found
 
     def entry(self, key: Any) -> bool:
         """Whether an entry's coming or going is a deployment's that has not ended."""
-        return key in _touched
+        stack = _touched.get(key)
+        return stack is not None and stack in self._stacks
 
     def record(self, key: Any, value: Any) -> bool:
         """Whether an entry of CloudFormation's own stores is about such a stack.
@@ -73,7 +77,7 @@ class Holding:
             key: account, Region and name or ARN.
             value: a stack, its events or a change set.
         """
-        if not self._stacks or not isinstance(key, tuple):
+        if not isinstance(key, tuple):
             return False
         account, region, name = key
         if isinstance(value, dict) and "StackName" in value:

@@ -118,7 +118,12 @@ def test_of_an_account_named_nobody_elses_is_looked_at(
 ) -> None:
     asked: list[str] = []
     of = Entries.of
-    monkeypatch.setattr(Entries, "of", lambda self, account: asked.append(account) or of(self, account))
+
+    def heard(self: Entries, account: str) -> list[Any]:
+        asked.append(account)
+        return of(self, account)
+
+    monkeypatch.setattr(Entries, "of", heard)
     monkeypatch.setattr(Entries, "items", None)
     assert regional.values_scoped(ONE, HERE) == [0]
     assert asked == [ONE]

@@ -14,6 +14,7 @@ import json
 import secrets
 import string
 import time
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from ministack.core.responses import AccountRegionScopedDict, get_account_id, request_scope
@@ -106,15 +107,19 @@ def _recorded(
     for (account, region, _), queue in list(cloudtrail._events.all_items()):
         if account != get_account_id() or not (trail["IsMultiRegionTrail"] or region == trail["HomeRegion"]):
             continue
-        events = list(queue)
-        names = [event["EventId"] for event in events]
-        new = events[names.index(last[region]) + 1 :] if last.get(region) in names else events
+        new = _after(last.get(region, ""), queue)
         if new:
-            last[region] = names[-1]
+            last[region] = new[-1]["EventId"]
         since = trail.get("_StartedAt", 0)
         chosen = [one for one in new if since <= one["EventTime"] <= until and selected(trail, one)]
         if chosen:
             yield region, chosen
+
+
+def _after(last: str, queue: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The events that follow one, oldest first; all of them when that one is not among them any more."""
+    found = list(takewhile(lambda event: event["EventId"] != last, reversed(list(queue))))
+    return found[::-1]
 
 
 def _write_log_file(

@@ -13,6 +13,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from xml.etree.ElementTree import Element, SubElement
 
+from ministack.core.responses import get_account_id
 from ministack.services import s3
 
 from kmslab.engine.hooks import extend
@@ -47,6 +48,11 @@ NOT_SERVED = frozenset(
     }
 )
 """Parameters that name an operation which is not emulated; MiniStack would take it for one on the bucket itself."""
+
+
+def _owner(stock: Callable[[str], str | None], name: str) -> str | None:
+    """Look among the caller's own buckets first: MiniStack looks at everybody's, several times a request."""
+    return get_account_id() if name in s3._buckets else stock(name)
 
 
 def _policy_status(name: str) -> Any:
@@ -187,6 +193,7 @@ def _delete(stock: Callable[..., Response], name: str) -> Any:
 
 def install() -> None:
     """Take over where buckets are made, described and deleted."""
+    extend(s3, "_bucket_owner_account", "name")(_owner)
     extend(s3, "_put_bucket_request_payment", "name", "body")(_put_request_payment)
     extend(s3, "_put_bucket_ownership_controls", "name", "body")(_put_ownership)
     extend(s3, "_put_bucket_logging", "name", "body")(_put_logging)
