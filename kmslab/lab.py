@@ -146,6 +146,8 @@ class Access:
                     lambda: sessions.client_config(target, for_s3=service == "s3"),
                 ),
             )
+            # botocore reads the model anew for each client, and looks for shapes and errors in it when they are met.
+            client.meta._service_model = self.once(("model", service), lambda: client.meta.service_model)
             client.meta.events.register("before-send", self._refuse_when_closed)
             service_id = client.meta.service_model.service_id.hyphenize()
             # Under the service's own name: botocore's handler is there, and whoever is named closer answers first.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -152,7 +153,33 @@ def _core(loader: Any) -> Any:
 
     core = botocore.session.get_session()
     core.register_component("data_loader", loader)
+    core.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=moment)
     return core
+
+
+def moment(told: Any) -> datetime:
+    """Read a timestamp of an answer: ISO 8601 or seconds since 1970; what is neither, botocore reads.
+
+    botocore asks dateutil, which tries every way to write a date: a twentieth of a call's processor time.
+
+    Returns: with its time zone; UTC for seconds, where botocore takes the machine's.
+    """
+    if isinstance(told, str):
+        try:
+            found = datetime.fromisoformat(told)
+        except ValueError:
+            found = None
+        if found is not None and found.tzinfo is not None:
+            return found
+    else:
+        try:
+            return datetime.fromtimestamp(told, UTC)
+        except (OverflowError, OSError, TypeError, ValueError):
+            pass  # botocore counts where the platform cannot
+    from botocore.utils import parse_timestamp
+
+    read: datetime = parse_timestamp(told)
+    return read
 
 
 def _session(core: Any, region: str) -> Any:

@@ -254,6 +254,9 @@ def assuming(*lifetimes: timedelta) -> World:
     return World().answers("sts:AssumeRole", assume)
 
 
+SESSION = {"AccessKeyId": "ASIAFAKE", "SecretAccessKey": "s", "SessionToken": "t"}
+
+
 def key_used_by(client: Any) -> str:
     """The access key that signs the client's next request."""
     credentials = client._request_signer._credentials  # where botocore keeps them
@@ -346,6 +349,32 @@ def test_clients_of_one_host_share_its_connections(endpoint: str | None, pools: 
     access = Access(target, "kms-lab")
     clients = [access.client(Persona.OPERATOR, service) for service in ("kms", "s3", "sts")]
     assert len({id(client._endpoint.http_session) for client in clients}) == pools
+
+
+def test_clients_of_one_service_share_its_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not its plain endpoint: where a call goes is the client's own."""
+    monkeypatch.setattr(
+        Access, "_assume", lambda *_: {**SESSION, "Expiration": datetime.now(UTC) + timedelta(hours=1)}
+    )
+    access = Access(Target(TargetKind.AWS, "eu-central-1", credentials=Credentials("AKIA", "s")), "kms-lab")
+    one, two = (access.client(who, "kms") for who in (Persona.OPERATOR, Persona.AUDITOR))
+    there = access.client(Persona.OPERATOR, "kms", region="us-east-1")
+    assert one.meta.service_model is two.meta.service_model is there.meta.service_model
+    assert access.client(Persona.OPERATOR, "sts").meta.service_model.service_name == "sts"
+    assert there.meta.endpoint_url == "https://kms.us-east-1.amazonaws.com"
+
+
+def test_moments_of_answers_are_read_without_dateutil(monkeypatch: pytest.MonkeyPatch) -> None:
+    who = Credentials("AKIAFAKE", "fake")
+    target = Target(TargetKind.ENDPOINT, "us-east-1", endpoint_url="https://127.0.0.1:1", credentials=who)
+    client = Access(target, "kms-lab").client(Persona.OPERATOR, "iam")
+    said = b"<R><GetRoleResult><Role><CreateDate>2026-11-22T18:22:04Z</CreateDate></Role></GetRoleResult></R>"
+    client.meta.events.register(
+        "before-send", lambda request, **_: AWSResponse(request.url, 200, HTTPHeaders(), Body(said))
+    )
+    monkeypatch.setattr("dateutil.parser.parse", None)
+    made = client.get_role(RoleName="any")["Role"]["CreateDate"]
+    assert made == datetime(2026, 11, 22, 18, 22, 4, tzinfo=UTC)
 
 
 class Body(BytesIO):
