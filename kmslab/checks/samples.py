@@ -16,7 +16,7 @@ from kmslab.model.persona import Persona
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from kmslab.lab import Lab
+    from kmslab.lab import Access, Lab
 
 T = TypeVar("T")
 
@@ -26,7 +26,7 @@ OBJECT_PREFIX = "kmslab-temporary/"
 
 @dataclass(frozen=True, slots=True)
 class SampleObject:
-    """A name for an object in a bucket; whatever is stored under it is removed when the check ends.
+    """A name for an object in a bucket; whatever is stored under it is removed when the run ends.
 
     Attributes:
         lab: the check's lab.
@@ -60,22 +60,26 @@ class SampleObject:
 
 
 def sample_object(lab: Lab, bucket: str = "") -> SampleObject:
-    """Name an object, in the data bucket unless told otherwise, and promise to remove all its versions."""
-    sample = SampleObject(
-        lab,
-        bucket or lab.outputs.data_bucket,
-        f"{OBJECT_PREFIX}{lab.run_id}/{uuid4().hex}",
-        f"kmslab sample {uuid4().hex}".encode(),
+    """Name an object, in the data bucket unless told otherwise.
+
+    All that is stored under the names of one run is removed together when it ends (`kmslab.checks.sweep.retire`):
+    a listing and a deletion for each bucket, not for each object.
+    """
+    bucket = bucket or lab.outputs.data_bucket
+    sampled_buckets(lab.access, lab.run_id).add(bucket)
+    return SampleObject(
+        lab, bucket, f"{objects_of(lab.run_id)}{uuid4().hex}", f"kmslab sample {uuid4().hex}".encode()
     )
-    lab.undo(lambda: _remove_versions(lab, sample))
-    return sample
 
 
-def _remove_versions(lab: Lab, sample: SampleObject) -> None:
-    s3 = lab.client(Persona.OPERATOR, "s3")
-    found = s3.list_object_versions(Bucket=sample.bucket, Prefix=sample.key)
-    for version in found.get("Versions", []) + found.get("DeleteMarkers", []):
-        s3.delete_object(Bucket=sample.bucket, Key=version["Key"], VersionId=version["VersionId"])
+def objects_of(run_id: str) -> str:
+    """How the keys of the objects begin that the checks of a run store."""
+    return f"{OBJECT_PREFIX}{run_id}/"
+
+
+def sampled_buckets(access: Access, run_id: str) -> set[str]:
+    """Names of the buckets that a run has named objects in so far."""
+    return access.once(("sampled buckets", run_id), set[str])
 
 
 def public_key(lab: Lab, key: str, persona: Persona = Persona.AUDITOR) -> Any:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from kmslab.checks.blocks import shared_snapshots
 from kmslab.checks.expectations import deployed_keys
-from kmslab.checks.samples import OBJECT_PREFIX
+from kmslab.checks.samples import OBJECT_PREFIX, objects_of, sampled_buckets
 from kmslab.checks.temporary import (
     LEAVING,
     STOPPED_TAG,
@@ -24,7 +24,7 @@ from kmslab.model.naming import PREFIX_TAG, TEMPORARY_TAG
 from kmslab.model.persona import Persona
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from kmslab.lab import Access
     from kmslab.model.outputs import LabOutputs
@@ -102,13 +102,25 @@ def _swept(finds: Mapping[str, Callable[[], Iterator[Removal]]]) -> Swept:
 
 
 def retire(access: Access, run_id: str) -> Swept:
-    """Remove the keys and the snapshot that the checks of a run shared; the checks removed the rest."""
-    swept = Swept()
+    """Remove what the checks of a run shared, keys and a snapshot, and the objects that they stored.
+
+    The checks removed the rest themselves.
+    """
+    swept = remove_objects(access, run_id)
     for arn in scratch_keys(access, run_id):
         _remove(f"key {arn}", partial(discard, access, arn), swept)
     for snapshot in shared_snapshots(access, run_id):
         ec2 = access.client(Persona.OPERATOR, "ec2")
         _remove(f"snapshot {snapshot}", partial(ec2.delete_snapshot, SnapshotId=snapshot), swept)
+    return swept
+
+
+def remove_objects(access: Access, run_id: str) -> Swept:
+    """Remove the objects that the checks of a run stored, all versions, bucket by bucket."""
+    swept = Swept()
+    for bucket in sorted(sampled_buckets(access, run_id)):
+        for name, remove in _each(f"objects of {bucket}", _versions(access, bucket, objects_of(run_id))):
+            _remove(name, remove, swept)
     return swept
 
 
@@ -300,19 +312,35 @@ def _objects(access: Access, outputs: LabOutputs) -> Iterator[Removal]:
         outputs.aws_managed_bucket,
         outputs.dsse_bucket,
     ):
-        yield from _each(f"objects of {bucket}", _versions(access, bucket))
+        yield from _each(f"objects of {bucket}", _versions(access, bucket, OBJECT_PREFIX))
     yield from _each(f"uploads to {outputs.data_bucket}", _uploads(access, outputs.data_bucket))
 
 
-def _versions(access: Access, bucket: str) -> Iterator[Removal]:
+def _versions(access: Access, bucket: str, prefix: str) -> Iterator[Removal]:
+    """All versions of the objects whose keys begin so, page by page: a page is as many as one request deletes.
+
+    S3 API Reference, "ListObjectVersions" and "DeleteObjects": 1,000.
+    """
     s3 = access.client(Persona.OPERATOR, "s3")
-    for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=OBJECT_PREFIX):
-        for version in page.get("Versions", []) + page.get("DeleteMarkers", []):
-            key, version_id = version["Key"], version["VersionId"]
-            yield (
-                f"object {bucket}/{key}",
-                partial(s3.delete_object, Bucket=bucket, Key=key, VersionId=version_id),
-            )
+    for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix):
+        found = [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]
+        if found:
+            yield f"object versions in {bucket} ({len(found)})", partial(_delete, s3, bucket, found)
+
+
+def _delete(s3: Any, bucket: str, versions: Sequence[Mapping[str, str]]) -> None:
+    """Delete versions of objects in one request.
+
+    Raises:
+        Inconclusive: S3 keeps some, as a lock or a policy makes it do: it says so of each, and not of the request.
+    """
+    named = [{"Key": one["Key"], "VersionId": one["VersionId"]} for one in versions]
+    kept = s3.delete_objects(Bucket=bucket, Delete={"Objects": named, "Quiet": True}).get("Errors", [])
+    if kept:
+        first = kept[0]
+        raise Inconclusive(
+            f"S3 keeps {len(kept)} of them, {first['Key']} for one: {first['Code']}, {first.get('Message', '')}"
+        )
 
 
 def _uploads(access: Access, bucket: str) -> Iterator[Removal]:

@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from kmslab.checks.registry import check
-from kmslab.checks.samples import OBJECT_PREFIX, soon
+from kmslab.checks.samples import OBJECT_PREFIX, objects_of, soon
 from kmslab.checks.shared import state_of
 from kmslab.checks.values import parameter_path, secret_prefix
 from kmslab.model.naming import PREFIX_TAG, TEMPORARY_TAG, is_tooling, stack_name
@@ -147,7 +147,7 @@ def _left_in_ec2(lab: Lab) -> Iterator[str]:
 
 
 def _left_in_s3(lab: Lab) -> Iterator[str]:
-    out, own = lab.outputs, f"{OBJECT_PREFIX}{lab.run_id}/"
+    out, own = lab.outputs, objects_of(lab.run_id)
     for bucket in (out.data_bucket, out.sse_s3_bucket, out.aws_managed_bucket, out.dsse_bucket):
         where: dict[str, Any] = {"Bucket": bucket, "Prefix": OBJECT_PREFIX}
         versions = lab.read("s3:ListObjectVersions", persona=Persona.OPERATOR, **where)

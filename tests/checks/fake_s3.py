@@ -139,9 +139,11 @@ class FakeS3:
         ]
         return {"Uploads": found} if found else {}
 
-    def DeleteObject(self, request: Request) -> Mapping[str, Any]:
-        versions = self.buckets[request["Bucket"]].objects[request["Key"]]
-        versions[:] = [one for one in versions if one["VersionId"] != request["VersionId"]]
+    def DeleteObjects(self, request: Request) -> Mapping[str, Any]:
+        objects = self.buckets[request["Bucket"]].objects
+        for named in request["Delete"]["Objects"]:
+            versions = objects[named["Key"]]
+            versions[:] = [one for one in versions if one["VersionId"] != named["VersionId"]]
         return {}
 
     def _store(self, request: Request, body: bytes) -> Mapping[str, Any]:

@@ -26,6 +26,7 @@ from botocore.loaders import create_loader
 
 from kmslab import sessions
 from kmslab.checks import REGISTRY, run
+from kmslab.checks.sweep import remove_objects
 from kmslab.lab import Access, Lab
 from kmslab.model.capability import ALL, Capability
 from kmslab.model.outputs import LabOutputs
@@ -255,8 +256,11 @@ def open_lab(
 
 
 def judge(check_id: str, world: World, *, outputs: LabOutputs = OUTPUTS) -> Verdict:
-    """Run one check in a world and return its verdict."""
-    return run(REGISTRY[check_id], open_lab(world, outputs=outputs))
+    """Run one check in a world, remove its objects as the end of a run does, and return its verdict."""
+    lab = open_lab(world, outputs=outputs)
+    verdict = run(REGISTRY[check_id], lab)
+    remove_objects(lab.access, lab.run_id)
+    return verdict
 
 
 def policy_document(*statements: Mapping[str, Any]) -> str:

@@ -301,9 +301,10 @@ def _s3(world: LabWorld) -> None:
         found = [k for b, k in world.objects if b == request["Bucket"] and k.startswith(request["Prefix"])]
         return {"Versions": [{"Key": k, "VersionId": "1"} for k in found]}
 
-    def delete(request: Request) -> Mapping[str, Any]:
-        del world.objects[request["Bucket"], request["Key"]]
+    def delete_all(request: Request) -> Mapping[str, Any]:
+        for named in request["Delete"]["Objects"]:
+            del world.objects[request["Bucket"], named["Key"]]
         return {}
 
     world.answers("s3:PutObject", put).answers("s3:GetObject", get)
-    world.answers("s3:ListObjectVersions", versions).answers("s3:DeleteObject", delete)
+    world.answers("s3:ListObjectVersions", versions).answers("s3:DeleteObjects", delete_all)

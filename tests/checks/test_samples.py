@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kmslab.checks.samples import read_if_any, refused_soon, sample_object, soon
-from kmslab.lab import SETTLE_SECONDS, Failed, Inconclusive
+from kmslab.checks.sweep import remove_objects
+from kmslab.lab import SETTLE_SECONDS, Failed, Inconclusive, Lab
+from kmslab.model.capability import ALL
 from kmslab.model.persona import Persona
 from kmslab.model.target import TargetKind
 from tests.checks.fake_s3 import FakeS3
-from tests.checks.fakes import OUTPUTS, World, open_lab
+from tests.checks.fakes import OUTPUTS, RUN, FakeAccess, World, open_lab
 from tests.conftest import ROOT
 
 if TYPE_CHECKING:
@@ -75,17 +77,21 @@ def test_a_setting_that_may_not_be_read_is_inconclusive() -> None:
         read_if_any(lab, "s3:GetBucketPolicy", "NoSuchBucketPolicy", Bucket="some-bucket")
 
 
-def test_every_version_of_a_sample_is_removed_and_nothing_else() -> None:
+def test_every_version_of_a_runs_samples_is_removed_at_once_and_nothing_else() -> None:
     world = World()
     s3 = FakeS3(world)
-    with open_lab(world) as lab:
-        mine, other = sample_object(lab), sample_object(open_lab(world))
-        for _ in range(3):
-            mine.put()
-        other.put()
-        assert len(s3.left) == 2
+    access = FakeAccess(world)
+    other = sample_object(Lab(access, OUTPUTS, ALL, "run-0002"))
+    other.put()
+    with Lab(access, OUTPUTS, ALL, RUN) as lab:
+        for sample in (sample_object(lab), sample_object(lab)):
+            for _ in range(3):
+                sample.put()
+    assert len(s3.left) == 3
+    remove_objects(access, RUN)
     assert s3.left == [other.key]
-    assert {r.persona for r in world.asked("s3:DeleteObject")} == {Persona.OPERATOR}
+    (asked,) = world.asked("s3:DeleteObjects")
+    assert len(asked["Delete"]["Objects"]) == 6
 
 
 def test_samples_have_names_and_contents_of_their_own() -> None:

@@ -2,10 +2,13 @@ from __future__ import annotations
 
 import pytest
 
-from kmslab.checks.samples import OBJECT_PREFIX
-from kmslab.checks.sweep import sweep
+from kmslab.checks.samples import OBJECT_PREFIX, sample_object
+from kmslab.checks.sweep import retire, sweep
+from kmslab.lab import Lab
+from kmslab.model.capability import ALL
 from kmslab.model.naming import PREFIX_TAG, TEMPORARY_TAG
-from tests.checks.fakes import ACCOUNT, OUTPUTS, PREFIX, REGION, FakeAccess, Request, key_arn
+from kmslab.model.persona import Persona
+from tests.checks.fakes import ACCOUNT, OUTPUTS, PREFIX, REGION, RUN, FakeAccess, Request, key_arn
 from tests.checks.lab_world import LabWorld, good_lab, key
 
 QUEUE = f"arn:aws:sqs:{REGION}:{ACCOUNT}:kms-lab-alarm-0123"
@@ -94,9 +97,62 @@ def test_grants_of_checks_are_revoked_and_others_kept(world: LabWorld) -> None:
 
 def test_objects_of_checks_are_removed_and_others_kept(world: LabWorld) -> None:
     bucket = OUTPUTS.data_bucket
-    world.objects = {(bucket, f"{OBJECT_PREFIX}run-0/x"): b"", (bucket, "report.pdf"): b""}
-    assert sweep(FakeAccess(world), OUTPUTS).removed == [f"object {bucket}/{OBJECT_PREFIX}run-0/x"]
+    world.objects = {(bucket, f"{OBJECT_PREFIX}run-0/{name}"): b"" for name in "xyz"}
+    world.objects[bucket, "report.pdf"] = b""
+    assert sweep(FakeAccess(world), OUTPUTS).removed == [f"object versions in {bucket} (3)"]
     assert list(world.objects) == [(bucket, "report.pdf")]
+    assert [one["Bucket"] for one in world.asked("s3:DeleteObjects")] == [bucket]
+
+
+def test_the_end_of_a_run_removes_its_objects_and_no_other_runs(world: LabWorld) -> None:
+    access = FakeAccess(world)
+    buckets = (OUTPUTS.data_bucket, OUTPUTS.sse_s3_bucket)
+    other = sample_object(Lab(access, OUTPUTS, ALL, "run-0002"))
+    other.put()
+    for bucket in buckets:
+        for _ in range(2):
+            sample_object(Lab(access, OUTPUTS, ALL, RUN), bucket).put()
+    swept = retire(access, RUN)
+    assert sorted(swept.removed) == sorted(f"object versions in {bucket} (2)" for bucket in buckets)
+    assert list(world.objects) == [(other.bucket, other.key)]
+    assert {one.persona for one in world.asked("s3:DeleteObjects")} == {Persona.OPERATOR}
+    assert len(world.asked("s3:ListObjectVersions")) == len(world.asked("s3:DeleteObjects")) == len(buckets)
+
+
+def test_an_object_that_s3_keeps_is_told(world: LabWorld) -> None:
+    """DeleteObjects succeeds as a whole and says of each object whether it is gone."""
+    access = FakeAccess(world)
+    lab = Lab(access, OUTPUTS, ALL, RUN)
+    kept, other = sample_object(lab), sample_object(lab, OUTPUTS.dsse_bucket)
+    kept.put()
+    other.put()
+    locked = {
+        "Key": kept.key,
+        "VersionId": "1",
+        "Code": "AccessDenied",
+        "Message": "protected by object lock",
+    }
+    world.answers(
+        "s3:DeleteObjects", {"Errors": [locked]}, when=lambda request: request["Bucket"] == kept.bucket
+    )
+    swept = retire(access, RUN)
+    assert swept.removed == [f"object versions in {other.bucket} (1)"]
+    (problem,) = swept.problems
+    assert f"S3 keeps 1 of them, {kept.key} for one: AccessDenied, protected by object lock" in problem
+
+
+def test_a_bucket_that_cannot_be_listed_is_told_and_the_next_has_its_turn(world: LabWorld) -> None:
+    access = FakeAccess(world)
+    lab = Lab(access, OUTPUTS, ALL, RUN)
+    first, second = sorted(
+        (sample_object(lab), sample_object(lab, OUTPUTS.dsse_bucket)), key=lambda one: one.bucket
+    )
+    first.put()
+    second.put()
+    world.refuses("s3:ListObjectVersions", when=lambda request: request["Bucket"] == first.bucket)
+    swept = retire(access, RUN)
+    assert swept.removed == [f"object versions in {second.bucket} (1)"]
+    assert [one.partition(" could not")[0] for one in swept.problems] == [f"objects of {first.bucket}"]
 
 
 def test_volumes_snapshots_parameters_and_queues(world: LabWorld) -> None:
@@ -186,6 +242,7 @@ def test_what_a_probe_left_is_removed_from_the_inside_out(world: LabWorld) -> No
     world.answers("events:RemoveTargets", {}).answers("events:DeleteRule", {})
     world.objects = {("kmslab-probe-1", "open"): b""}
     world.answers("s3:ListObjectsV2", {"Contents": [{"Key": "open"}]}).answers("s3:DeleteBucket", {})
+    world.answers("s3:DeleteObject", {})
     swept = sweep(FakeAccess(world), OUTPUTS)
     assert swept.removed == [
         f"targets of {rule}",
