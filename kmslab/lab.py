@@ -132,9 +132,19 @@ class Access:
             raise Inconclusive(
                 "this target has no plain HTTP endpoint"
             )  # and AWS's is not for its credentials
-        session = self.once(("session", persona), lambda: self._session(persona))
-        # A boto3 session is not thread-safe while it makes a client, and one loader reads each model once.
+        credentials = self.once(("credentials of", persona), lambda: self._bearer(persona))
+        shared = self.once(
+            ("shared", service, plain_http, region),
+            lambda: self._shared(service, plain_http=plain_http, region=region),
+        )
+        return sessions.acting_as(shared, credentials)
+
+    def _shared(self, service: str, *, plain_http: bool, region: str) -> Any:
+        """Make the client of a service that all personas share."""
+        target = self.target
+        # A boto3 session is not thread-safe while it makes a client.
         with self.once("making clients", threading.Lock):
+            session = self.once("session", lambda: sessions.of_whoever_calls(target.region))
             client = session.client(
                 service,
                 region_name=region or target.region,
@@ -146,8 +156,6 @@ class Access:
                     lambda: sessions.client_config(target, for_s3=service == "s3"),
                 ),
             )
-            # botocore reads the model anew for each client, and looks for shapes and errors in it when they are met.
-            client.meta._service_model = self.once(("model", service), lambda: client.meta.service_model)
             client.meta.events.register("before-send", self._refuse_when_closed)
             service_id = client.meta.service_model.service_id.hyphenize()
             # Under the service's own name: botocore's handler is there, and whoever is named closer answers first.
@@ -162,13 +170,14 @@ class Access:
         if self.closed.is_set():
             raise Inconclusive("the run's deadline has passed")
 
-    def _session(self, persona: Persona) -> Any:
-        from botocore.loaders import create_loader
+    def _bearer(self, persona: Persona) -> Any:
+        """Return a persona's credentials as clients ask for them; a role is assumed now.
 
-        loader, region = self.once("loader", create_loader), self.target.region
+        So whoever cannot be assumed is told apart from a refusal.
+        """
         if persona is Persona.OPERATOR:
-            return sessions.as_operator(loader, region, self.target.credentials)
-        return sessions.as_role(loader, region, lambda: self._assume(persona))
+            return sessions.of_operator(self.target.credentials)
+        return sessions.of_role(lambda: self._assume(persona))
 
     def credentials(self, persona: Persona) -> Credentials | None:
         """Return a persona's credentials for one hour; None: boto3's default chain, which is the operator's."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -91,12 +92,32 @@ def as_operator(loader: Any, region: str, credentials: Credentials | None) -> An
     return _session(core, region)
 
 
-def as_role(loader: Any, region: str, assume: Callable[[], Mapping[str, Any]]) -> Any:
-    """Return a boto3 session of a role; it assumes the role now, and again before each hour is over.
+def of_operator(credentials: Credentials | None) -> Any:
+    """Return the operator's credentials as botocore's clients ask for them.
 
     Args:
-        loader: see `as_operator`.
-        region: see `as_operator`.
+        credentials: see `as_operator`.
+
+    Raises:
+        NoCredentialsError: boto3's default chain finds none.
+        BotoCoreError: it finds half of them, or somebody who does not answer.
+    """
+    import botocore.session
+    from botocore.credentials import Credentials as Given
+    from botocore.exceptions import NoCredentialsError
+
+    if credentials:
+        return Given(credentials.access_key_id, credentials.secret_access_key, credentials.session_token)
+    found = botocore.session.get_session().get_credentials()
+    if found is None:
+        raise NoCredentialsError
+    return found
+
+
+def of_role(assume: Callable[[], Mapping[str, Any]]) -> Any:
+    """Return a role's credentials as botocore's clients ask for them; assumed now, and again before each hour is over.
+
+    Args:
         assume: returns the ``Credentials`` of an AssumeRole response.
 
     Raises:
@@ -112,20 +133,78 @@ def as_role(loader: Any, region: str, assume: Callable[[], Mapping[str, Any]]) -
         except (ClientError, BotoCoreError) as error:
             raise CredentialRetrievalError(provider="AssumeRole", error_msg=str(error)) from error
 
-    renewing = RefreshableCredentials.create_from_metadata(_metadata(assume()), renew, "assume-role")
-    return with_credentials(loader, region, renewing)
+    return RefreshableCredentials.create_from_metadata(_metadata(assume()), renew, "assume-role")
 
 
-def with_credentials(loader: Any, region: str, credentials: Any) -> Any:
-    """Return a boto3 session that signs with credentials that somebody else keeps.
+_BEARER: ContextVar[Any] = ContextVar("kmslab_bearer")
+"""The credentials of whom the current call is made for."""
+_SIGNING = ("_make_api_call", "generate_presigned_url", "generate_presigned_post")
+"""The methods of botocore's clients in which something is signed; every operation goes through the first."""
+
+
+def acting_as(client: Any, credentials: Any) -> Any:
+    """Return a client as somebody's: all but the credentials is shared.
+
+    A client of one's own costs several milliseconds: its handlers, its rules of endpoints, its TLS settings.
 
     Args:
-        loader: see `as_operator`.
-        region: see `as_operator`.
+        client: whose session was made with `WhoeverCalls`.
         credentials: what botocore asks for ``get_frozen_credentials`` at each call.
     """
-    core = _core(loader)
-    core.register_component("credential_provider", _Provider(credentials))
+    theirs = object.__new__(type(client))
+    theirs.__dict__.update(client.__dict__)
+
+    def signing(method: Callable[..., Any]) -> Callable[..., Any]:
+        def signed(*arguments: Any, **named: Any) -> Any:
+            token = _BEARER.set(credentials)
+            try:
+                return method(*arguments, **named)
+            finally:
+                _BEARER.reset(token)
+
+        return signed
+
+    for name in _SIGNING:
+        if hasattr(type(client), name):
+            setattr(theirs, name, signing(getattr(client, name)))
+    return theirs
+
+
+class WhoeverCalls:
+    """The credentials of a client that many share: those of whom a call is made for (`acting_as`).
+
+    botocore's clients ask for `get_frozen_credentials` whenever they sign, and, when they are made, for a function
+    that knows the account.
+    """
+
+    method = "kmslab"
+    account_id = None
+    """botocore puts it into endpoints of services that have one for each account; the lab uses none."""
+
+    def get_frozen_credentials(self) -> Any:
+        """Return botocore's ``ReadOnlyCredentials``."""
+        return _BEARER.get().get_frozen_credentials()
+
+    def get_deferred_property(self, name: str) -> Callable[[], Any]:
+        """Return what looks at a property when it is needed."""
+        return lambda: getattr(self, name)
+
+    @property
+    def access_key(self) -> str:
+        """The access key id, which botocore's S3 client looks at."""
+        return str(self.get_frozen_credentials().access_key)
+
+
+def of_whoever_calls(region: str) -> Any:
+    """Return a boto3 session whose clients sign for whoever calls; see `acting_as`.
+
+    Args:
+        region: where its clients are unless told otherwise.
+    """
+    from botocore.loaders import create_loader
+
+    core = _core(create_loader())
+    core.register_component("credential_provider", _Provider(WhoeverCalls()))
     return _session(core, region)
 
 

@@ -2,14 +2,16 @@ from __future__ import annotations
 
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, NoCredentialsError
 
 from kmslab.lab import SETTLE_SECONDS, Access, Failed, Inconclusive, Lab, NotOffered
 from kmslab.model.persona import Persona
@@ -254,13 +256,11 @@ def assuming(*lifetimes: timedelta) -> World:
     return World().answers("sts:AssumeRole", assume)
 
 
-SESSION = {"AccessKeyId": "ASIAFAKE", "SecretAccessKey": "s", "SessionToken": "t"}
-
-
 def key_used_by(client: Any) -> str:
-    """The access key that signs the client's next request."""
-    credentials = client._request_signer._credentials  # where botocore keeps them
-    return str(credentials.get_frozen_credentials().access_key)
+    """The access key that signs what the client signs next."""
+    operation = {"kms": "list_keys", "s3": "list_buckets"}[client.meta.service_model.service_name]
+    signed = parse_qs(urlsplit(client.generate_presigned_url(operation)).query)
+    return str(signed["X-Amz-Credential"][0].partition("/")[0])
 
 
 def test_a_persona_is_assumed_once_and_acts_with_its_own_credentials() -> None:
@@ -351,17 +351,41 @@ def test_clients_of_one_host_share_its_connections(endpoint: str | None, pools: 
     assert len({id(client._endpoint.http_session) for client in clients}) == pools
 
 
-def test_clients_of_one_service_share_its_model(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not its plain endpoint: where a call goes is the client's own."""
-    monkeypatch.setattr(
-        Access, "_assume", lambda *_: {**SESSION, "Expiration": datetime.now(UTC) + timedelta(hours=1)}
-    )
-    access = Access(Target(TargetKind.AWS, "eu-central-1", credentials=Credentials("AKIA", "s")), "kms-lab")
-    one, two = (access.client(who, "kms") for who in (Persona.OPERATOR, Persona.AUDITOR))
-    there = access.client(Persona.OPERATOR, "kms", region="us-east-1")
-    assert one.meta.service_model is two.meta.service_model is there.meta.service_model
-    assert access.client(Persona.OPERATOR, "sts").meta.service_model.service_name == "sts"
-    assert there.meta.endpoint_url == "https://kms.us-east-1.amazonaws.com"
+def test_personas_share_a_client_and_sign_each_for_themselves() -> None:
+    """Also side by side, and where a client is asked by what it made: a paginator."""
+    world = assuming(*[timedelta(hours=1)] * 2)
+    access = AssumingAccess(world)
+    clients = {who: access.client(who, "kms") for who in (OWNER, OUTSIDER)}
+    assert clients[OWNER]._endpoint is clients[OUTSIDER]._endpoint
+    signed: dict[Persona, set[str]] = {OWNER: set(), OUTSIDER: set()}
+    together = threading.Barrier(2)
+
+    def answer(request: Any, **_: object) -> AWSResponse:
+        key = request.headers["Authorization"].decode().split("Credential=")[1].partition("/")[0]
+        signed[threads[threading.get_ident()]].add(key)
+        together.wait(10)
+        return AWSResponse(request.url, 200, HTTPHeaders(), Body(b'{"Keys": []}'))
+
+    clients[OWNER].meta.events.register("before-send", answer)
+    threads: dict[int, Persona] = {}
+
+    def ask(who: Persona) -> None:
+        threads[threading.get_ident()] = who
+        clients[who].list_keys()
+        list(clients[who].get_paginator("list_keys").paginate())
+
+    with ThreadPoolExecutor(2) as pool:
+        for done in [pool.submit(ask, who) for who in clients]:
+            done.result(timeout=30)
+    keys = {who: {key.rsplit("-", 1)[0] for key in signed[who]} for who in signed}
+    assert keys == {OWNER: {"ASIA-kms-lab-data-owner"}, OUTSIDER: {"ASIA-kms-lab-outsider"}}
+
+
+def test_without_credentials_there_is_no_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("botocore.session.Session.get_credentials", lambda _: None)
+    access = Access(Target(TargetKind.AWS, "eu-central-1"), "kms-lab")
+    with pytest.raises(NoCredentialsError):
+        access.client(Persona.OPERATOR, "kms")
 
 
 def test_moments_of_answers_are_read_without_dateutil(monkeypatch: pytest.MonkeyPatch) -> None:

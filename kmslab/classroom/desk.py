@@ -8,7 +8,6 @@ and of the lab's personas there.
 from __future__ import annotations
 
 import threading
-import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +20,7 @@ from kmslab.model.persona import Persona
 from kmslab.model.target import TargetKind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Mapping
+    from collections.abc import Hashable, Mapping
 
     from kmslab.classroom.seats import Seat
     from kmslab.model.target import Credentials
@@ -31,8 +30,6 @@ ENTRY_ROLE = "OrganizationAccountAccessRole"
 Organizations User Guide, "Accessing member accounts in an organization", read 2026-11-22)."""
 SESSION_SECONDS = 3600
 """Life of a session: a role assumed by a role has an hour at most (IAM User Guide, "Role chaining")."""
-RENEWED_BEFORE_SECONDS = 300.0
-"""How long before its end a session is renewed."""
 
 
 class Desk:
@@ -48,7 +45,6 @@ class Desk:
         self.entry_role = entry_role
         self.made: dict[Hashable, Any] = {}
         self.lock = threading.Lock()
-        self._badges: dict[Persona, Badge] = {}
         self._sitting: SeatAccess | None = None
 
     def sit(self, seat: Seat) -> SeatAccess:
@@ -59,18 +55,8 @@ class Desk:
         """
         access = SeatAccess(self, seat)
         self._sitting = access
-        for persona, badge in self._badges.items():
-            badge.change(access.assume(persona))
         access.enter()
         return access
-
-    def badge(self, persona: Persona) -> Badge:
-        """Return the credentials that clients of a persona sign with, whoever sits."""
-        if persona not in self._badges:
-            if self._sitting is None:
-                raise RuntimeError("nobody sits at the desk")
-            self._badges[persona] = Badge(self._sitting.assume(persona))
-        return self._badges[persona]
 
     def refuse_when_closed(self, **more: Any) -> None:
         """Send nothing more once the seat's run is over: a handler of botocore's ``before-send``."""
@@ -115,10 +101,6 @@ class SeatAccess(Access):
                 exit_code=ExitCode.TARGET,
             )
 
-    def assume(self, persona: Persona) -> Callable[[], Mapping[str, Any]]:
-        """Return what assumes the persona's role in this seat's account."""
-        return self._enter_account if persona is Persona.OPERATOR else lambda: self._assume(persona)
-
     def _enter_account(self) -> Mapping[str, Any]:
         hub = self._desk.hub
         answer: Mapping[str, Any] = hub.client(Persona.OPERATOR, "sts").assume_role(
@@ -130,23 +112,28 @@ class SeatAccess(Access):
 
     def credentials(self, persona: Persona) -> Credentials | None:
         """Return a persona's credentials in this seat's account, the operator's too."""
-        return self._desk.badge(persona).credentials
+        from kmslab.model.target import Credentials
 
-    def _make(self, persona: Persona, service: str, *, plain_http: bool, region: str) -> Any:
-        where = region or self.target.region
-        known = (persona, service, plain_http, where)
-        # The persona's role is assumed now, so that whoever cannot be assumed is told apart from a refusal.
-        self._desk.badge(persona).get_frozen_credentials()
-        if known not in self._desk.made:
-            with self._desk.lock:
-                if known not in self._desk.made:
-                    self._desk.made[known] = self._client(
-                        persona, service, plain_http=plain_http, region=region
-                    )
-        return self._desk.made[known]
+        frozen = self.once(
+            ("credentials of", persona), lambda: self._bearer(persona)
+        ).get_frozen_credentials()
+        return Credentials(frozen.access_key, frozen.secret_key, frozen.token)
 
-    def _client(self, persona: Persona, service: str, *, plain_http: bool, region: str) -> Any:
-        client = super()._make(persona, service, plain_http=plain_http, region=region)
+    def _bearer(self, persona: Persona) -> Any:
+        """Of the role through which the trainer's account enters the seat's, and of the lab's personas there."""
+        if persona is Persona.OPERATOR:
+            return sessions.of_role(self._enter_account)
+        return super()._bearer(persona)
+
+    def _shared(self, service: str, *, plain_http: bool, region: str) -> Any:
+        known = (service, plain_http, region or self.target.region)
+        with self._desk.lock:
+            if known not in self._desk.made:
+                self._desk.made[known] = self._client(service, plain_http=plain_http, region=region)
+            return self._desk.made[known]
+
+    def _client(self, service: str, *, plain_http: bool, region: str) -> Any:
+        client = super()._shared(service, plain_http=plain_http, region=region)
         client.meta.events.unregister("before-send", self._refuse_when_closed)
         client.meta.events.register("before-send", self._desk.refuse_when_closed)
         if self.target.endpoint_url:
@@ -155,85 +142,3 @@ class SeatAccess(Access):
         if service == "cloudformation" and self.target.kind is TargetKind.AWS:
             use_lab_names(client, self.prefix)
         return client
-
-    def _session(self, persona: Persona) -> Any:
-        from botocore.loaders import create_loader
-
-        loader = self._desk.made.setdefault("loader", create_loader())
-        return sessions.with_credentials(loader, self.target.region, self._desk.badge(persona))
-
-
-class Badge:
-    """Credentials of a role that is assumed when they are needed, and again before they end.
-
-    botocore's clients ask for `get_frozen_credentials` whenever they sign, and, when they are made, for a function
-    that knows the account.
-    """
-
-    method = "kmslab-class"
-    account_id = None
-    """botocore puts it into endpoints of services that have one for each account; the lab uses none."""
-
-    def __init__(self, assume: Callable[[], Mapping[str, Any]]) -> None:
-        """Take what assumes the role; see `change`."""
-        self._lock = threading.Lock()
-        self.change(assume)
-
-    def change(self, assume: Callable[[], Mapping[str, Any]]) -> None:
-        """Be another's from now on.
-
-        Args:
-            assume: returns the ``Credentials`` of an AssumeRole response.
-        """
-        with self._lock:
-            self._assume = assume
-            self._frozen: Any = None
-            self._ends = 0.0
-
-    def get_frozen_credentials(self) -> Any:
-        """Return botocore's ``ReadOnlyCredentials``.
-
-        Raises:
-            CredentialRetrievalError: the role cannot be assumed; nobody takes that for a refusal of a call.
-        """
-        from botocore.credentials import ReadOnlyCredentials
-        from botocore.exceptions import BotoCoreError, ClientError, CredentialRetrievalError
-
-        with self._lock:
-            if self._frozen is None or time.time() > self._ends - RENEWED_BEFORE_SECONDS:
-                try:
-                    given = self._assume()
-                except (ClientError, BotoCoreError) as error:
-                    raise CredentialRetrievalError(provider="AssumeRole", error_msg=str(error)) from error
-                self._ends = given["Expiration"].timestamp()
-                self._frozen = ReadOnlyCredentials(
-                    given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"]
-                )
-            return self._frozen
-
-    def get_deferred_property(self, name: str) -> Callable[[], Any]:
-        """Return what looks at a property when it is needed."""
-        return lambda: getattr(self, name)
-
-    @property
-    def credentials(self) -> Credentials:
-        """The same in the lab's words."""
-        from kmslab.model.target import Credentials
-
-        frozen = self.get_frozen_credentials()
-        return Credentials(frozen.access_key, frozen.secret_key, frozen.token)
-
-    @property
-    def access_key(self) -> str:
-        """The access key id, which botocore's S3 client looks at."""
-        return str(self.get_frozen_credentials().access_key)
-
-    @property
-    def secret_key(self) -> str:
-        """The secret key."""
-        return str(self.get_frozen_credentials().secret_key)
-
-    @property
-    def token(self) -> str:
-        """The session token."""
-        return str(self.get_frozen_credentials().token)
