@@ -1,6 +1,6 @@
 """Where seats are worked on, one after the other: the clients stay, the credentials are the seat's.
 
-Making a lab's 64 clients costs half a second of processor time, and each connection a TLS handshake. A desk makes
+Making a lab's clients costs a third of a second of processor time, and each connection a TLS handshake. A desk makes
 them once. Who sits down brings credentials: of the role through which the trainer's account enters the seat's,
 and of the lab's personas there.
 """
