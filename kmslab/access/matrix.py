@@ -85,7 +85,7 @@ def read_once(access: Access, outputs: LabOutputs, run_id: str) -> Reading:
     kept = notes(access, run_id)
     with kept.lock:
         if kept.reading is None:
-            kept.reading = reading.read(access, outputs)
+            kept.reading = reading.read(access, outputs, run_id)
         return kept.reading
 
 

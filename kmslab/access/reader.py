@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from kmslab.lab import DENIED
@@ -11,7 +12,7 @@ from kmslab.model.evidence import code_of
 from kmslab.model.persona import Persona
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Hashable, Iterable, Mapping
 
     from kmslab.lab import Access
 
@@ -37,15 +38,22 @@ class UnreadableError(LabError):
         super().__init__(message, hint=hint, exit_code=ExitCode.TARGET)
 
 
+def shared_name(run_id: str, persona: Persona, action: str, parameters: Mapping[str, Any]) -> Hashable:
+    """The name under which `Access.once` keeps a look that those who look in one run of the checks share."""
+    return ("read", run_id, persona, action, repr(sorted(parameters.items())))
+
+
 class Reader:
     """Reads from one target, a few things at a time.
 
     Attributes:
         access: sessions and clients.
+        run_id: of the run of the checks that the reading is for, which share what it has asked; may be empty.
     """
 
-    def __init__(self, access: Access) -> None:
+    def __init__(self, access: Access, run_id: str = "") -> None:
         self.access = access
+        self.run_id = run_id
 
     def each(self, look: Callable[[U], T], things: Iterable[U]) -> list[T]:
         """Look at several things side by side; the results are in the order of the things.
@@ -91,7 +99,12 @@ class Reader:
         readers, refusals = _LOOKING.get(service, _OTHERS), []
         for persona in readers:
             try:
-                return calling(self.access.client(persona, service), xform_name(operation))(**parameters)
+                look = partial(
+                    calling(self.access.client(persona, service), xform_name(operation)), **parameters
+                )
+                if not self.run_id:
+                    return look()
+                return self.access.once(shared_name(self.run_id, persona, action, parameters), look)
             except (BotoCoreError, ClientError) as error:
                 code = code_of(error)
                 if absent and code == absent:

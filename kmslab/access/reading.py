@@ -132,15 +132,20 @@ class Reading:
         return next(key for key in self.keys if key.name == name)
 
 
-def read(access: Access, outputs: LabOutputs) -> Reading:
+def read(access: Access, outputs: LabOutputs, run_id: str = "") -> Reading:
     """Read the policies of the account and of the lab.
+
+    Args:
+        access: to the target.
+        outputs: of the lab.
+        run_id: of the run of the checks that it is for: it shares what they ask; empty when it is for no run.
 
     Raises:
         UnreadableError: some of it could not be read; nothing is answered from a half of the policies.
         botocore.exceptions.BotoCoreError, ClientError: the operator's credentials do not work at all.
     """
     account, partition = access.account, access.partition
-    reader = Reader(access)
+    reader = Reader(access, run_id)
     keys = [
         (output.name.removeprefix("key_"), outputs.value_of(output))
         for output in LabOutputs.all()

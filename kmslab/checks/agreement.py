@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from kmslab.checks.registry import check
-from kmslab.checks.samples import public_key
+from kmslab.checks.shared import public_key
 from kmslab.checks.temporary import key_tags, scratch_key_of_kind
 from kmslab.model.capability import DECIDING, Capability
 from kmslab.model.persona import Persona

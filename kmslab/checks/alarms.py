@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from kmslab.checks.policy import ALLOW, DENY, is_everyone, statements
 from kmslab.checks.registry import check
+from kmslab.checks.shared import read_once
 
 if TYPE_CHECKING:
     from kmslab.checks.policy import Statement
@@ -30,7 +31,7 @@ def the_rule_asks_for_nothing_else(lab: Lab) -> str:
     A pattern is a conjunction: one member more, such as the kind of the user or one key's ARN, and the alarm
     is for that alone, while all four operations still stand in it.
     """
-    rule = lab.read("events:DescribeRule", Name=lab.outputs.alarm_rule)
+    rule = read_once(lab, "events:DescribeRule", Name=lab.outputs.alarm_rule)
     pattern: dict[str, Any] = json.loads(rule["EventPattern"])
     also = sorted(set(pattern) - {"source", "detail-type", "detail"})
     lab.expect(not also, f"the rule also asks for {', '.join(also)}")
@@ -47,7 +48,7 @@ def the_whole_event_is_passed_on(lab: Lab) -> str:
     EventBridge can put a constant text or a part of the event in its place. Who is woken by an alarm
     that says only that there is one has to look everything up.
     """
-    targets = lab.read("events:ListTargetsByRule", Rule=lab.outputs.alarm_rule)["Targets"]
+    targets = read_once(lab, "events:ListTargetsByRule", Rule=lab.outputs.alarm_rule)["Targets"]
     ours = [one for one in targets if one["Arn"] == lab.outputs.alarm_topic]
     lab.expect(ours, "the rule does not notify the topic")
     cut = sorted(
@@ -64,7 +65,7 @@ def only_eventbridge_publishes(lab: Lab) -> str:
     Without the permission alarms are dropped and nobody is told. Whoever else may publish can cry wolf until
     nobody listens; whoever else may subscribe hears what was noticed.
     """
-    attributes = lab.read("sns:GetTopicAttributes", TopicArn=lab.outputs.alarm_topic)["Attributes"]
+    attributes = read_once(lab, "sns:GetTopicAttributes", TopicArn=lab.outputs.alarm_topic)["Attributes"]
     policy = statements(attributes.get("Policy") or "{}")
     lent = [one for one in policy if one.effect == ALLOW]
     lab.expect(

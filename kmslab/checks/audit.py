@@ -13,6 +13,7 @@ from kmslab.checks.history import context_of, event_of
 from kmslab.checks.policy import document, statements
 from kmslab.checks.registry import check
 from kmslab.checks.samples import sample_object, temporary_tags
+from kmslab.checks.shared import read_once
 from kmslab.checks.temporary import temporary_key
 from kmslab.model.capability import DECIDING, Capability
 from kmslab.model.naming import ENCRYPTION_CONTEXT, role_name
@@ -48,7 +49,7 @@ def trail_is_under_its_own_key(lab: Lab) -> str:
     """
     key = _trail(lab).get("KmsKeyId", "no key")
     lab.expect(key == lab.outputs.key_trail, f"the trail is under {key}")
-    found = lab.read("s3:GetBucketEncryption", Bucket=lab.outputs.trail_bucket)
+    found = read_once(lab, "s3:GetBucketEncryption", Bucket=lab.outputs.trail_bucket)
     default = found["ServerSideEncryptionConfiguration"]["Rules"][0]["ApplyServerSideEncryptionByDefault"]
     lab.expect(
         default.get("KMSMasterKeyID") == lab.outputs.key_trail,
@@ -88,7 +89,7 @@ def trail_is_logging(lab: Lab) -> str:
 
     KMS calls are management events. A trail that exists may still be stopped: only its status tells.
     """
-    status = lab.read("cloudtrail:GetTrailStatus", Name=lab.outputs.trail)
+    status = read_once(lab, "cloudtrail:GetTrailStatus", Name=lab.outputs.trail)
     lab.expect(status.get("IsLogging"), "the trail exists but is not logging")
     trail = _trail(lab)
     lab.expect(trail.get("IsMultiRegionTrail"), "the trail records one Region only")
@@ -263,10 +264,10 @@ def alarm_topic_is_under_the_labs_key(lab: Lab) -> str:
     Under aws/sns no alarm would ever arrive: nobody can change that key's policy, and EventBridge has
     to make a data key for the topic.
     """
-    attributes = lab.read("sns:GetTopicAttributes", TopicArn=lab.outputs.alarm_topic)["Attributes"]
+    attributes = read_once(lab, "sns:GetTopicAttributes", TopicArn=lab.outputs.alarm_topic)["Attributes"]
     key = attributes.get("KmsMasterKeyId", "no key")
     lab.expect(key == lab.outputs.key_trail, f"the topic is under {key}")
-    policy = statements(lab.read("kms:GetKeyPolicy", KeyId=key, PolicyName="default")["Policy"])
+    policy = statements(read_once(lab, "kms:GetKeyPolicy", KeyId=key, PolicyName="default")["Policy"])
     lent = [
         one for one in policy if "Service:events.amazonaws.com" in one.principals and one.effect == "Allow"
     ]
@@ -307,9 +308,9 @@ def alarm_arrives(lab: Lab) -> str:
 
 def _alarm_pattern(lab: Lab) -> dict[str, Any]:
     """FAIL unless the rule is on and notifies the lab's topic; returns what it watches for."""
-    rule = lab.read("events:DescribeRule", Name=lab.outputs.alarm_rule)
+    rule = read_once(lab, "events:DescribeRule", Name=lab.outputs.alarm_rule)
     lab.expect(rule.get("State") == "ENABLED", f"the rule is {rule.get('State')}")
-    targets = lab.read("events:ListTargetsByRule", Rule=lab.outputs.alarm_rule)["Targets"]
+    targets = read_once(lab, "events:ListTargetsByRule", Rule=lab.outputs.alarm_rule)["Targets"]
     lab.expect(
         lab.outputs.alarm_topic in {one["Arn"] for one in targets}, "the rule does not notify the topic"
     )
@@ -339,7 +340,7 @@ def _listen(lab: Lab) -> str:
 
 
 def _trail(lab: Lab) -> Any:
-    return lab.read("cloudtrail:GetTrail", Name=lab.outputs.trail)["Trail"]
+    return read_once(lab, "cloudtrail:GetTrail", Name=lab.outputs.trail)["Trail"]
 
 
 def _is_by(lab: Lab, event: dict[str, Any], persona: Persona) -> bool:

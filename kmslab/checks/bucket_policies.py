@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from kmslab.checks.buckets import all_buckets, bucket_policy
 from kmslab.checks.policy import DENY, is_everyone
 from kmslab.checks.registry import check
+from kmslab.checks.shared import read_once
 
 if TYPE_CHECKING:
     from kmslab.checks.policy import Statement
@@ -100,7 +101,7 @@ def access_logs_can_be_delivered(lab: Lab) -> str:
 
 
 def _log_prefix(lab: Lab) -> str:
-    found = lab.read("s3:GetBucketLogging", Bucket=lab.outputs.data_bucket).get("LoggingEnabled", {})
+    found = read_once(lab, "s3:GetBucketLogging", Bucket=lab.outputs.data_bucket).get("LoggingEnabled", {})
     return str(found.get("TargetPrefix", ""))
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from kmslab.checks.policy import DENY, is_everyone, statements
 from kmslab.checks.samples import OBJECT_PREFIX, read_if_any, sample_object
+from kmslab.checks.shared import read_once
 from kmslab.lab import Inconclusive
 from kmslab.model.persona import Persona
 
@@ -41,7 +42,7 @@ def expect_labs_key(lab: Lab, head: Any) -> None:
 
 def default_encryption(lab: Lab, bucket: str) -> Any:
     """The rule by which a bucket encrypts what is put without an encryption header."""
-    found = lab.read("s3:GetBucketEncryption", Bucket=bucket)
+    found = read_once(lab, "s3:GetBucketEncryption", Bucket=bucket)
     return found["ServerSideEncryptionConfiguration"]["Rules"][0]
 
 
@@ -60,7 +61,7 @@ def all_buckets(lab: Lab) -> tuple[str, ...]:
 
 def bucket_policy(lab: Lab, bucket: str) -> tuple[Statement, ...]:
     """The statements of a bucket's policy; none if it has no policy."""
-    answer = read_if_any(lab, "s3:GetBucketPolicy", "NoSuchBucketPolicy", Bucket=bucket)
+    answer = read_once(lab, "s3:GetBucketPolicy", absent="NoSuchBucketPolicy", Bucket=bucket)
     return statements(answer.get("Policy", "{}"))
 
 

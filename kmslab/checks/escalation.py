@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from kmslab.access import questions, roles
 from kmslab.access.operations import means_something
 from kmslab.checks.registry import check
-from kmslab.checks.shared import read_policies
+from kmslab.checks.shared import read_once, read_policies
 from kmslab.checks.temporary import other_region, put_own_policy
 from kmslab.lab import Inconclusive
 from kmslab.model.capability import DECIDING, Capability
@@ -63,7 +63,7 @@ def nobody_rewrites_a_key_policy(lab: Lab) -> str:
     count = _only_the_meant(lab, found, "PutKeyPolicy", found.keys)
     put_own_policy(lab)
     app = lab.outputs.key_app
-    policy = lab.read("kms:GetKeyPolicy", KeyId=app, PolicyName="default")["Policy"]
+    policy = read_once(lab, "kms:GetKeyPolicy", KeyId=app, PolicyName="default")["Policy"]
     for persona in Persona:
         lab.refused(
             persona, "kms:PutKeyPolicy", by="kms:PutKeyPolicy", KeyId=app, PolicyName="default", Policy=policy
@@ -263,7 +263,7 @@ def nobody_rewrites_a_persona(lab: Lab) -> str:
                 count += _nobody(lab, found, _ordinary(found), [step], f"{action} on {policy}")
     lab.expect(count, "there is no persona to ask about")
     role = lab.outputs.role_data_owner.rpartition("/")[2]
-    document = roles.document_of(lab.read("iam:GetRole", RoleName=role)["Role"])
+    document = roles.document_of(read_once(lab, "iam:GetRole", RoleName=role)["Role"])
     for persona in ROLES:
         lab.refused(
             persona,

@@ -309,7 +309,7 @@ def roles_trust_this_account_only(lab: Lab) -> str:
         f"arn:{lab.access.partition}:iam::{lab.account}:role/{role_name(lab.prefix, one)}" for one in ROLES
     }
     for persona in ROLES:
-        role = lab.read("iam:GetRole", RoleName=role_name(lab.prefix, persona))["Role"]
+        role = read_once(lab, "iam:GetRole", RoleName=role_name(lab.prefix, persona))["Role"]
         allowing = [s for s in statements(role["AssumeRolePolicyDocument"]) if s.effect == ALLOW]
         lab.expect(allowing, f"nobody can become {persona}")
         for principal in (p for s in allowing for p in s.principals):

@@ -292,7 +292,7 @@ def iam_alone_cannot_rewrite_the_policy(lab: Lab) -> str:
     _not_as_root(lab)
     put_own_policy(lab)
     app = lab.outputs.key_app
-    policy = lab.read("kms:GetKeyPolicy", KeyId=app, PolicyName="default")["Policy"]
+    policy = read_once(lab, "kms:GetKeyPolicy", KeyId=app, PolicyName="default")["Policy"]
     lab.refused(
         OPERATOR, "kms:PutKeyPolicy", by="kms:PutKeyPolicy", KeyId=app, PolicyName="default", Policy=policy
     )

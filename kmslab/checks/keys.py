@@ -123,7 +123,7 @@ def every_key_is_tagged(lab: Lab) -> str:
     """Every key carries the lab's tag, so that costs and clean-up can find it."""
     keys = deployed_keys(lab.outputs)
     for expected, arn in keys:
-        tags = lab.read("kms:ListResourceTags", KeyId=arn)["Tags"]
+        tags = read_once(lab, "kms:ListResourceTags", KeyId=arn)["Tags"]
         lab.expect(
             {"TagKey": PREFIX_TAG, "TagValue": lab.prefix} in tags,
             f"the key {expected.name} has no tag {PREFIX_TAG}={lab.prefix}",

@@ -11,11 +11,13 @@ import hashlib
 import json
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from kmslab.checks.history import BETWEEN_LOOKS, HISTORY_SECONDS, context_of
 from kmslab.checks.registry import check
+from kmslab.checks.shared import asked_once, read_once
 from kmslab.lab import Failed, Inconclusive
 from kmslab.model.capability import Capability
 from kmslab.model.evidence import code_of
@@ -111,15 +113,15 @@ def what_was_done_is_in_them(lab: Lab) -> str:
     encrypts, and the auditor reads the event in the bucket, with its encryption context.
     """
     context = {**ENCRYPTION_CONTEXT, "probe": uuid4().hex}
-    logging = lab.read("cloudtrail:GetTrailStatus", Name=lab.outputs.trail).get("IsLogging")
-    lab.expect(logging, "the trail is not logging: nothing more will be delivered")
-    known = {one["Key"] for one in _listed(lab, "CloudTrail", _delivered(lab))}
+    status = _status(lab)
+    lab.expect(status.get("IsLogging"), "the trail is not logging: nothing more will be delivered")
+    known = {one["Key"] for one in _listed(lab, "CloudTrail", _delivered(lab, status))}
     request: dict[str, Any] = {"KeyId": lab.outputs.key_app, "EncryptionContext": context}
     lab.allowed(Persona.DATA_OWNER, "kms:Encrypt", Plaintext=b"tea", **request)
     kind = lab.access.target.kind
 
     def found() -> Any:
-        for one in _listed(lab, "CloudTrail", _delivered(lab)):
+        for one in _listed(lab, "CloudTrail", _delivered(lab, _status(lab))):
             if one["Key"] not in known:
                 known.add(one["Key"])
                 for event in json.loads(_read(lab, one["Key"])[0])["Records"]:
@@ -182,7 +184,7 @@ def the_digests_have_no_gap(lab: Lab) -> str:
     while followed < CHAIN and (key := digest.says["previousDigestS3Object"]):
         says = digest.says
         try:
-            content, metadata = _read(lab, key)
+            content, metadata = _digest(lab, key)
         except Inconclusive as unclear:
             lab.expect(code_of(unclear.__cause__) != "NoSuchKey", f"the digest {key} is gone")
             raise
@@ -197,13 +199,18 @@ def the_digests_have_no_gap(lab: Lab) -> str:
     return f"digests followed back: {followed}, none missing and none changed"
 
 
-def _delivered(lab: Lab) -> datetime:
-    """When CloudTrail delivered last; FAIL if it could not.
+def _status(lab: Lab) -> dict[str, Any]:
+    """The trail's status as it is now."""
+    status: dict[str, Any] = lab.read("cloudtrail:GetTrailStatus", Name=lab.outputs.trail)
+    return status
+
+
+def _delivered(lab: Lab, status: dict[str, Any]) -> datetime:
+    """When CloudTrail delivered last, by a status of the trail; FAIL if it could not.
 
     Raises:
         Inconclusive: nothing was delivered yet.
     """
-    status = lab.read("cloudtrail:GetTrailStatus", Name=lab.outputs.trail)
     lab.expect(
         not status.get("LatestDeliveryError"), f"nothing is delivered: {status.get('LatestDeliveryError')}"
     )
@@ -228,17 +235,30 @@ def _listed(lab: Lab, kind: str, since: datetime) -> list[dict[str, Any]]:
 
 
 def _digests(lab: Lab) -> Iterator[Digest]:
-    """The latest digests, newest first.
+    """The latest digests, newest first; several checks look at them, and none of a run looks for newer ones.
 
     Raises:
         Inconclusive: there is none yet.
     """
-    keys = [one["Key"] for one in _listed(lab, "CloudTrail-Digest", _delivered(lab))]
+    where = {"Bucket": lab.outputs.trail_bucket, "Prefix": f"AWSLogs/{lab.account}/CloudTrail-Digest/"}
+    keys = asked_once(lab, Persona.AUDITOR, "s3:ListObjectsV2", partial(_digest_keys, lab), **where)
+    for key in keys[:CHAIN]:
+        content, metadata = _digest(lab, key)
+        yield Digest(key, content, metadata.get("signature", ""))
+
+
+def _digest_keys(lab: Lab) -> list[str]:
+    status = read_once(lab, "cloudtrail:GetTrailStatus", Name=lab.outputs.trail)
+    keys = [one["Key"] for one in _listed(lab, "CloudTrail-Digest", _delivered(lab, status))]
     if not keys:
         raise Inconclusive("there is no digest yet: the first comes an hour after the trail began to log")
-    for key in sorted(keys, reverse=True)[:CHAIN]:
-        content, metadata = _read(lab, key)
-        yield Digest(key, content, metadata.get("signature", ""))
+    return sorted(keys, reverse=True)
+
+
+def _digest(lab: Lab, key: str) -> tuple[bytes, dict[str, str]]:
+    """A digest and its object's metadata; no check changes one."""
+    where = {"Bucket": lab.outputs.trail_bucket, "Key": key}
+    return asked_once(lab, Persona.AUDITOR, "s3:GetObject", partial(_read, lab, key), **where)
 
 
 def _newest_log_file(lab: Lab) -> dict[str, Any]:

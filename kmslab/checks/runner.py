@@ -161,7 +161,7 @@ def run_all(
             on_sweep(swept)
 
     with _collecting_seldom(), _deadline(access, deadline_seconds):
-        told(sweep(access, outputs))
+        told(sweep(access, outputs, run_id=run_id))
         try:
             go(check for check in checks if not check.serial)
             go(check for check in checks if check.serial)

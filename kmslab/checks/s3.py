@@ -17,6 +17,7 @@ from kmslab.checks.buckets import (
 )
 from kmslab.checks.registry import check
 from kmslab.checks.samples import read_if_any, refused_soon, sample_object, soon
+from kmslab.checks.shared import described, read_once
 from kmslab.checks.temporary import stopped
 from kmslab.model.capability import ON_BEHALF, Capability
 from kmslab.model.persona import Persona
@@ -318,7 +319,7 @@ def access_is_logged(lab: Lab) -> str:
 
     The log bucket cannot use the lab's key: S3's log delivery does not support SSE-KMS by default.
     """
-    found = lab.read("s3:GetBucketLogging", Bucket=lab.outputs.data_bucket).get("LoggingEnabled", {})
+    found = read_once(lab, "s3:GetBucketLogging", Bucket=lab.outputs.data_bucket).get("LoggingEnabled", {})
     target = found.get("TargetBucket", "nowhere")
     lab.expect(target == lab.outputs.access_log_bucket, f"access is logged to {target}")
     rule = default_encryption(lab, target)["ApplyServerSideEncryptionByDefault"]
@@ -360,10 +361,8 @@ def aws_managed_key_is_not_ours(lab: Lab) -> str:
     sample.put(Persona.OPERATOR)
     found = sample.head(Persona.OPERATOR)
     lab.expect(found.get("ServerSideEncryption") == "aws:kms", "the object is not under aws:kms")
-    managers = {
-        key: lab.read("kms:DescribeKey", KeyId=key)["KeyMetadata"]["KeyManager"]
-        for key in (found.get("SSEKMSKeyId", "alias/aws/s3"), lab.outputs.key_s3)
-    }
+    keys = (found.get("SSEKMSKeyId", "alias/aws/s3"), lab.outputs.key_s3)
+    managers = {key: described(lab, key)["KeyManager"] for key in keys}
     lab.expect(list(managers.values()) == ["AWS", "CUSTOMER"], f"key managers are {managers}")
     return "the comparison object's key is managed by AWS, the lab's by the customer"
 

@@ -82,16 +82,6 @@ def sampled_buckets(access: Access, run_id: str) -> set[str]:
     return access.once(("sampled buckets", run_id), set[str])
 
 
-def public_key(lab: Lab, key: str, persona: Persona = Persona.AUDITOR) -> Any:
-    """Export a key pair's public part, as the auditor unless told otherwise: it is no secret.
-
-    Returns: the key as the ``cryptography`` library represents its kind.
-    """
-    from cryptography.hazmat.primitives.serialization import load_der_public_key
-
-    return load_der_public_key(lab.read("kms:GetPublicKey", persona=persona, KeyId=key)["PublicKey"])
-
-
 def decrypted(lab: Lab, blob: bytes) -> bytes:
     """Decrypt what lies under the app key, as the data owner and with the lab's encryption context."""
     plaintext: bytes = lab.allowed(

@@ -8,6 +8,7 @@ from uuid import uuid4
 from kmslab.checks.policy import DENY, account_of, is_everyone, statements
 from kmslab.checks.registry import check
 from kmslab.checks.samples import refused_soon, soon
+from kmslab.checks.shared import described as key_described
 from kmslab.checks.temporary import stopped
 from kmslab.checks.values import temporary_parameter, temporary_secret
 from kmslab.model.capability import DECIDING, ON_BEHALF, Capability
@@ -188,8 +189,7 @@ def the_managed_key_is_not_ours(lab: Lab) -> str:
     read = lab.allowed(Persona.OPERATOR, "secretsmanager:GetSecretValue", SecretId=secret)["SecretString"]
     lab.expect(read == value, "the secret holds something else than was stored")
     managers = [
-        lab.read("kms:DescribeKey", KeyId=key)["KeyMetadata"]["KeyManager"]
-        for key in ("alias/aws/secretsmanager", lab.outputs.key_secrets)
+        key_described(lab, key)["KeyManager"] for key in ("alias/aws/secretsmanager", lab.outputs.key_secrets)
     ]
     lab.expect(managers == ["AWS", "CUSTOMER"], f"the key managers are {' and '.join(managers)}")
     return "the comparison secret's key is managed by AWS, the lab's by the customer"

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import secrets
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from kmslab.checks.expectations import deployed_keys
 from kmslab.checks.registry import check
 from kmslab.checks.samples import refused_soon, soon
+from kmslab.checks.shared import asked_once, read_once
 from kmslab.checks.temporary import GRANT_NAME, other_region, put_own_policy, scratch_key, stopped
 from kmslab.lab import DENIED
 from kmslab.model.capability import DECIDING, Capability
@@ -52,7 +54,7 @@ def the_administrator_cannot_rewrite_the_policy(lab: Lab) -> str:
     """
     put_own_policy(lab)
     app = lab.outputs.key_app
-    policy = lab.read("kms:GetKeyPolicy", KeyId=app, PolicyName="default")["Policy"]
+    policy = read_once(lab, "kms:GetKeyPolicy", KeyId=app, PolicyName="default")["Policy"]
     lab.refused(
         ADMINISTRATOR,
         "kms:PutKeyPolicy",
@@ -166,6 +168,8 @@ def the_auditor_reads_policies_not_data(lab: Lab) -> str:
     lab.allowed(OWNER, "kms:Decrypt", CiphertextBlob=blob, **sample)
     keys = deployed_keys(lab.outputs)
     for _, arn in keys:
-        lab.allowed(Persona.AUDITOR, "kms:GetKeyPolicy", KeyId=arn, PolicyName="default")
+        policy: dict[str, Any] = {"KeyId": arn, "PolicyName": "default"}
+        reading = partial(lab.allowed, Persona.AUDITOR, "kms:GetKeyPolicy", **policy)
+        asked_once(lab, Persona.AUDITOR, "kms:GetKeyPolicy", reading, **policy)
     lab.refused(Persona.AUDITOR, "kms:Decrypt", by="kms:Decrypt", CiphertextBlob=blob, **sample)
     return f"the auditor reads {len(keys)} key policies and is refused kms:Decrypt"

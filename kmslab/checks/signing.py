@@ -6,7 +6,7 @@ import hashlib
 from typing import TYPE_CHECKING, Any
 
 from kmslab.checks.registry import check
-from kmslab.checks.samples import public_key
+from kmslab.checks.shared import described, public_key
 from kmslab.checks.temporary import scratch_key, scratch_key_of_kind
 from kmslab.lab import Failed
 from kmslab.model.capability import DECIDING, Capability
@@ -201,7 +201,7 @@ def signing_keys_cannot_encrypt(lab: Lab) -> str:
     Key usage is chosen when a key is created and can never change. The data owner, who can encrypt
     with the RSA key, is refused the same with the signing key.
     """
-    about = lab.read("kms:DescribeKey", KeyId=lab.outputs.key_signing)["KeyMetadata"]
+    about = described(lab, lab.outputs.key_signing)
     lab.expect(about["KeyUsage"] == "SIGN_VERIFY", f"the signing key's usage is {about['KeyUsage']}")
     lab.expect(not about.get("EncryptionAlgorithms"), "the signing key lists encryption algorithms")
     sealing: dict[str, Any] = {"Plaintext": b"tea", "EncryptionAlgorithm": "RSAES_OAEP_SHA_256"}

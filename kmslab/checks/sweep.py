@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from kmslab.access.reader import shared_name
 from kmslab.checks.blocks import shared_snapshots
 from kmslab.checks.expectations import deployed_keys
 from kmslab.checks.samples import OBJECT_PREFIX, objects_of, sampled_buckets
@@ -66,7 +67,7 @@ class Swept:
     problems: list[str] = field(default_factory=list)
 
 
-def sweep(access: Access, outputs: LabOutputs, *, runs: int | None = RECENT_RUNS) -> Swept:
+def sweep(access: Access, outputs: LabOutputs, *, runs: int | None = RECENT_RUNS, run_id: str = "") -> Swept:
     """Remove everything that checks of this lab made, of whichever run, and restart what they stopped.
 
     Two runs on one lab at a time are not supported: they would sweep each other's things (and stop
@@ -76,9 +77,11 @@ def sweep(access: Access, outputs: LabOutputs, *, runs: int | None = RECENT_RUNS
         access: with the operator's credentials.
         outputs: of the lab.
         runs: of how many runs, from the newest, what the tagging service knows is looked at; None: of all.
+        run_id: of the run that begins with it, whose checks need not ask again what it has read; may be empty.
     """
-    deployed = (_stopped_keys, _grants, _objects)
+    deployed = (_grants, _objects)
     finds = {part.__name__: partial(part, access, outputs) for part in deployed}
+    finds[_stopped_keys.__name__] = partial(_stopped_keys, access, outputs, run_id)
     return _swept({**_elsewhere(access, runs), **finds})
 
 
@@ -249,16 +252,19 @@ TAGGED: dict[str, Callable[[Access, str], Iterator[Removal]]] = {
 """How the tagging service calls what checks and probes tag, and what removes one of them."""
 
 
-def _stopped_keys(access: Access, outputs: LabOutputs) -> Iterator[Removal]:
+def _stopped_keys(access: Access, outputs: LabOutputs, run_id: str) -> Iterator[Removal]:
     """Keys of the lab that a check disabled and could not enable again."""
     for _, arn in deployed_keys(outputs):
-        yield from _each(f"stop of {arn}", _stop(access, arn))
+        yield from _each(f"stop of {arn}", _stop(access, arn, run_id))
 
 
-def _stop(access: Access, arn: str) -> Iterator[Removal]:
-    kms = access.client(Persona.AUDITOR, "kms")
-    if any(tag["TagKey"] == STOPPED_TAG for tag in kms.list_resource_tags(KeyId=arn)["Tags"]):
+def _stop(access: Access, arn: str, run_id: str) -> Iterator[Removal]:
+    answer = access.client(Persona.AUDITOR, "kms").list_resource_tags(KeyId=arn)
+    if any(tag["TagKey"] == STOPPED_TAG for tag in answer["Tags"]):
         yield f"stop of {arn}", partial(restart, access, arn)
+    elif run_id:  # these are the tags that the run's checks see
+        name = shared_name(run_id, Persona.AUDITOR, "kms:ListResourceTags", {"KeyId": arn})
+        access.once(name, lambda: answer)
 
 
 def _volumes_and_snapshots(access: Access) -> Iterator[Removal]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from kmslab.checks.registry import check
 from kmslab.checks.samples import OBJECT_PREFIX, objects_of, soon
-from kmslab.checks.shared import state_of
+from kmslab.checks.shared import asked_once, read_once, state_of
 from kmslab.checks.values import parameter_path, secret_prefix
 from kmslab.model.naming import PREFIX_TAG, TEMPORARY_TAG, is_tooling, stack_name
 from kmslab.model.outputs import LabStack
@@ -169,22 +168,18 @@ def _left_values(lab: Lab) -> Iterator[str]:
 def _stacks(lab: Lab) -> dict[str, Any]:
     """The lab's stacks by name, as CloudFormation describes them."""
     names = {stack_name(lab.prefix, stack) for stack in LabStack}
-    described = _pages(lab, "cloudformation:DescribeStacks", "Stacks")
+    action = "cloudformation:DescribeStacks"
+    described = asked_once(lab, Persona.OPERATOR, action, lambda: list(_pages(lab, action, "Stacks")))
     found = {one["StackName"]: one for one in described if one["StackName"] in names}
     lab.expect(found, f"CloudFormation knows no stack of the lab {lab.prefix}")
     return found
 
 
 def _templates(lab: Lab) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Each stack's name and the resources of its template as it was deployed; large, so asked for once a run."""
+    """Each stack's name and the resources of its template as it was deployed."""
     for name in _stacks(lab):
-        yield name, lab.access.once(("template", lab.run_id, name), partial(_template, lab, name))
-
-
-def _template(lab: Lab, name: str) -> Mapping[str, Any]:
-    answer = lab.read("cloudformation:GetTemplate", persona=Persona.OPERATOR, StackName=name)
-    resources: Mapping[str, Any] = answer["TemplateBody"]["Resources"]
-    return resources
+        answer = read_once(lab, "cloudformation:GetTemplate", persona=Persona.OPERATOR, StackName=name)
+        yield name, answer["TemplateBody"]["Resources"]
 
 
 def _tagged(lab: Lab) -> Iterator[tuple[str, dict[str, str]]]:

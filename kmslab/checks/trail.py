@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from kmslab.checks.policy import ALLOW, statements
 from kmslab.checks.registry import check
+from kmslab.checks.shared import read_once
 from kmslab.lab import Inconclusive
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def log_files_can_be_delivered(lab: Lab) -> str:
     aws:SourceArn any trail of any account that names this bucket would write into the record.
     """
     sealing = statements(
-        lab.read("kms:GetKeyPolicy", KeyId=lab.outputs.key_trail, PolicyName="default")["Policy"]
+        read_once(lab, "kms:GetKeyPolicy", KeyId=lab.outputs.key_trail, PolicyName="default")["Policy"]
     )
     may = any(
         one.effect == ALLOW and CLOUDTRAIL in one.principals and one.covers("kms:GenerateDataKey")
@@ -51,7 +52,9 @@ def log_files_can_be_delivered(lab: Lab) -> str:
     )
     lab.expect(may, "the key's policy does not let CloudTrail encrypt log files")
     bucket = lab.outputs.trail_bucket
-    policy = statements(lab.read("s3:GetBucketPolicy", Bucket=bucket)["Policy"])
+    policy = statements(
+        read_once(lab, "s3:GetBucketPolicy", absent="NoSuchBucketPolicy", Bucket=bucket).get("Policy", "{}")
+    )
     lent = [one for one in policy if one.effect == ALLOW and CLOUDTRAIL in one.principals]
     arn = f"arn:{lab.access.partition}:s3:::{bucket}"
     for action, resource in (("s3:GetBucketAcl", arn), ("s3:PutObject", f"{arn}/AWSLogs/{lab.account}/*")):
@@ -69,7 +72,7 @@ def the_trails_bucket_has_no_bucket_key(lab: Lab) -> str:
     The auditor's permission to decrypt is for the trail's context: it opens log files and nothing else that
     lies under that key. The condition would match no more.
     """
-    found: dict[str, Any] = lab.read("s3:GetBucketEncryption", Bucket=lab.outputs.trail_bucket)
+    found: dict[str, Any] = read_once(lab, "s3:GetBucketEncryption", Bucket=lab.outputs.trail_bucket)
     rule = found["ServerSideEncryptionConfiguration"]["Rules"][0]
     lab.expect(not rule.get("BucketKeyEnabled"), "the trail's bucket uses a Bucket Key")
     return "no Bucket Key: every log file's context names the trail"
@@ -82,7 +85,7 @@ def only_the_auditor_opens_log_files(lab: Lab) -> str:
     Who used which key for what is itself worth protecting: it tells an attacker where the data is. A statement
     for the account without a condition on the principal would leave it to IAM, and there s3:* is common.
     """
-    policy = lab.read("kms:GetKeyPolicy", KeyId=lab.outputs.key_trail, PolicyName="default")["Policy"]
+    policy = read_once(lab, "kms:GetKeyPolicy", KeyId=lab.outputs.key_trail, PolicyName="default")["Policy"]
     auditor = (lab.outputs.role_auditor,)
     loose = [
         one.sid or "no Sid"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from kmslab.checks.blocks import GIBIBYTE, sample_blocks, shared_snapshot
 from kmslab.checks.registry import check
 from kmslab.checks.samples import soon
+from kmslab.checks.shared import described as key_described
 from kmslab.checks.temporary import discard, temporary_key
 from kmslab.lab import DENIED
 from kmslab.model.capability import ON_BEHALF, Capability
@@ -105,7 +106,7 @@ def a_snapshot_under_the_managed_key_cannot_be_shared(lab: Lab) -> str:
     """
     own, managed = _copy(lab, lab.outputs.key_ebs), _copy(lab, MANAGED_KEY)
     key = sample_blocks(lab).completed(managed)["KmsKeyId"]
-    manager = lab.read("kms:DescribeKey", KeyId=key)["KeyMetadata"]["KeyManager"]
+    manager = key_described(lab, key)["KeyManager"]
     lab.expect(manager == "AWS", f"the key of the copy under aws/ebs is managed by {manager}")
     _share(lab, own, UserIds=[lab.account])
     lab.refused(
