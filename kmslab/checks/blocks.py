@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from kmslab.checks.samples import settle_seconds, temporary_tags
+from kmslab.checks.shared import read_once
 from kmslab.lab import Failed, Inconclusive
 from kmslab.model.evidence import code_of
 from kmslab.model.persona import Persona
@@ -29,6 +30,8 @@ BLOCK_BYTES = 524_288
 GIBIBYTE = 1
 READY_SECONDS = {TargetKind.AWS: 600.0, TargetKind.LOCAL: 10.0, TargetKind.ENDPOINT: 60.0}
 """How long a volume or snapshot may take: AWS copies blocks in the background."""
+LONGEST_PAUSE = {TargetKind.AWS: 10.0, TargetKind.LOCAL: 2.0, TargetKind.ENDPOINT: 2.0}
+"""Seconds between two looks at what takes its time: where it takes minutes, most looks would be in vain."""
 KEY_NOT_USABLE = re.compile(
     r"(?:InvalidKMSKey|KMS)(?!.*(?:Throttl|Internal|Unavailable|Limit))", re.IGNORECASE
 )
@@ -50,17 +53,20 @@ class SampleBlocks:
         lab: the check's lab.
         mark: value of the sample tag; nothing else carries it.
         made: kind and id of what is known to be made: EC2 may be asked to remove it before it describes it.
+        kinds: of what was asked for, and so may be there although nobody said so.
     """
 
     lab: Lab
     mark: str
     made: list[tuple[str, str]] = field(default_factory=list)
+    kinds: set[str] = field(default_factory=set)
 
     def tagged(self, kind: str, mark: str = "") -> list[dict[str, Any]]:
         """The ``TagSpecifications`` of a request that makes a ``snapshot`` or a ``volume``."""
-        return [{"ResourceType": kind, "Tags": self._tags(mark)}]
+        return [{"ResourceType": kind, "Tags": self._tags(kind, mark)}]
 
-    def _tags(self, mark: str = "") -> list[dict[str, str]]:
+    def _tags(self, kind: str, mark: str = "") -> list[dict[str, str]]:
+        self.kinds.add(kind)
         attempt = [{"Key": f"{SAMPLE_TAG}-attempt", "Value": mark}] if mark else []
         return [*temporary_tags(self.lab), {"Key": SAMPLE_TAG, "Value": self.mark}, *attempt]
 
@@ -85,8 +91,7 @@ class SampleBlocks:
 
     def zone(self) -> str:
         """The zone of the lab's volume, where new ones are made."""
-        found = self.lab.read("ec2:DescribeVolumes", VolumeIds=[self.lab.outputs.data_volume])
-        return str(found["Volumes"][0]["AvailabilityZone"])
+        return str(labs_volume(self.lab)["AvailabilityZone"])
 
     def completed(self, snapshot: str) -> Any:
         """Wait until the snapshot is complete and return its description."""
@@ -180,7 +185,7 @@ class SampleBlocks:
             "VolumeSize": GIBIBYTE,
             "Encrypted": True,
             "KmsKeyArn": self.lab.outputs.key_ebs,
-            "Tags": self._tags(),
+            "Tags": self._tags("snapshot"),
         }
 
     def start(self, persona: Persona) -> str:
@@ -214,6 +219,15 @@ class SampleBlocks:
         return {"SnapshotId": snapshot, "BlockIndex": 0, "BlockToken": blocks[0]["BlockToken"]}
 
 
+def labs_volume(lab: Lab) -> Any:
+    """The lab's volume as EC2 describes it; no check changes it.
+
+    Raises:
+        Inconclusive: as `Lab.read`.
+    """
+    return read_once(lab, "ec2:DescribeVolumes", VolumeIds=[lab.outputs.data_volume])["Volumes"][0]
+
+
 def shared_snapshot(lab: Lab) -> Any:
     """Snapshot the lab's volume as the data owner: once for all checks of a run, which leave it as it is.
 
@@ -227,7 +241,9 @@ def shared_snapshot(lab: Lab) -> Any:
     if len(lab.calls) == known:
         shared = "made once for several checks"
         lab.calls.append(Call(Persona.DATA_OWNER, "ec2:CreateSnapshot", made, "ok", shared))
-    return _ready(lab, "snapshot", "completed", made)
+    return lab.access.once(
+        ("snapshot completed", lab.run_id), lambda: _ready(lab, "snapshot", "completed", made)
+    )
 
 
 def shared_snapshots(access: Access, run_id: str) -> list[str]:
@@ -270,6 +286,8 @@ def _remove(lab: Lab, sample: SampleBlocks) -> None:
     ec2 = lab.client(Persona.OPERATOR, "ec2")
     mine = [{"Name": f"tag:{SAMPLE_TAG}", "Values": [sample.mark]}]
     for kind, delete in (("volume", ec2.delete_volume), ("snapshot", ec2.delete_snapshot)):
+        if kind not in sample.kinds:
+            continue
         name = f"{kind.capitalize()}Id"
         described = [one[name] for one in _describe(ec2, kind, Filters=mine)]
         for one in {*described, *(known for which, known in sample.made if which == kind)}:
@@ -320,7 +338,8 @@ def _ready(lab: Lab, kind: str, state: str, made: str) -> Any:
         return None
 
     seconds = READY_SECONDS[lab.access.target.kind] + settle_seconds(lab)
-    return lab.wait_until(found, f"a {state} {kind}", seconds=seconds)
+    longest = LONGEST_PAUSE[lab.access.target.kind]
+    return lab.wait_until(found, f"a {state} {kind}", seconds=seconds, longest_pause=longest)
 
 
 def checksum(block: bytes) -> str:

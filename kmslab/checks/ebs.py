@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING, Any
 
-from kmslab.checks.blocks import BLOCK_BYTES, checksum, sample_blocks, shared_snapshot
+from kmslab.checks.blocks import BLOCK_BYTES, checksum, labs_volume, sample_blocks, shared_snapshot
 from kmslab.checks.registry import check
 from kmslab.checks.samples import soon
 from kmslab.checks.temporary import stopped
@@ -33,7 +33,7 @@ def volume_is_under_the_labs_key(lab: Lab) -> str:
     EBS encrypts on the host that the volume is attached to: what travels to the volume and what lies
     there is ciphertext, and the instance notices nothing.
     """
-    volume = lab.read("ec2:DescribeVolumes", VolumeIds=[lab.outputs.data_volume])["Volumes"][0]
+    volume = labs_volume(lab)
     _expect_key(lab, "the volume", volume, lab.outputs.key_ebs)
     lab.expect(volume["VolumeType"] == "gp3", f"the volume is of type {volume['VolumeType']}")
     return "a gp3 volume, encrypted under the lab's key"

@@ -8,6 +8,7 @@ from kmslab.checks.blocks import GIBIBYTE, sample_blocks, shared_snapshot
 from kmslab.checks.registry import check
 from kmslab.checks.samples import soon
 from kmslab.checks.shared import described as key_described
+from kmslab.checks.shared import read_once
 from kmslab.checks.temporary import discard, temporary_key
 from kmslab.lab import DENIED
 from kmslab.model.capability import ON_BEHALF, Capability
@@ -85,7 +86,7 @@ def an_encrypted_snapshot_cannot_become_public(lab: Lab) -> str:
     The operator may share the snapshot: with the own account, which changes nothing, it is taken. With
     everybody it is refused. The snapshot is of the lab's volume and under the lab's key.
     """
-    snapshot = _copy(lab, lab.outputs.key_ebs)
+    snapshot = str(sample_blocks(lab).copy(shared_snapshot(lab), lab.outputs.key_ebs)["SnapshotId"])
     _share(lab, snapshot, UserIds=[lab.account])
     lab.refused(
         Persona.OPERATOR,
@@ -104,16 +105,17 @@ def a_snapshot_under_the_managed_key_cannot_be_shared(lab: Lab) -> str:
     Nobody can change the policy of an AWS managed key, so nobody elsewhere could ever open it. Under
     the lab's key the same call is taken. To share data, copy the snapshot to a key of one's own first.
     """
-    own, managed = _copy(lab, lab.outputs.key_ebs), _copy(lab, MANAGED_KEY)
-    key = sample_blocks(lab).completed(managed)["KmsKeyId"]
+    sample, source = sample_blocks(lab), shared_snapshot(lab)
+    own, managed = (sample.copy(source, key) for key in (lab.outputs.key_ebs, MANAGED_KEY))
+    key = managed["KmsKeyId"]
     manager = key_described(lab, key)["KeyManager"]
     lab.expect(manager == "AWS", f"the key of the copy under aws/ebs is managed by {manager}")
-    _share(lab, own, UserIds=[lab.account])
+    _share(lab, own["SnapshotId"], UserIds=[lab.account])
     lab.refused(
         Persona.OPERATOR,
         "ec2:ModifySnapshotAttribute",
         codes=SHARING_REFUSED,
-        **_sharing(managed, UserIds=[lab.account]),
+        **_sharing(managed["SnapshotId"], UserIds=[lab.account]),
     )
     return "sharing is taken under the lab's key and refused under aws/ebs"
 
@@ -191,7 +193,7 @@ def _labs_snapshots(lab: Lab) -> list[dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for name, value in ((f"tag:{PREFIX_TAG}", lab.prefix), ("volume-id", lab.outputs.data_volume)):
         filters = [{"Name": name, "Values": [value]}]
-        page = lab.read("ec2:DescribeSnapshots", OwnerIds=["self"], Filters=filters)["Snapshots"]
+        page = read_once(lab, "ec2:DescribeSnapshots", OwnerIds=["self"], Filters=filters)["Snapshots"]
         # What other checks copy for a moment may be under another key, and is theirs to judge.
         kept = _others(page) if name != "volume-id" else page
         found |= {one["SnapshotId"]: one for one in kept}
@@ -214,11 +216,6 @@ def _shared_with(lab: Lab, snapshot: str) -> set[str]:
     attribute: dict[str, Any] = {"Attribute": "createVolumePermission", "SnapshotId": snapshot}
     found = lab.read("ec2:DescribeSnapshotAttribute", **attribute).get("CreateVolumePermissions", [])
     return {one.get("UserId") or one.get("Group", "somebody") for one in found}
-
-
-def _copy(lab: Lab, key: str) -> str:
-    """Copy the shared snapshot under a key, for this check alone; returns the copy's id."""
-    return str(sample_blocks(lab).copy(shared_snapshot(lab), key)["SnapshotId"])
 
 
 def _sharing(snapshot: str, **whom: list[str]) -> dict[str, Any]:

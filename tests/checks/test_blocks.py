@@ -79,6 +79,22 @@ def test_each_check_shows_the_snapshot_as_evidence() -> None:
     assert (known.resource, known.detail) == (snapshot, "made once for several checks")
 
 
+def test_the_shared_snapshot_is_waited_for_once() -> None:
+    world = GoodWorld()
+    access = FakeAccess(world)
+    seen = [shared_snapshot(Lab(access, OUTPUTS, ALL, RUN))["State"] for _ in range(3)]
+    assert seen == ["completed"] * 3
+    assert len(world.asked("ec2:DescribeSnapshots")) == 1
+
+
+def test_only_kinds_that_a_check_asked_for_are_looked_for_when_it_ends() -> None:
+    world = GoodWorld()
+    assert judge("ebs.copy-changes-the-key", world).outcome is Outcome.PASS
+    assert world.asked("ec2:DeleteSnapshot")
+    assert not world.asked("ec2:DescribeVolumes")
+    assert not world.ebs.left
+
+
 def test_another_run_has_a_snapshot_of_its_own() -> None:
     world = GoodWorld()
     access = FakeAccess(world)
