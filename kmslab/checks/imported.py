@@ -268,7 +268,11 @@ def _import_as(lab: Lab, parameters: dict[str, Any]) -> None:
 
 
 def _parameters(lab: Lab, key: str, material: bytes, algorithm: str = OAEP) -> dict[str, Any]:
-    """Wrap material as KMS asks, under a public key that KMS made for this import alone.
+    """Wrap material as KMS asks, under a public key that KMS made for imports into this key.
+
+    Public key and token are asked for once for each key and algorithm: a set of both is valid for 24 hours, and no
+    other limit is named (KMS API Reference, "GetParametersForImport", read 2026-11-22). Where KMS took a set
+    only once, these checks would end as ERROR.
 
     Returns: what ImportKeyMaterial takes; the material does not expire.
     """
@@ -276,12 +280,10 @@ def _parameters(lab: Lab, key: str, material: bytes, algorithm: str = OAEP) -> d
     from cryptography.hazmat.primitives.asymmetric import padding, rsa
     from cryptography.hazmat.primitives.serialization import load_der_public_key
 
-    given = lab.allowed(
-        OPERATOR,
-        "kms:GetParametersForImport",
-        KeyId=key,
-        WrappingAlgorithm=algorithm,
-        WrappingKeySpec="RSA_2048",
+    request = {"KeyId": key, "WrappingAlgorithm": algorithm, "WrappingKeySpec": "RSA_2048"}
+    given = lab.access.once(
+        ("import", lab.run_id, key, algorithm),
+        lambda: lab.allowed(OPERATOR, "kms:GetParametersForImport", **request),
     )
     wrapping_key: Any = load_der_public_key(given["PublicKey"])
     lab.expect(isinstance(wrapping_key, rsa.RSAPublicKey), "the wrapping key is not an RSA key")

@@ -206,3 +206,11 @@ def test_material_that_always_ends_too_soon_is_no_finding(monkeypatch: pytest.Mo
     monkeypatch.setattr(imported, "LIFETIMES_SECONDS", (-5.0, -5.0))
     verdict = judge(EXPIRES, good_lab())
     assert (verdict.outcome, "could not be used" in verdict.summary) == (Outcome.ERROR, True), verdict
+
+
+@pytest.mark.parametrize(("check", "imports"), [(TAKEN_BACK, 3), (ROTATES, 2), (SIGNING, 2), (WRAPPED, 3)])
+def test_one_public_key_and_token_serve_all_imports_into_a_key(check: str, imports: int) -> None:
+    world = good_lab()
+    assert judge(check, world).outcome is Outcome.PASS
+    assert len(world.asked("kms:GetParametersForImport")) == 1
+    assert len(world.asked("kms:ImportKeyMaterial")) == imports
