@@ -280,7 +280,7 @@ def _parameters(lab: Lab, key: str, material: bytes, algorithm: str = OAEP) -> d
     from cryptography.hazmat.primitives.asymmetric import padding, rsa
     from cryptography.hazmat.primitives.serialization import load_der_public_key
 
-    request = {"KeyId": key, "WrappingAlgorithm": algorithm, "WrappingKeySpec": "RSA_2048"}
+    request: dict[str, Any] = {"KeyId": key, "WrappingAlgorithm": algorithm, "WrappingKeySpec": "RSA_2048"}
     given = lab.access.once(
         ("import", lab.run_id, key, algorithm),
         lambda: lab.allowed(OPERATOR, "kms:GetParametersForImport", **request),
