@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from kmslab.access import questions, roles
 from kmslab.access.operations import means_something
+from kmslab.checks.identity_policies import role_named
 from kmslab.checks.registry import check
 from kmslab.checks.shared import read_once, read_policies
 from kmslab.checks.temporary import other_region, put_own_policy
@@ -263,7 +264,7 @@ def nobody_rewrites_a_persona(lab: Lab) -> str:
                 count += _nobody(lab, found, _ordinary(found), [step], f"{action} on {policy}")
     lab.expect(count, "there is no persona to ask about")
     role = lab.outputs.role_data_owner.rpartition("/")[2]
-    document = roles.document_of(read_once(lab, "iam:GetRole", RoleName=role)["Role"])
+    document = roles.document_of(role_named(lab, role))
     for persona in ROLES:
         lab.refused(
             persona,

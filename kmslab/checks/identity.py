@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kmslab.checks.identity_policies import admin_groups, group_statements, managed_policy, role_statements
+from kmslab.checks.identity_policies import (
+    admin_groups,
+    admin_user,
+    attached_policies,
+    managed_policy,
+    own_policies,
+    role_named,
+    statements_of,
+)
 from kmslab.checks.policy import ALLOW, DENY, account_of, is_everyone, statements
 from kmslab.checks.registry import check
 from kmslab.checks.shared import read_once
@@ -88,16 +96,11 @@ def admin_rights_come_from_a_group(lab: Lab) -> str:
     The user is alone in the group: anybody else there is an administrator whom nobody bounds.
     """
     name = lab.outputs.admin_user
-    attached = lab.read("iam:ListAttachedUserPolicies", UserName=name)["AttachedPolicies"]
-    inline = lab.read("iam:ListUserPolicies", UserName=name)["PolicyNames"]
-    lab.expect(not attached and not inline, f"the user has policies of its own: {attached or inline}")
+    own = own_policies(admin_user(lab))
+    lab.expect(not own, f"the user has policies of its own: {', '.join(own)}")
     groups = [group["GroupName"] for group in admin_groups(lab)]
     lab.expect(groups, "the admin user is in no group")
-    rights = [
-        policy["PolicyName"]
-        for group in groups
-        for policy in read_once(lab, "iam:ListAttachedGroupPolicies", GroupName=group)["AttachedPolicies"]
-    ]
+    rights = [policy for group in admin_groups(lab) for policy in attached_policies(group)]
     lab.expect("AdministratorAccess" in rights, f"no group gives administrator access: {', '.join(rights)}")
     for group in groups:
         members = [user["UserName"] for user in lab.read("iam:GetGroup", GroupName=group)["Users"]]
@@ -161,7 +164,8 @@ def nothing_without_mfa(lab: Lab) -> str:
     It must use BoolIfExists: requests signed with an access key carry no MFA information at all,
     and a plain Bool would let them pass.
     """
-    denials = [s for s in group_statements(lab) if s.effect == DENY and _without_mfa(s)]
+    given = (statement for group in admin_groups(lab) for statement in statements_of(lab, group))
+    denials = [s for s in given if s.effect == DENY and _without_mfa(s)]
     lab.expect(denials, "no policy of the admin user's groups denies requests without MFA")
     sweeping = [s for s in denials if s.not_actions and s.resources == ("*",)]
     lab.expect(sweeping, "what is denied without MFA is a list: everything else is allowed")
@@ -281,10 +285,7 @@ def the_outsider_can_do_nothing(lab: Lab) -> str:
     Belonging to the account is no permission. The outsider's role has no policy. The operator makes
     each call first.
     """
-    role = role_name(lab.prefix, Persona.OUTSIDER)
-    attached = read_once(lab, "iam:ListAttachedRolePolicies", RoleName=role)["AttachedPolicies"]
-    given = [policy["PolicyName"] for policy in attached]
-    given += read_once(lab, "iam:ListRolePolicies", RoleName=role)["PolicyNames"]
+    given = own_policies(role_named(lab, role_name(lab.prefix, Persona.OUTSIDER)))
     lab.expect(not given, f"the outsider has policies: {', '.join(given)}")
     calls: dict[str, dict[str, Any]] = {
         "kms:ListKeys": {},
@@ -309,7 +310,7 @@ def roles_trust_this_account_only(lab: Lab) -> str:
         f"arn:{lab.access.partition}:iam::{lab.account}:role/{role_name(lab.prefix, one)}" for one in ROLES
     }
     for persona in ROLES:
-        role = read_once(lab, "iam:GetRole", RoleName=role_name(lab.prefix, persona))["Role"]
+        role = role_named(lab, role_name(lab.prefix, persona))
         allowing = [s for s in statements(role["AssumeRolePolicyDocument"]) if s.effect == ALLOW]
         lab.expect(allowing, f"nobody can become {persona}")
         for principal in (p for s in allowing for p in s.principals):
@@ -337,7 +338,7 @@ def no_persona_has_all_keys(lab: Lab) -> str:
     """
     count = 0
     for persona in ROLES:
-        for statement in role_statements(lab, role_name(lab.prefix, persona)):
+        for statement in statements_of(lab, role_named(lab, role_name(lab.prefix, persona))):
             count += 1
             if statement.effect != ALLOW or not _every_key(statement):
                 continue

@@ -151,7 +151,6 @@ def _iam(world: AccountWorld) -> None:
     world.answers("iam:GetPolicy", {"Policy": {"DefaultVersionId": "v1"}})
     everything = policy_document({"Effect": "Allow", "Action": "*", "Resource": "*"})
     world.answers("iam:GetPolicyVersion", {"PolicyVersion": {"Document": everything}})
-    world.answers("iam:GetRole", {"Role": {"AssumeRolePolicyDocument": policy_document(TRUST)}})
     world.answers("iam:SimulatePrincipalPolicy", simulated)
     world.refuses("iam:UpdateAssumeRolePolicy", code="AccessDenied")
 

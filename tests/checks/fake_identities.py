@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from kmslab.model.persona import ROLES, Persona
@@ -19,7 +18,7 @@ from tests.checks.fakes import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 BOUNDARY: list[Statement] = [
     {"Effect": "Allow", "Action": "*", "Resource": "*"},
@@ -58,27 +57,87 @@ TRUST: Statement = {
     "Action": "sts:AssumeRole",
     "Condition": {"ArnNotEquals": {"aws:PrincipalArn": [role_arn(persona) for persona in ROLES]}},
 }
-ADMINISTRATOR_ACCESS = "arn:aws:iam::aws:policy/AdministratorAccess"
 MFA_POLICY = f"arn:aws:iam::{ACCOUNT}:policy/mfa"
 PERSONA_POLICY = f"arn:aws:iam::{ACCOUNT}:policy/persona"
 
 
+DECRYPT: Statement = {"Effect": "Allow", "Action": "kms:Decrypt", "Resource": key_arn("app")}
+DOCUMENTS: dict[str, list[Statement]] = {"boundary": BOUNDARY, "mfa": [NO_MFA], "persona": [DECRYPT]}
+ARNS = {"boundary": OUTPUTS.admin_boundary, "mfa": MFA_POLICY, "persona": PERSONA_POLICY}
+RIGHTS = ("AdministratorAccess", "mfa")
+
+
 def policies(world: World, **documents: list[Statement]) -> World:
     """Say what managed policies hold: ``boundary``, ``mfa``, ``persona``."""
-    arns = {"boundary": OUTPUTS.admin_boundary, "mfa": MFA_POLICY, "persona": PERSONA_POLICY}
-    for name, statements in documents.items():
-        answer = {"PolicyVersion": {"Document": policy_document(*statements), "VersionId": "v1"}}
-        world.answers("iam:GetPolicyVersion", answer, when=partial(_is_policy, arns[name]))
-    return world
+    return world.answers("iam:GetAccountAuthorizationDetails", account(documents=documents))
 
 
-def _is_policy(arn: str, request: Request) -> bool:
-    return bool(request["PolicyArn"] == arn)
+def account(
+    *,
+    documents: Mapping[str, list[Statement]] | None = None,
+    trust: Statement = TRUST,
+    groups: Iterable[str] = ("admins",),
+    rights: Iterable[str] = RIGHTS,
+    group_inline: Iterable[str] = (),
+    user_inline: Iterable[str] = (),
+    outsider: Iterable[str] = (),
+    outsider_inline: Iterable[str] = (),
+) -> Mapping[str, Any]:
+    """What GetAccountAuthorizationDetails tells of the good lab, or of one that is broken somewhere.
+
+    AWS's own policies are attached and not listed, as on some targets.
+    """
+    user = {
+        "UserName": "kenya-one",
+        "GroupList": list(groups),
+        "UserPolicyList": _inline(user_inline),
+        "AttachedManagedPolicies": [],
+    }
+    group = {
+        "GroupName": "admins",
+        "AttachedManagedPolicies": _attached(rights),
+        "GroupPolicyList": _inline(group_inline),
+    }
+    named = {**DOCUMENTS, **(documents or {})}
+    return {
+        "UserDetailList": [user],
+        "GroupDetailList": [group],
+        "RoleDetailList": [_role(persona, trust, outsider, outsider_inline) for persona in ROLES],
+        "Policies": [
+            {
+                "Arn": ARNS[name],
+                "PolicyName": name,
+                "PolicyVersionList": [
+                    {"Document": policy_document(), "VersionId": "v1", "IsDefaultVersion": False},
+                    {"Document": policy_document(*held), "VersionId": "v2", "IsDefaultVersion": True},
+                ],
+            }
+            for name, held in named.items()
+        ],
+    }
 
 
-def is_outsider(request: Request) -> bool:
-    """Whether a request is about the outsider's role."""
-    return bool(request["RoleName"] == f"{PREFIX}-outsider")
+def _role(
+    persona: Persona, trust: Statement, outsider: Iterable[str], outsider_inline: Iterable[str]
+) -> dict[str, Any]:
+    apart = persona is Persona.OUTSIDER
+    return {
+        "RoleName": f"{PREFIX}-{persona}",
+        "Arn": role_arn(persona),
+        "AssumeRolePolicyDocument": policy_document(trust),
+        "AttachedManagedPolicies": _attached(outsider if apart else ["persona"]),
+        "RolePolicyList": _inline(outsider_inline if apart else ()),
+    }
+
+
+def _attached(names: Iterable[str]) -> list[dict[str, str]]:
+    return [
+        {"PolicyName": one, "PolicyArn": ARNS.get(one, f"arn:aws:iam::aws:policy/{one}")} for one in names
+    ]
+
+
+def _inline(names: Iterable[str]) -> list[dict[str, str]]:
+    return [{"PolicyName": one, "PolicyDocument": policy_document(DECRYPT)} for one in names]
 
 
 def identities(world: World) -> None:
@@ -92,28 +151,13 @@ def identities(world: World) -> None:
     }
     world.answers("iam:GetUser", {"User": user})
     world.answers("iam:ListAccessKeys", {"AccessKeyMetadata": []})
-    world.answers("iam:ListAttachedUserPolicies", {"AttachedPolicies": []})
-    world.answers("iam:ListUserPolicies", {"PolicyNames": []})
-    world.answers("iam:ListGroupsForUser", {"Groups": [{"GroupName": "admins"}]})
-    group = [
-        {"PolicyName": "AdministratorAccess", "PolicyArn": ADMINISTRATOR_ACCESS},
-        {"PolicyName": "mfa", "PolicyArn": MFA_POLICY},
-    ]
-    world.answers("iam:ListAttachedGroupPolicies", {"AttachedPolicies": group})
-    world.answers("iam:ListGroupPolicies", {"PolicyNames": []})
+    world.answers("iam:GetAccountAuthorizationDetails", account())
     world.answers("iam:GetPolicy", {"Policy": {"DefaultVersionId": "v1"}})
     everything = {"PolicyVersion": {"Document": policy_document(BOUNDARY[0])}}
     world.answers("iam:GetPolicyVersion", everything)
-    decrypt = {"Effect": "Allow", "Action": "kms:Decrypt", "Resource": key_arn("app")}
-    policies(world, boundary=BOUNDARY, mfa=[NO_MFA], persona=[decrypt])
     world.answers("iam:GetLoginProfile", {"LoginProfile": {"PasswordResetRequired": True}})
     world.answers("secretsmanager:DescribeSecret", {"KmsKeyId": key_arn("secrets")})
     world.answers("iam:GetGroup", {"Group": {"GroupName": "admins"}, "Users": [{"UserName": "kenya-one"}]})
-    world.answers("iam:GetRole", {"Role": {"AssumeRolePolicyDocument": policy_document(TRUST)}})
-    persona = [{"PolicyName": "persona", "PolicyArn": PERSONA_POLICY}]
-    world.answers("iam:ListAttachedRolePolicies", {"AttachedPolicies": persona})
-    world.answers("iam:ListAttachedRolePolicies", {"AttachedPolicies": []}, when=is_outsider)
-    world.answers("iam:ListRolePolicies", {"PolicyNames": []})
     world.answers("iam:SimulatePrincipalPolicy", simulate)
     world.answers(
         "sts:GetCallerIdentity",

@@ -1,16 +1,30 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from kmslab.checks import REGISTRY, run
+from kmslab.lab import Lab
+from kmslab.model.capability import ALL
 from kmslab.model.persona import Persona
 from kmslab.model.verdict import Outcome
-from tests.checks.fake_identities import BOUNDARY, NO_MFA, TRUST, is_outsider, policies
-from tests.checks.fakes import ACCOUNT, OUTPUTS, Request, World, judge, key_arn, policy_document, role_arn
+from tests.checks.fake_identities import BOUNDARY, NO_MFA, TRUST, account, policies
+from tests.checks.fakes import (
+    ACCOUNT,
+    OUTPUTS,
+    RUN,
+    FakeAccess,
+    Request,
+    World,
+    judge,
+    key_arn,
+    policy_document,
+    role_arn,
+)
 from tests.checks.lab_world import good_lab
 from tests.checks.table import Broken
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 
 def without(action: str) -> list[dict[str, object]]:
@@ -20,6 +34,11 @@ def without(action: str) -> list[dict[str, object]]:
         for s in BOUNDARY
         if s["Action"] != action
     ]
+
+
+def told(world: World, **broken: Any) -> World:
+    """IAM lists an account that is broken somewhere."""
+    return world.answers("iam:GetAccountAuthorizationDetails", account(**broken))
 
 
 def allowed(*actions: str, resource: str = "*") -> dict[str, object]:
@@ -61,17 +80,17 @@ BROKEN = [
     ),
     Broken(
         "identity.admin-rights-come-from-a-group",
-        lambda w: w.answers("iam:ListUserPolicies", {"PolicyNames": ["mine"]}),
-        "policies of its own: ['mine']",
+        lambda w: told(w, user_inline=["mine"]),
+        "policies of its own: mine",
     ),
     Broken(
         "identity.admin-rights-come-from-a-group",
-        lambda w: w.answers("iam:ListGroupsForUser", {"Groups": []}),
+        lambda w: told(w, groups=[]),
         "in no group",
     ),
     Broken(
         "identity.admin-rights-come-from-a-group",
-        lambda w: w.answers("iam:ListAttachedGroupPolicies", {"AttachedPolicies": []}),
+        lambda w: told(w, rights=[], group_inline=["AdministratorAccess"]),
         "no group gives administrator access",
     ),
     Broken(
@@ -178,14 +197,12 @@ BROKEN = [
     ),
     Broken(
         "identity.the-outsider-can-do-nothing",
-        lambda w: w.answers(
-            "iam:ListAttachedRolePolicies", {"AttachedPolicies": [{"PolicyName": "all-of-s3"}]}
-        ),
+        lambda w: told(w, outsider=["all-of-s3"]),
         "the outsider has policies: all-of-s3",
     ),
     Broken(
         "identity.the-outsider-can-do-nothing",
-        lambda w: w.answers("iam:ListRolePolicies", {"PolicyNames": ["kms"]}, when=is_outsider),
+        lambda w: told(w, outsider_inline=["kms"]),
         "the outsider has policies: kms",
     ),
     Broken(
@@ -196,10 +213,7 @@ BROKEN = [
     *(
         Broken(
             "identity.roles-trust-this-account-only",
-            lambda w, principal=principal: w.answers(  # type: ignore[misc]  # mypy sees no default of a lambda
-                "iam:GetRole",
-                {"Role": {"AssumeRolePolicyDocument": policy_document({**TRUST, "Principal": principal})}},
-            ),
+            lambda w, principal=principal: told(w, trust={**TRUST, "Principal": principal}),  # type: ignore[misc]  # mypy sees no default of a lambda
             says,
         )
         for principal, says in (
@@ -211,15 +225,8 @@ BROKEN = [
     *(
         Broken(
             "identity.roles-trust-this-account-only",
-            lambda w, condition=condition: w.answers(  # type: ignore[misc]  # mypy sees no default of a lambda
-                "iam:GetRole",
-                {
-                    "Role": {
-                        "AssumeRolePolicyDocument": policy_document(
-                            {**TRUST, "Sid": "Open", "Condition": condition}
-                        )
-                    }
-                },
+            lambda w, condition=condition: told(  # type: ignore[misc]  # mypy sees no default of a lambda
+                w, trust={**TRUST, "Sid": "Open", "Condition": condition}
             ),
             "Open keeps no persona from becoming",
         )
@@ -259,3 +266,39 @@ def test_the_call_that_takes_the_mfa_code_may_be_open() -> None:
     left = [*NO_MFA["NotAction"], "sts:GetSessionToken"]
     world = policies(good_lab(), mfa=[{**NO_MFA, "NotAction": left}])
     assert judge("identity.nothing-without-mfa", world).outcome is Outcome.PASS
+
+
+def test_inline_policies_are_looked_at_as_attached_ones_are() -> None:
+    wide = {"PolicyName": "wide", "PolicyDocument": policy_document(allowed("kms:*"))}
+    told_of = dict(account())
+    told_of["RoleDetailList"] = [{**one, "RolePolicyList": [dict(wide)]} for one in told_of["RoleDetailList"]]
+    world = good_lab().answers("iam:GetAccountAuthorizationDetails", told_of)
+    verdict = judge("identity.no-persona-has-all-keys", world)
+    assert (verdict.outcome, "with every key (Wide)" in verdict.summary) == (Outcome.FAIL, True)
+
+
+def test_a_long_list_of_identities_is_read_to_its_end() -> None:
+    def pages(request: Request) -> Mapping[str, Any]:
+        whole = account()
+        if "Marker" not in request.parameters:
+            return {"UserDetailList": whole["UserDetailList"], "IsTruncated": True, "Marker": "more"}
+        return {**whole, "UserDetailList": []}
+
+    world = good_lab().answers("iam:GetAccountAuthorizationDetails", pages)
+    for check in ("identity.nothing-without-mfa", "identity.no-persona-has-all-keys"):
+        assert judge(check, world).outcome is Outcome.PASS
+
+
+def test_an_identity_that_iam_does_not_list_is_no_answer() -> None:
+    world = good_lab().answers("iam:GetAccountAuthorizationDetails", {"UserDetailList": []})
+    for check in ("identity.nothing-without-mfa", "identity.no-persona-has-all-keys"):
+        verdict = judge(check, world)
+        assert (verdict.outcome, "IAM lists no" in verdict.summary) == (Outcome.ERROR, True)
+
+
+def test_the_policies_of_all_personas_are_asked_for_once() -> None:
+    world = good_lab()
+    access = FakeAccess(world)
+    for check in ("identity.no-persona-has-all-keys", "identity.roles-trust-this-account-only"):
+        assert run(REGISTRY[check], Lab(access, OUTPUTS, ALL, RUN)).outcome is Outcome.PASS
+    assert [one.action for one in world.requests] == ["iam:GetAccountAuthorizationDetails"]
