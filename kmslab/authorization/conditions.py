@@ -7,7 +7,6 @@ keys or values" and "Set operators for multi-valued context keys".
 from __future__ import annotations
 
 import base64
-import binascii
 import ipaddress
 from datetime import UTC, datetime
 from operator import eq, ge, gt, le, lt
@@ -89,7 +88,7 @@ def _arn_like(value: str, wanted: str) -> bool:
 def _binary(value: str, wanted: str) -> bool:
     try:
         return base64.b64decode(value, validate=True) == base64.b64decode(plain(wanted), validate=True)
-    except binascii.Error:
+    except ValueError:
         return False
 
 

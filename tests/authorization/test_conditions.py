@@ -61,7 +61,7 @@ OPERATORS: list[tuple[str, Any, list[str], list[str]]] = [
     ("Bool", "true", ["true", "True"], ["false", ""]),
     ("Bool", True, ["true"], ["false"]),
     ("Bool", "false", ["false"], ["true"]),
-    ("BinaryEquals", "QmluYXJ5", ["QmluYXJ5"], ["QmluYXJ6", "no base64!"]),
+    ("BinaryEquals", "QmluYXJ5", ["QmluYXJ5"], ["QmluYXJ6", "no base64!", "é"]),
     ("IpAddress", "203.0.113.0/24", ["203.0.113.7"], ["203.0.114.7", "nowhere"]),
     ("IpAddress", "203.0.113.7", ["203.0.113.7"], ["203.0.113.8"]),
     ("IpAddress", ["203.0.113.0/24", "2001:db8::/32"], ["2001:db8::1"], ["2001:db9::1"]),
