@@ -95,7 +95,10 @@ def material_expires(lab: Lab) -> str:
     unreadable until somebody brings the same material back.
     """
     key = temporary_key(lab, "material that expires", Origin="EXTERNAL")
-    blob = _used_before_its_end(lab, key, secrets.token_bytes(32))
+    blob, end = _used_before_its_end(lab, key, secrets.token_bytes(32))
+    lab.access.stopping.wait(
+        max(0.0, (end - datetime.now(UTC)).total_seconds())
+    )  # before it there is nothing to see
     lab.wait_until(
         lambda: metadata_of(lab, key)["KeyState"] == "PendingImport",
         "the end of the material",
@@ -222,8 +225,8 @@ def the_labs_material_is_there_or_was_never(lab: Lab) -> str:
     return f"{len(listed)} material(s), all there" + (f"; the first ends {soonest}" if soonest else "")
 
 
-def _used_before_its_end(lab: Lab, key: str, material: bytes) -> bytes:
-    """Import material that ends soon, and encrypt and decrypt with it until then; returns the ciphertext.
+def _used_before_its_end(lab: Lab, key: str, material: bytes) -> tuple[bytes, datetime]:
+    """Import material that ends soon, and encrypt and decrypt with it until then; returns ciphertext and end.
 
     On a bad day that takes longer than the material lasts: then it is imported again, for longer.
     """
@@ -243,7 +246,7 @@ def _used_before_its_end(lab: Lab, key: str, material: bytes) -> bytes:
         else:
             if datetime.now(UTC) < end:
                 lab.expect(said == end, f"the material was to end at {end}, KMS says {said}")
-                return blob
+                return blob, end
     raise Inconclusive(f"the key could not be used within {LIFETIMES_SECONDS[-1]:.0f} s of its import")
 
 

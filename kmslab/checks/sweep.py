@@ -18,6 +18,7 @@ from kmslab.checks.temporary import (
     is_ours,
     restart,
     scratch_keys,
+    seen_leaving,
 )
 from kmslab.checks.values import parameter_path, secret_prefix
 from kmslab.lab import Inconclusive
@@ -82,7 +83,7 @@ def sweep(access: Access, outputs: LabOutputs, *, runs: int | None = RECENT_RUNS
     deployed = (_grants, _objects)
     finds = {part.__name__: partial(part, access, outputs) for part in deployed}
     finds[_stopped_keys.__name__] = partial(_stopped_keys, access, outputs, run_id)
-    return _swept({**_elsewhere(access, runs), **finds})
+    return _swept({**_elsewhere(access, runs, run_id), **finds})
 
 
 def sweep_without_lab(access: Access, *, runs: int | None = RECENT_RUNS) -> Swept:
@@ -90,9 +91,11 @@ def sweep_without_lab(access: Access, *, runs: int | None = RECENT_RUNS) -> Swep
     return _swept(_elsewhere(access, runs))
 
 
-def _elsewhere(access: Access, runs: int | None) -> dict[str, Callable[[], Iterator[Removal]]]:
+def _elsewhere(
+    access: Access, runs: int | None, run_id: str = ""
+) -> dict[str, Callable[[], Iterator[Removal]]]:
     parts = (_volumes_and_snapshots, _parameters, _secrets)
-    tagged = {_tagged.__name__: partial(_tagged, access, runs)}
+    tagged = {_tagged.__name__: partial(_tagged, access, runs, run_id)}
     return {**tagged, **{part.__name__: partial(part, access) for part in parts}}
 
 
@@ -169,7 +172,7 @@ def _raise(error: Exception) -> None:
     raise error
 
 
-def _tagged(access: Access, runs: int | None) -> Iterator[Removal]:
+def _tagged(access: Access, runs: int | None, run_id: str) -> Iterator[Removal]:
     """What the tagging service knows of: keys, and the queues, rules and buckets of checks and probes."""
     pages = access.client(Persona.OPERATOR, "resourcegroupstaggingapi").get_paginator("get_resources")
     found: dict[str, list[str]] = {}
@@ -178,11 +181,15 @@ def _tagged(access: Access, runs: int | None) -> Iterator[Removal]:
         ResourceTypeFilters=list(TAGGED),
     ):
         for resource in page["ResourceTagMappingList"]:
-            run_id = next(tag["Value"] for tag in resource["Tags"] if tag["Key"] == TEMPORARY_TAG)
-            found.setdefault(run_id, []).append(resource["ResourceARN"])
-    recent = [arn for run_id in sorted(found)[-(runs or len(found)) :] for arn in found[run_id]]
+            made_by = next(tag["Value"] for tag in resource["Tags"] if tag["Key"] == TEMPORARY_TAG)
+            found.setdefault(made_by, []).append(resource["ResourceARN"])
+    recent = [arn for one in sorted(found)[-(runs or len(found)) :] for arn in found[one]]
     with ThreadPoolExecutor(LOOKS) as pool:
-        for removals in pool.map(partial(_of_its_kind, access), recent):
+        for arn, removals in zip(recent, pool.map(partial(_of_its_kind, access), recent), strict=True):
+            if (
+                not removals and arn.split(":")[2] == "kms"
+            ):  # there is nothing to remove of a key on its way out
+                seen_leaving(access, run_id).add(arn)
             yield from removals
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from kmslab.checks.registry import check
 from kmslab.checks.samples import OBJECT_PREFIX, objects_of, soon
 from kmslab.checks.shared import asked_once, read_once, state_of
+from kmslab.checks.temporary import seen_leaving
 from kmslab.checks.values import parameter_path, secret_prefix
 from kmslab.model.naming import PREFIX_TAG, TEMPORARY_TAG, is_tooling, stack_name
 from kmslab.model.outputs import LabStack
@@ -129,8 +130,12 @@ def _left_by_tag(lab: Lab) -> Iterator[str]:
     for arn, tags in _tagged(lab):
         if TEMPORARY_TAG in tags and tags[TEMPORARY_TAG] != lab.run_id:
             of_runs.setdefault(tags[TEMPORARY_TAG], []).append(arn)
+    leaving = seen_leaving(lab.access, lab.run_id)
     for run_id in sorted(of_runs)[-1:]:
-        yield from (arn for arn in of_runs[run_id] if not _is_going(lab, arn))
+        known = leaving.intersection(of_runs[run_id])
+        if known:
+            lab.note("sweep", f"saw {len(known)} keys of the run {run_id} on their way out as this run began")
+        yield from (arn for arn in of_runs[run_id] if arn not in known and not _is_going(lab, arn))
 
 
 def _left_in_ec2(lab: Lab) -> Iterator[str]:

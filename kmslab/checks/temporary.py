@@ -86,6 +86,11 @@ def scratch_keys(access: Access, run_id: str) -> list[str]:
     return access.once(("scratch keys", run_id), list[str])
 
 
+def seen_leaving(access: Access, run_id: str) -> set[str]:
+    """ARNs of the keys of earlier runs that the sweep before this run has seen waiting for their deletion."""
+    return access.once(("seen leaving", run_id), set[str])
+
+
 def put_own_policy(lab: Lab, key: str = "") -> None:
     """Put on a temporary key the policy that it has: the positive control of a refused PutKeyPolicy.
 

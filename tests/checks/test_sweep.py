@@ -4,6 +4,7 @@ import pytest
 
 from kmslab.checks.samples import OBJECT_PREFIX, sample_object
 from kmslab.checks.sweep import retire, sweep
+from kmslab.checks.temporary import seen_leaving
 from kmslab.lab import Lab
 from kmslab.model.capability import ALL
 from kmslab.model.naming import PREFIX_TAG, TEMPORARY_TAG
@@ -54,6 +55,14 @@ def test_a_temporary_key_is_scheduled_for_deletion_and_its_alias_removed(world: 
 def test_a_key_on_its_way_out_is_not_touched_again(world: LabWorld) -> None:
     leave_key(world, "PendingDeletion")
     assert sweep(FakeAccess(world), OUTPUTS).removed == []
+
+
+def test_keys_that_are_seen_on_their_way_out_are_remembered_for_the_run(world: LabWorld) -> None:
+    leaving = leave_key(world, "PendingDeletion", run="run-1")
+    leave_key(world, run="run-2")
+    access = FakeAccess(world)
+    sweep(access, OUTPUTS, run_id=RUN)
+    assert seen_leaving(access, RUN) == {leaving}, "what was removed a moment ago is to be looked at again"
 
 
 def test_only_the_latest_runs_are_looked_after(world: LabWorld) -> None:

@@ -5,13 +5,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from kmslab.checks import REGISTRY, run
 from kmslab.checks.samples import OBJECT_PREFIX
+from kmslab.checks.temporary import seen_leaving
 from kmslab.model.naming import PREFIX_TAG, TEMPORARY_TAG
 from kmslab.model.outputs import LabStack
 from kmslab.model.persona import Persona
 from kmslab.model.verdict import Outcome
 from tests.checks.fake_s3 import FakeS3
-from tests.checks.fakes import ACCOUNT, OUTPUTS, PREFIX, REGION, RUN, Request, World, judge, key_arn
+from tests.checks.fakes import ACCOUNT, OUTPUTS, PREFIX, REGION, RUN, Request, World, judge, key_arn, open_lab
 from tests.checks.table import Broken
 
 if TYPE_CHECKING:
@@ -235,6 +237,19 @@ def test_the_run_before_this_one_is_asked_about_and_none_before_it() -> None:
     of_run("run-0000-later", OLD)(world)
     assert judge(LEFT, world).outcome is Outcome.PASS
     assert {request["KeyId"] for request in world.asked("kms:DescribeKey")} == {OLD}
+
+
+def test_keys_that_the_sweep_saw_on_their_way_out_are_not_asked_about_again() -> None:
+    world = GoodWorld()
+    left = key_arn("left")
+    of_run(EARLIER, OLD, left)(world)
+    lab = open_lab(world)
+    seen_leaving(lab.access, RUN).add(OLD)
+    verdict = run(REGISTRY[LEFT], lab)
+    assert (verdict.outcome, left in verdict.summary) == (Outcome.FAIL, True)
+    assert OLD not in verdict.summary
+    assert {request["KeyId"] for request in world.asked("kms:DescribeKey")} == {left}
+    assert any("saw 1 keys of the run run-0000 on their way out" in call.detail for call in verdict.evidence)
 
 
 def test_a_name_that_only_ends_like_a_resource_is_a_stray() -> None:
