@@ -32,6 +32,14 @@ def unmet(statement: Statement, context: Context) -> Iterator[Condition]:
     )
 
 
+def all_met(statement: Statement, context: Context) -> bool:
+    """Whether the request meets every condition of the statement."""
+    for condition in statement.conditions:
+        if not is_met(condition, context, variables=statement.variables):
+            return False
+    return True
+
+
 def is_met(condition: Condition, context: Context, *, variables: bool = True) -> bool:
     """Whether the request meets one condition.
 
@@ -46,20 +54,14 @@ def is_met(condition: Condition, context: Context, *, variables: bool = True) ->
     if not actual:
         return condition.if_exists or _absent(condition.quantifier, negated=negated)
     wanted = condition.values
-    if variables:
+    if variables and condition.variables:
         wanted = tuple(
             text for text in (expand(value, context.values) for value in wanted) if text is not None
         )
-
-    def one_of(value: str) -> bool:
-        return any(test(value, text) for text in wanted) is not negated
-
-    if condition.quantifier == "forallvalues":
-        return all(one_of(value) for value in actual if value)
-    if condition.quantifier == "foranyvalue":
-        return any(one_of(value) for value in actual)
+    every = condition.quantifier == "forallvalues"
+    met = [any(test(value, text) for text in wanted) is not negated for value in actual if value or not every]
     # Without a set operator a key with several values is read as one that has any of them.
-    return (all if negated else any)(one_of(value) for value in actual)
+    return all(met) if every or (negated and not condition.quantifier) else any(met)
 
 
 def _absent(quantifier: str, *, negated: bool) -> bool:

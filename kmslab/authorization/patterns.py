@@ -113,4 +113,4 @@ def expand(text: str, lookup: Callable[[str], tuple[str, ...]]) -> str | None:
 
 def plain(expanded: str) -> str:
     """An expanded text as it reads, for comparisons that know no wildcards."""
-    return expanded.translate(_PLAIN)
+    return expanded if expanded.isascii() else expanded.translate(_PLAIN)
