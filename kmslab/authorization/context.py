@@ -8,9 +8,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from kmslab.authorization.model import PrincipalKind
+from kmslab.authorization.model import IDENTITIES, PrincipalKind
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from kmslab.authorization.model import Principal, Request
 
 _TYPES = {
@@ -43,16 +45,18 @@ class Context:
         self.given = request.condition_keys
         self.owner = owner or account_of(request.resource) or principal.account
         self.foreign = self.owner not in ("", principal.account) and bool(principal.account)
-        self._keys: dict[str, str | tuple[str, ...]] = _follows(principal, self.owner)
-        for given in (principal.condition_keys, request.condition_keys):
-            self._keys |= {name.lower(): value for name, value in given.items()}
+        self._keys = request.keys
 
     def values(self, key: str) -> tuple[str, ...]:
         """The values of a condition key; empty when the request has none."""
         name = key.lower()
         found = self._keys.get(name)
         if found is None:
-            return _clock(name)
+            found = self.principal.keys.get(name)
+        if found is None:
+            follows = _FOLLOWING.get(name)
+            value = follows(self) if follows else ""
+            return (value,) if value else ()
         return (found,) if isinstance(found, str) else found
 
 
@@ -63,25 +67,18 @@ def account_of(arn: str) -> str:
     return account if len(account) == _ACCOUNT_DIGITS and account.isdecimal() else ""
 
 
-def _follows(principal: Principal, owner: str) -> dict[str, str | tuple[str, ...]]:
-    """Condition keys that follow from who calls on whose resource, in lower case."""
-    service = principal.kind is PrincipalKind.SERVICE
-    found = {
-        "aws:principalisawsservice": str(service).lower(),
-        "aws:principalservicename": principal.arn if service else "",
-        "aws:principalarn": principal.arn if principal.kind in _IDENTITIES else "",
-        "aws:principalaccount": principal.account,
-        "aws:principaltype": _TYPES.get(principal.kind, ""),
-        "aws:resourceaccount": owner,
-    }
-    return {name: value for name, value in found.items() if value}
+def _is_service(context: Context) -> bool:
+    return context.principal.kind is PrincipalKind.SERVICE
 
 
-_IDENTITIES = (PrincipalKind.ROLE, PrincipalKind.USER, PrincipalKind.ROOT)
-
-
-def _clock(name: str) -> tuple[str, ...]:
-    now = datetime.now(UTC)
-    if name == "aws:currenttime":
-        return (now.isoformat(timespec="seconds"),)
-    return (str(int(now.timestamp())),) if name == "aws:epochtime" else ()
+_FOLLOWING: Mapping[str, Callable[[Context], str]] = {
+    "aws:currenttime": lambda _: datetime.now(UTC).isoformat(timespec="seconds"),
+    "aws:epochtime": lambda _: str(int(datetime.now(UTC).timestamp())),
+    "aws:principalaccount": lambda context: context.principal.account,
+    "aws:principalarn": lambda context: context.principal.arn if context.principal.kind in IDENTITIES else "",
+    "aws:principalisawsservice": lambda context: str(_is_service(context)).lower(),
+    "aws:principalservicename": lambda context: context.principal.arn if _is_service(context) else "",
+    "aws:principaltype": lambda context: _TYPES.get(context.principal.kind, ""),
+    "aws:resourceaccount": lambda context: context.owner,
+}
+"""Condition keys that nobody gives: name in lower case to value, empty where the request has none."""

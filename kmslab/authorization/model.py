@@ -200,6 +200,10 @@ class PrincipalKind(StrEnum):
     """An unsigned request."""
 
 
+IDENTITIES = (PrincipalKind.ROLE, PrincipalKind.USER, PrincipalKind.ROOT)
+"""Who belongs to an account: services and strangers have no identity policies."""
+
+
 @dataclass(frozen=True, slots=True)
 class Principal:
     """Who calls, and all that limits it.
@@ -214,6 +218,7 @@ class Principal:
         condition_keys: what describes it: ``aws:PrincipalTag/...``, ``aws:userid``, ``aws:username``.
         session_arn: ``arn:aws:sts::111122223333:assumed-role/name/session``, where it is known. A resource
             policy may name it.
+        keys: the condition keys, names in lower case.
     """
 
     arn: str
@@ -224,6 +229,10 @@ class Principal:
     session_policies: tuple[Policy, ...] = ()
     condition_keys: ConditionKeys = field(default_factory=dict)
     session_arn: str = ""
+    keys: ConditionKeys = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "keys", _in_lower_case(self.condition_keys))
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,11 +245,16 @@ class Request:
         condition_keys: what describes the request and the resource: ``kms:ViaService``,
             ``kms:EncryptionContext:...``, ``aws:SecureTransport``, ``aws:ResourceTag/...``. Keys that follow
             from the principal (``aws:PrincipalArn``) and the time are filled in where they are missing.
+        keys: the condition keys, names in lower case.
     """
 
     action: str
     resource: str
     condition_keys: ConditionKeys = field(default_factory=dict)
+    keys: ConditionKeys = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "keys", _in_lower_case(self.condition_keys))
 
 
 class Side(StrEnum):
@@ -289,6 +303,10 @@ class Decision:
     explicit: bool
     reasons: tuple[Reason, ...]
     remedy: str
+
+
+def _in_lower_case(keys: ConditionKeys) -> dict[str, str | tuple[str, ...]]:
+    return {name.lower(): value for name, value in keys.items()}
 
 
 def _principals(given: Any) -> Iterator[NamedPrincipal]:

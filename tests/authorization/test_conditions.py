@@ -9,7 +9,7 @@ import pytest
 from kmslab.authorization.conditions import is_met
 from kmslab.authorization.context import Context
 from kmslab.authorization.model import Condition, Request
-from tests.authorization.cases import ACCOUNT, KEY, ROLE, by_identity, role, statement
+from tests.authorization.cases import ACCOUNT, KEY, OTHER, ROLE, by_identity, role, statement
 
 KEY_NAME = "lab:value"
 NOTHING: tuple[str, ...] = ()
@@ -171,6 +171,17 @@ def test_every_condition_must_be_met() -> None:
 def test_keys_that_follow_from_the_request_are_there(name: str, value: str) -> None:
     assert by_identity(role(statement(Condition={"StringEquals": {name: value}})))
     assert not by_identity(role(statement(Condition={"StringNotEquals": {name: value}})))
+
+
+def test_what_a_request_brings_counts_before_its_principals_and_both_before_what_follows() -> None:
+    name = "aws:PrincipalAccount"
+    bringing = role(PRINCIPALACCOUNT=OTHER)
+    assert Context(role(), Request("kms:Decrypt", KEY)).values(name) == (ACCOUNT,)
+    assert Context(bringing, Request("kms:Decrypt", KEY)).values(name) == (OTHER,)
+    assert Context(bringing, Request("kms:Decrypt", KEY, {name.upper(): ("1", "2")})).values(name) == (
+        "1",
+        "2",
+    )
 
 
 @pytest.mark.parametrize(
