@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING
 
-from kmslab.authorization.conditions import unmet
+from kmslab.authorization.conditions import all_met
 from kmslab.authorization.keys import reaches_other_accounts
-from kmslab.authorization.model import ALLOW, DENY, NamedPrincipal, PrincipalKind, Side
+from kmslab.authorization.model import ALLOW, DENY, IDENTITIES, NamedPrincipal, PrincipalKind, Side
 from kmslab.authorization.statements import Named, covers_resource, named, named_by
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from kmslab.authorization.context import Context
     from kmslab.authorization.keys import Grant
     from kmslab.authorization.model import Policy, Statement
 
 LIMITS = (Side.BOUNDARY, Side.SESSION)
-_IDENTITIES = (PrincipalKind.ROLE, PrincipalKind.USER, PrincipalKind.ROOT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,37 +40,21 @@ class Match:
 
 
 class Case:
-    """A request, and what all the policies say about it.
+    """A request, and what all the policies say about it; the caller's own are weighed when they count.
 
     Attributes:
         context: the request with its condition keys.
         required: whether the resource's side has to allow in its own account too.
         grants: the grants of the key.
         sides: the policies of each side, in the order in which their denials are told.
-        denials: the Deny statements that apply.
         resource: the Allow of the resource policy that names the principal most directly, if any.
         grant: the grant that names the principal most directly, if any, and how it does.
-        identity: the first Allow of the identity policies, if any.
-        lacking: the limits that the principal has and that do not allow.
         named: how the resource's side names the principal in what it allows. For another account's principal a
             statement is worth no more than one that names the account: their own policies have to allow, too. A
             grant counts alone there as well: AWS documents grants to the service-linked role of another account,
             whose policy says nothing about KMS (EC2 Auto Scaling User Guide, "Required AWS KMS key policy for use
             with encrypted volumes").
     """
-
-    __slots__ = (
-        "context",
-        "denials",
-        "grant",
-        "grants",
-        "identity",
-        "lacking",
-        "named",
-        "required",
-        "resource",
-        "sides",
-    )
 
     def __init__(
         self, context: Context, resource_policy: Policy | None, grants: Sequence[Grant], *, required: bool
@@ -84,14 +69,27 @@ class Case:
             Side.SESSION: principal.session_policies,
             Side.RESOURCE: () if resource_policy is None else (resource_policy,),
         }
-        self.denials = tuple(match for side in self.sides for match in self.matches(side, DENY))
-        self.resource = max(self.matches(Side.RESOURCE, ALLOW), key=lambda match: match.named, default=None)
-        self.grant = max(self._granted(), key=lambda pair: pair[1], default=None)
-        self.identity = next(self.matches(Side.IDENTITY, ALLOW), None)
-        self.lacking = tuple(
-            side for side in LIMITS if self.sides[side] and not any(self.matches(side, ALLOW))
-        )
+        most_direct_first = sorted(self.speaking(Side.RESOURCE, ALLOW), key=attrgetter("named"), reverse=True)
+        self.resource = next(self._met(most_direct_first), None)
+        self.grant = max(self._granted(), key=itemgetter(1), default=None) if grants else None
         self.named = self._named()
+
+    @cached_property
+    def denials(self) -> tuple[Match, ...]:
+        """The Deny statements that apply."""
+        return tuple(
+            match for side, policies in self.sides.items() if policies for match in self.matches(side, DENY)
+        )
+
+    @cached_property
+    def identity(self) -> Match | None:
+        """The first Allow of the identity policies, if any."""
+        return next(self.matches(Side.IDENTITY, ALLOW), None)
+
+    @cached_property
+    def lacking(self) -> tuple[Side, ...]:
+        """The limits that the principal has and that do not allow."""
+        return tuple(side for side in LIMITS if self.sides[side] and not any(self.matches(side, ALLOW)))
 
     def _named(self) -> Named:
         by_policy = Named.NOT if self.resource is None else self.resource.named
@@ -102,7 +100,7 @@ class Case:
     @property
     def has_identity(self) -> bool:
         """Whether the principal belongs to an account: services and strangers have no identity policies."""
-        return self.context.principal.kind in _IDENTITIES
+        return self.context.principal.kind in IDENTITIES
 
     @property
     def identity_allows(self) -> bool:
@@ -130,24 +128,25 @@ class Case:
     @property
     def within_limits(self) -> bool:
         """Whether boundary and session policies allow, or have no say."""
-        return not self.lacking or self.named is Named.ITSELF
+        return self.named is Named.ITSELF or not self.lacking
 
     @property
     def allowed(self) -> bool:
-        """The answer."""
+        """The answer; the resource's few statements, which refuse most requests, are asked before all others."""
         return (
-            not self.denials
-            and not self.out_of_reach
+            not self.out_of_reach
             and (self.named is not Named.NOT or not self.needs_resource)
-            and (self.identity_allows or not self.needs_identity)
+            and (not self.needs_identity or self.identity_allows)
             and self.within_limits
+            and not self.denials
         )
 
     def matches(self, side: Side, effect: str) -> Iterator[Match]:
         """The statements of one side that apply."""
-        return (
-            match for match in self.speaking(side, effect) if not any(unmet(match.statement, self.context))
-        )
+        return self._met(self.speaking(side, effect))
+
+    def _met(self, speaking: Iterable[Match]) -> Iterator[Match]:
+        return (match for match in speaking if all_met(match.statement, self.context))
 
     def speaking(self, side: Side, effect: str) -> Iterator[Match]:
         """The statements of one side that speak about the request, whether their conditions are met or not."""

@@ -37,6 +37,8 @@ def covers_resource(statement: Statement, context: Context) -> bool:
 
 
 def _any_resource(patterns: tuple[str, ...], statement: Statement, context: Context) -> bool:
+    if "*" in patterns:
+        return True
     for pattern in patterns:
         expanded = expand(pattern, context.values) if statement.variables else pattern
         if expanded is not None and resource_matches(expanded, context.resource):
@@ -48,7 +50,10 @@ def named(statement: Statement, principal: Principal) -> Named:
     """How a statement of a resource policy names the principal."""
     if statement.not_principals:
         return Named.NOT if _exempt(statement, principal) else Named.ITSELF
-    return max((named_by(entry, principal) for entry in statement.principals), default=Named.NOT)
+    found = Named.NOT
+    for entry in statement.principals:
+        found = max(found, named_by(entry, principal))
+    return found
 
 
 def named_by(entry: NamedPrincipal, principal: Principal) -> Named:
