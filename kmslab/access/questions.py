@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from kmslab.access import operations
 from kmslab.authorization.case import Case
 from kmslab.authorization.context import Context
-from kmslab.authorization.decide import decide
+from kmslab.authorization.decide import Decision, decide
 from kmslab.authorization.model import Policy, Principal, PrincipalKind
 
 if TYPE_CHECKING:
@@ -16,10 +16,15 @@ if TYPE_CHECKING:
 
     from kmslab.access.reading import Identity, Key, Reading
     from kmslab.authorization.keys import Grant
-    from kmslab.authorization.model import Decision, Request
+    from kmslab.authorization.model import Request
 
 WITH_MFA = {"aws:MultiFactorAuthPresent": "true"}
 """What a user's session tells; nobody can say which session a user will have, so it is the one with most rights."""
+
+_EVERYTHING = Policy.parse(
+    "policy that allows everything",
+    {"Statement": {"Sid": "Everything", "Effect": "Allow", "Action": "*", "Resource": "*"}},
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +106,7 @@ def identity_side(identity: Identity, asked: Request) -> Decision:
 
 def who(reading: Reading, identities: Iterable[Identity], *steps: Step) -> tuple[Identity, ...]:
     """Those who have every permission; without the sentences, which cost more than the decision."""
-    return tuple(one for one in identities if all(_allowed(reading, one, step) for step in steps))
+    return tuple(one for one in identities if _has_all(reading, _in_session(one.principal), steps))
 
 
 def service_may(service: str, step: Step) -> bool:
@@ -116,9 +121,12 @@ def service_may(service: str, step: Step) -> bool:
     return Case(Context(principal, asked), step.resource_policy, step.grants, required=True).allowed
 
 
-def _allowed(reading: Reading, identity: Identity, step: Step) -> bool:
-    context = Context(_in_session(identity.principal), step.request, reading.account)
-    return Case(context, step.resource_policy, step.grants, required=step.required).allowed
+def _has_all(reading: Reading, principal: Principal, steps: Iterable[Step]) -> bool:
+    for step in steps:
+        context = Context(principal, step.request, reading.account)
+        if not Case(context, step.resource_policy, step.grants, required=step.required).allowed:
+            return False
+    return True
 
 
 def anyone(reading: Reading) -> tuple[Identity, ...]:
@@ -128,14 +136,10 @@ def anyone(reading: Reading) -> tuple[Identity, ...]:
     """
     from kmslab.access.reading import Identity
 
-    everything = Policy.parse(
-        "policy that allows everything",
-        {"Statement": {"Sid": "Everything", "Effect": "Allow", "Action": "*", "Resource": "*"}},
-    )
     stranger = "444455556666" if reading.account != "444455556666" else "111122223333"
     here, there = (
         Principal(
-            f"arn:{reading.partition}:iam::{account}:role/anyone", account, PrincipalKind.ROLE, (everything,)
+            f"arn:{reading.partition}:iam::{account}:role/anyone", account, PrincipalKind.ROLE, (_EVERYTHING,)
         )
         for account in (reading.account, stranger)
     )

@@ -9,18 +9,50 @@ Service and resource control policies of an organization are not modelled.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from kmslab.authorization import explanation
 from kmslab.authorization.case import Case
 from kmslab.authorization.context import Context
-from kmslab.authorization.model import Decision
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from kmslab.authorization.keys import Grant
-    from kmslab.authorization.model import Policy, Principal, Request
+    from kmslab.authorization.model import Policy, Principal, Reason, Request
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What was decided and why. The sentences cost more than the decision: they are written when somebody reads them.
+
+    Attributes:
+        case: the request, and what the policies say about it.
+    """
+
+    case: Case
+
+    @property
+    def allowed(self) -> bool:
+        """The answer."""
+        return self.case.allowed
+
+    @property
+    def explicit(self) -> bool:
+        """Whether a Deny statement said no."""
+        return bool(self.case.denials)
+
+    @cached_property
+    def reasons(self) -> tuple[Reason, ...]:
+        """The statements that decided, or what was missing; at least one."""
+        return explanation.reasons(self.case)
+
+    @cached_property
+    def remedy(self) -> str:
+        """One sentence on what would change the answer."""
+        return explanation.remedy(self.case)
 
 
 def decide(
@@ -44,10 +76,4 @@ def decide(
         grants: the grants of the KMS key.
     """
     context = Context(principal, request, resource_account)
-    case = Case(context, resource_policy, grants, required=resource_policy_required)
-    return Decision(
-        allowed=case.allowed,
-        explicit=bool(case.denials),
-        reasons=explanation.reasons(case),
-        remedy=explanation.remedy(case),
-    )
+    return Decision(Case(context, resource_policy, grants, required=resource_policy_required))

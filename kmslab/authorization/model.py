@@ -288,23 +288,6 @@ class Reason:
     side: Side = Side.IDENTITY
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What was decided and why.
-
-    Attributes:
-        allowed: the answer.
-        explicit: whether a Deny statement said no.
-        reasons: the statements that decided, or what was missing; at least one.
-        remedy: one sentence on what would change the answer.
-    """
-
-    allowed: bool
-    explicit: bool
-    reasons: tuple[Reason, ...]
-    remedy: str
-
-
 def _in_lower_case(keys: ConditionKeys) -> dict[str, str | tuple[str, ...]]:
     return {name.lower(): value for name, value in keys.items()}
 

@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from kmslab.authorization.decide import decide
+from kmslab.authorization.decide import Decision, decide
 from kmslab.authorization.keys import Grant
 from kmslab.authorization.model import Policy, Principal, PrincipalKind, Request
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from kmslab.authorization.model import Decision
 
 ACCOUNT, OTHER = "111122223333", "444455556666"
 KEY = f"arn:aws:kms:us-east-1:{ACCOUNT}:key/1234abcd"

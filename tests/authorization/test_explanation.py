@@ -29,7 +29,7 @@ from tests.authorization.cases import (
 )
 
 if TYPE_CHECKING:
-    from kmslab.authorization.model import Decision
+    from kmslab.authorization.decide import Decision
 
 THROUGH_S3 = {"kms:ViaService": "s3.us-east-1.amazonaws.com"}
 FOR_S3 = to(ROLE, Sid="WriteAndReadThroughS3", Condition={"StringEquals": THROUGH_S3})

@@ -29,7 +29,7 @@ from tests.authorization.cases import (
 )
 
 if TYPE_CHECKING:
-    from kmslab.authorization.model import Decision
+    from kmslab.authorization.decide import Decision
 
 ACTIONS = ["kms:Decrypt", "kms:Encrypt", "kms:PutKeyPolicy", "kms:De*", "kms:*", "*", "s3:*"]
 ARNS = [ROLE, SESSION, USER, ROOT, ACCOUNT, STRANGER, "*"]
@@ -173,6 +173,19 @@ def test_taking_a_limit_away_never_allows_less(question: dict[str, Any]) -> None
     who: Principal = question["principal"]
     free = replace(who, boundary=None, session_policies=())
     assert answer(question, principal=free).allowed or not answer(question).allowed
+
+
+@thoroughly
+@given(questions())
+def test_the_order_of_asking_never_matters(question: dict[str, Any]) -> None:
+    one, other = answer(question), answer(question)
+    remedy, reasons, explicit, allowed = one.remedy, one.reasons, one.explicit, one.allowed
+    assert (allowed, explicit, reasons, remedy) == (
+        other.allowed,
+        other.explicit,
+        other.reasons,
+        other.remedy,
+    )
 
 
 @thoroughly
