@@ -38,9 +38,11 @@ class UnreadableError(LabError):
         super().__init__(message, hint=hint, exit_code=ExitCode.TARGET)
 
 
-def shared_name(run_id: str, persona: Persona, action: str, parameters: Mapping[str, Any]) -> Hashable:
+def shared_name(
+    run_id: str, region: str, persona: Persona, action: str, parameters: Mapping[str, Any]
+) -> Hashable:
     """The name under which `Access.once` keeps a look that those who look in one run of the checks share."""
-    return ("read", run_id, persona, action, repr(sorted(parameters.items())))
+    return ("read", run_id, region, persona, action, repr(sorted(parameters.items())))
 
 
 class Reader:
@@ -104,7 +106,8 @@ class Reader:
                 )
                 if not self.run_id:
                     return look()
-                return self.access.once(shared_name(self.run_id, persona, action, parameters), look)
+                region = self.access.target.region
+                return self.access.once(shared_name(self.run_id, region, persona, action, parameters), look)
             except (BotoCoreError, ClientError) as error:
                 code = code_of(error)
                 if absent and code == absent:

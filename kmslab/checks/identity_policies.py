@@ -14,7 +14,7 @@ from kmslab.lab import Inconclusive
 from kmslab.model.persona import Persona
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from kmslab.checks.policy import Statement
     from kmslab.lab import Lab
@@ -90,11 +90,9 @@ def statements_of(lab: Lab, detail: Mapping[str, Any]) -> Iterator[Statement]:
         yield from statements(policy["PolicyDocument"])
 
 
-def _inline(detail: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
-    return next(
-        (detail[f"{kind}PolicyList"] for kind in ("User", "Group", "Role") if f"{kind}PolicyList" in detail),
-        (),
-    )
+def _inline(detail: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    for kind in ("User", "Group", "Role"):
+        yield from detail.get(f"{kind}PolicyList", ())
 
 
 def _named(lab: Lab, kind: str, name: str) -> dict[str, Any]:

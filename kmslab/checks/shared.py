@@ -67,7 +67,7 @@ def asked_once(
         parameters: of the call: the same ones have the same answer.
     """
     known = len(lab.calls)
-    answer = lab.access.once(shared_name(lab.run_id, persona, action, parameters), ask)
+    answer = lab.access.once(shared_name(lab.run_id, lab.region, persona, action, parameters), ask)
     if len(lab.calls) == known:
         what = subject_of(parameters) or next(
             (one for one in parameters.values() if isinstance(one, str)), ""

@@ -270,7 +270,8 @@ def _stop(access: Access, arn: str, run_id: str) -> Iterator[Removal]:
     if any(tag["TagKey"] == STOPPED_TAG for tag in answer["Tags"]):
         yield f"stop of {arn}", partial(restart, access, arn)
     elif run_id:  # these are the tags that the run's checks see
-        name = shared_name(run_id, Persona.AUDITOR, "kms:ListResourceTags", {"KeyId": arn})
+        region, action = access.target.region, "kms:ListResourceTags"
+        name = shared_name(run_id, region, Persona.AUDITOR, action, {"KeyId": arn})
         access.once(name, lambda: answer)
 
 

@@ -63,6 +63,14 @@ def test_another_run_persona_or_question_is_asked_anew(other: str) -> None:
     assert second.calls[0].detail == ""
 
 
+def test_another_region_is_asked_anew() -> None:
+    world = World().answers("kms:ListAliases", {"Aliases": []})
+    lab, _ = two_labs(world)
+    for where in (lab, lab.in_region("eu-west-1"), lab):
+        read_once(where, "kms:ListAliases")
+    assert [request.region for request in world.asked("kms:ListAliases")] == ["", "eu-west-1"]
+
+
 def test_what_could_not_be_read_is_asked_again() -> None:
     world = World().answers("kms:DescribeKey", {"KeyMetadata": {"KeyId": APP}})
     world.refuses("kms:DescribeKey", when=lambda _: len(world.asked("kms:DescribeKey")) == 1)
