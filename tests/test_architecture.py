@@ -50,6 +50,7 @@ MAY_IMPORT = {
     "kmslab.cost": ("kmslab.cost", "kmslab.model"),
     "kmslab.residue": (
         "kmslab.residue",
+        "kmslab.checks.membership",
         "kmslab.checks.temporary",
         "kmslab.faults.workshop",
         "kmslab.lab",

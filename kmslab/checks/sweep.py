@@ -1,4 +1,7 @@
-"""Removing what runs left behind: found by the lab's tags, never by a name that could be somebody's own."""
+"""Removing what runs left behind: found by the lab's tags, never by a name that could be somebody's own.
+
+What is of a stack, whosever, is left: no check deploys one.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from kmslab.access.reader import shared_name
 from kmslab.checks.blocks import shared_snapshots
 from kmslab.checks.expectations import deployed_keys
+from kmslab.checks.membership import keys_of_stacks, of_no_stack
 from kmslab.checks.samples import OBJECT_PREFIX, objects_of, sampled_buckets
 from kmslab.checks.temporary import (
     LEAVING,
@@ -180,16 +184,21 @@ def _tagged(access: Access, runs: int | None, run_id: str) -> Iterator[Removal]:
         TagFilters=[{"Key": TEMPORARY_TAG}, {"Key": PREFIX_TAG, "Values": [access.prefix]}],
         ResourceTypeFilters=list(TAGGED),
     ):
-        for resource in page["ResourceTagMappingList"]:
+        for resource in of_no_stack(page["ResourceTagMappingList"]):
             made_by = next(tag["Value"] for tag in resource["Tags"] if tag["Key"] == TEMPORARY_TAG)
             found.setdefault(made_by, []).append(resource["ResourceARN"])
     recent = [arn for one in sorted(found)[-(runs or len(found)) :] for arn in found[one]]
+    of_stacks: frozenset[str] | None = None
     with ThreadPoolExecutor(LOOKS) as pool:
         for arn, removals in zip(recent, pool.map(partial(_of_its_kind, access), recent), strict=True):
-            if (
-                not removals and arn.split(":")[2] == "kms"
-            ):  # there is nothing to remove of a key on its way out
-                seen_leaving(access, run_id).add(arn)
+            if arn.split(":")[2] == "kms":
+                if not removals:  # of a key on its way out
+                    seen_leaving(access, run_id).add(arn)
+                    continue
+                # A key does not tell its stack. CloudFormation is asked when a key is to be deleted, not in every run.
+                of_stacks = keys_of_stacks(access) if of_stacks is None else of_stacks
+                if arn.rpartition("/")[2] in of_stacks:
+                    continue
             yield from removals
 
 
@@ -281,9 +290,9 @@ def _volumes_and_snapshots(access: Access) -> Iterator[Removal]:
         {"Name": "tag-key", "Values": [TEMPORARY_TAG]},
         {"Name": f"tag:{PREFIX_TAG}", "Values": [access.prefix]},
     ]
-    for volume in ec2.describe_volumes(Filters=ours)["Volumes"]:
+    for volume in of_no_stack(ec2.describe_volumes(Filters=ours)["Volumes"]):
         yield f"volume {volume['VolumeId']}", partial(ec2.delete_volume, VolumeId=volume["VolumeId"])
-    for found in ec2.describe_snapshots(Filters=ours, OwnerIds=["self"])["Snapshots"]:
+    for found in of_no_stack(ec2.describe_snapshots(Filters=ours, OwnerIds=["self"])["Snapshots"]):
         snapshot = found["SnapshotId"]
         yield f"snapshot {snapshot}", partial(ec2.delete_snapshot, SnapshotId=snapshot)
 
@@ -301,7 +310,7 @@ def _secrets(access: Access) -> Iterator[Removal]:
     manager = access.client(Persona.OPERATOR, "secretsmanager")
     named = [{"Key": "name", "Values": [secret_prefix(access)]}]
     for page in manager.get_paginator("list_secrets").paginate(Filters=named):
-        for secret in page["SecretList"]:
+        for secret in of_no_stack(page["SecretList"]):
             if TEMPORARY_TAG in {tag["Key"] for tag in secret.get("Tags", [])}:
                 arn = secret["ARN"]
                 remove = partial(manager.delete_secret, SecretId=arn, ForceDeleteWithoutRecovery=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 import time
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from kmslab.engine.hooks import add_entry, extend
@@ -31,6 +32,8 @@ _S3_MISMATCH = (
 )
 _S3_NOT_SIGNED = ("AccessDenied", 403, "There were headers present in the request which were not signed")
 _REMEMBERED_SECONDS = 86400.0
+_AT_A_TIME = 100
+"""Sessions that are forgotten with one new session, at most."""
 _MISMATCH = ("SignatureDoesNotMatch", 403, "InvalidSignatureException")
 
 
@@ -98,13 +101,17 @@ def _covers_body(signature: Any, headers: Mapping[str, Any], body: bytes) -> boo
 
 
 def _evict(_stock: Callable[[], None]) -> None:
-    """Remember sessions that have ended for a day: their holders are told that they have."""
+    """Remember sessions that have ended for a day at least: their holders are told that they have.
+
+    The oldest are looked at until one is to be kept: each new session asks, and a class has thousands.
+    """
     from ministack.services import sts
 
     forgotten = time.time() - _REMEMBERED_SECONDS
-    for key, session in list(sts._sessions.items()):
-        if isinstance(end := session.get("Expiration"), (int, float)) and end < forgotten:
-            sts._sessions.pop(key, None)
+    for key, session in list(islice(sts._sessions.items(), _AT_A_TIME)):
+        if isinstance(end := session.get("Expiration"), (int, float)) and end >= forgotten:
+            break
+        sts._sessions.pop(key, None)
 
 
 def install() -> None:

@@ -8,12 +8,14 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from kmslab.checks.membership import keys_of_stacks, of_no_stack
 from kmslab.checks.temporary import discard
 from kmslab.faults.workshop import FAULT_TAG
+from kmslab.model.errors import ExitCode, LabError
 from kmslab.model.evidence import code_of
 from kmslab.model.persona import Persona
-from kmslab.residue.proof import STACK_OF_TAG, kind_of
-from kmslab.residue.stacks import BUCKET, FUNCTION, LOG_GROUP, keys_of_stacks
+from kmslab.residue.proof import kind_of
+from kmslab.residue.stacks import BUCKET, FUNCTION, LOG_GROUP
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -74,7 +76,14 @@ def _empty(s3: Any, bucket: str) -> None:
                 {"Key": one["Key"], "VersionId": one["VersionId"]}
                 for one in found[start : start + DELETE_AT_A_TIME]
             ]
-            s3.delete_objects(Bucket=bucket, Delete={"Objects": some, "Quiet": True})
+            # S3 says of each version that it keeps it, as a lock makes it do, and not of the request.
+            kept = s3.delete_objects(Bucket=bucket, Delete={"Objects": some, "Quiet": True}).get("Errors")
+            if kept:
+                raise LabError(
+                    f"S3 keeps {len(kept)} object versions in {bucket}: {kept[0]['Code']} of {kept[0]['Key']}",
+                    hint="See what keeps them (a lock, a bucket policy), remove them, and run it again.",
+                    exit_code=ExitCode.DEPLOYMENT,
+                )
     for page in s3.get_paginator("list_multipart_uploads").paginate(Bucket=bucket):
         for upload in page.get("Uploads", ()):
             s3.abort_multipart_upload(Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"])
@@ -92,9 +101,9 @@ def remove_what_faults_made(access: Access) -> Iterator[str]:
 def _made_by_faults(access: Access) -> Iterator[Removal]:
     ec2 = access.client(Persona.OPERATOR, "ec2")
     made: list[Mapping[str, Any]] = [{"Name": f"tag:{FAULT_TAG}", "Values": [access.prefix]}]
-    for one in _of_no_stack(ec2.describe_snapshots(Filters=made, OwnerIds=["self"])["Snapshots"]):
+    for one in of_no_stack(ec2.describe_snapshots(Filters=made, OwnerIds=["self"])["Snapshots"]):
         yield f"snapshot {one['SnapshotId']}", partial(ec2.delete_snapshot, SnapshotId=one["SnapshotId"])
-    for one in _of_no_stack(ec2.describe_volumes(Filters=made)["Volumes"]):
+    for one in of_no_stack(ec2.describe_volumes(Filters=made)["Volumes"]):
         yield f"volume {one['VolumeId']}", partial(ec2.delete_volume, VolumeId=one["VolumeId"])
     yield from _keys_made_by_faults(access)
 
@@ -110,10 +119,6 @@ def _keys_made_by_faults(access: Access) -> Iterator[Removal]:
     for arn in found:
         if arn.rpartition("/")[2] not in of_stacks:
             yield f"key {arn}", partial(discard, access, arn)
-
-
-def _of_no_stack(found: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
-    return (one for one in found if all(tag["Key"] != STACK_OF_TAG for tag in one.get("Tags", ())))
 
 
 def _done(removals: Iterable[Removal]) -> Iterator[str]:

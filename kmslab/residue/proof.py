@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
+from kmslab.checks.membership import STACK_OF_TAG
 from kmslab.checks.temporary import REPLICA_REGIONS
 from kmslab.faults.workshop import FAULT_TAG
 from kmslab.model.evidence import code_of
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-STACK_OF_TAG = "aws:cloudformation:stack-name"
-"""Tag with which CloudFormation says which stack a thing is of."""
 WHOLE_KINDS = frozenset({"s3", "sns", "sqs"})
 """Services whose ARNs name no type of resource."""
 

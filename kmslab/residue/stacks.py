@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from kmslab.checks.membership import DELETED
 from kmslab.model.naming import PREFIX_TAG, stack_name
 from kmslab.model.outputs import LabStack
 from kmslab.model.persona import Persona
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 READERS = 8
 """Calls at a time."""
-DELETED = "DELETE_COMPLETE"
 MEMORY = timedelta(days=31)
 """How old a deleted stack may be to be asked: no key of it waits longer than 30 days."""
 FUNCTION, BUCKET, KEY, REPLICA, ALIAS = (
@@ -117,33 +117,6 @@ def read_membership(access: Access) -> Membership:
             if known is None or one.standing or not known.standing:
                 owned[one.kind, one.physical_id] = one
     return Membership(standing, owned)
-
-
-def keys_of_stacks(access: Access) -> frozenset[str]:
-    """Ids of the keys of every stack that stands, whosever: a key does not tell, it has no tag of CloudFormation's.
-
-    Raises:
-        ClientError, BotoCoreError: CloudFormation does not answer.
-    """
-    cloudformation = access.client(Persona.OPERATOR, "cloudformation")
-    standing = [
-        one["StackId"]
-        for page in cloudformation.get_paginator("list_stacks").paginate()
-        for one in page["StackSummaries"]
-        if one["StackStatus"] != DELETED
-    ]
-
-    def keys(stack_id: str) -> list[str]:
-        pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack_id)
-        return [
-            one["PhysicalResourceId"]
-            for page in pages
-            for one in page["StackResourceSummaries"]
-            if one["ResourceType"] in {KEY, REPLICA} and one.get("PhysicalResourceId")
-        ]
-
-    with ThreadPoolExecutor(READERS, thread_name_prefix="stacks") as pool:
-        return frozenset(key for some in pool.map(keys, standing) for key in some)
 
 
 def _resources(cloudformation: Any, stack: Mapping[str, Any], prefix: str) -> list[Owned] | None:

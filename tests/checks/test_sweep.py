@@ -22,6 +22,7 @@ def nothing_left_behind(world: LabWorld) -> LabWorld:
     world.answers("ec2:DescribeVolumes", {"Volumes": []}).answers("ec2:DescribeSnapshots", {"Snapshots": []})
     world.answers("ssm:GetParametersByPath", {"Parameters": []})
     world.answers("secretsmanager:ListSecrets", {"SecretList": []}).answers("s3:ListMultipartUploads", {})
+    world.answers("cloudformation:ListStacks", {"StackSummaries": []})
     return world
 
 
@@ -63,6 +64,53 @@ def test_keys_that_are_seen_on_their_way_out_are_remembered_for_the_run(world: L
     access = FakeAccess(world)
     sweep(access, OUTPUTS, run_id=RUN)
     assert seen_leaving(access, RUN) == {leaving}, "what was removed a moment ago is to be looked at again"
+
+
+def test_a_key_of_somebodys_stack_is_left_though_it_has_both_tags(world: LabWorld) -> None:
+    """Tags of a stack reach its keys. CloudFormation is asked only when a key is to be deleted, and once."""
+    ours, theirs, gone = (leave_key(world, run=f"run-{name}") for name in ("ours", "theirs", "gone"))
+    stacks = [{"StackId": "another", "StackStatus": "CREATE_COMPLETE"}]
+    stacks += [{"StackId": "deleted", "StackStatus": "DELETE_COMPLETE"}]
+    world.answers("cloudformation:ListStacks", {"StackSummaries": stacks})
+    owned = {"another": theirs, "deleted": gone}
+    world.answers(
+        "cloudformation:ListStackResources",
+        lambda request: {
+            "StackResourceSummaries": [
+                {
+                    "PhysicalResourceId": owned[request["StackName"]].rpartition("/")[2],
+                    "ResourceType": "AWS::KMS::Key",
+                }
+            ]
+        },
+    )
+    swept = sweep(FakeAccess(world), OUTPUTS, runs=None)
+    assert swept.problems == []
+    assert [world.kms.keys[arn].state for arn in (ours, theirs, gone)] == [
+        "PendingDeletion",
+        "Enabled",
+        "PendingDeletion",
+    ]
+    assert len(world.asked("cloudformation:ListStacks")) == 1
+
+
+def test_nobody_asks_for_stacks_where_no_key_is_left(world: LabWorld) -> None:
+    leave_key(world, "PendingDeletion")
+    assert sweep(FakeAccess(world), OUTPUTS).problems == []
+    assert world.asked("cloudformation:ListStacks") == []
+
+
+def test_what_says_that_it_is_of_a_stack_is_left(world: LabWorld) -> None:
+    tags = [{"Key": TEMPORARY_TAG, "Value": "run-0"}, {"Key": PREFIX_TAG, "Value": PREFIX}]
+    theirs = [*tags, {"Key": "aws:cloudformation:stack-name", "Value": "another"}]
+    world.answers("ec2:DescribeVolumes", {"Volumes": [{"VolumeId": "vol-1", "Tags": theirs}]})
+    world.answers("ec2:DescribeSnapshots", {"Snapshots": [{"SnapshotId": "snap-1", "Tags": theirs}]})
+    listed = [{"ResourceARN": QUEUE, "Tags": theirs}]
+    world.answers("resourcegroupstaggingapi:GetResources", {"ResourceTagMappingList": listed})
+    secrets = [{"ARN": "arn:theirs", "Tags": theirs}]
+    world.answers("secretsmanager:ListSecrets", {"SecretList": secrets})
+    swept = sweep(FakeAccess(world), OUTPUTS)
+    assert (swept.removed, swept.problems) == ([], [])
 
 
 def test_only_the_latest_runs_are_looked_after(world: LabWorld) -> None:

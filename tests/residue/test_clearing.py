@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from kmslab.checks.sweep import sweep_without_lab
 from kmslab.faults.workshop import FAULT_TAG
+from kmslab.model.errors import LabError
 from kmslab.model.naming import TEMPORARY_TAG
 from kmslab.residue.clearing import empty_failed_buckets, remove_log_groups, remove_what_faults_made
 from kmslab.residue.settings import note, noted, put_back, read_settings
@@ -167,6 +170,23 @@ def test_a_bucket_that_would_not_go_is_emptied_with_its_versions(small: SmallLab
     found = s3.list_object_versions(Bucket=name)
     assert (found.get("Versions", []), found.get("DeleteMarkers", [])) == ([], [])
     assert s3.list_multipart_uploads(Bucket=name).get("Uploads", []) == []
+
+
+def test_a_bucket_in_which_s3_keeps_something_is_not_called_empty(small: SmallLab) -> None:
+    s3, name = small.client("s3"), next(one.physical_id for one in small.membership().of("AWS::S3::Bucket"))
+    s3.put_object(Bucket=name, Key="kept", Body=b"kept")
+    kept = {
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:DeleteObject*",
+        "Resource": f"arn:aws:s3:::{name}/*",
+    }
+    s3.put_bucket_policy(Bucket=name, Policy=json.dumps({"Version": "2012-10-17", "Statement": [kept]}))
+    failed = membership(owned("AWS::S3::Bucket", name, standing=True, status="DELETE_FAILED"))
+    with pytest.raises(LabError, match=f"S3 keeps 1 object versions in {name}: AccessDenied of kept"):
+        list(empty_failed_buckets(small.access, failed))
+    s3.delete_bucket_policy(Bucket=name)
+    assert list(empty_failed_buckets(small.access, failed)) == [name]
 
 
 def test_settings_of_the_account_come_back_as_they_were(small: SmallLab) -> None:

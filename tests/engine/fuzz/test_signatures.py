@@ -320,6 +320,20 @@ def test_an_expired_session_is_told_apart_from_an_unknown_one(inside: object) ->
     assert unknown.code != "ExpiredTokenException"
 
 
+def test_sessions_are_forgotten_a_day_after_their_end(inside: object) -> None:
+    """The oldest first, up to one that is to be kept."""
+    from ministack.services import sts
+
+    assert inside
+    sts._sessions.clear()
+    day, now = 86400.0, time.time()
+    ends = {"OLD1": now - 2 * day, "OLD2": now - 2 * day, "ENDED": now - 1, "OPEN": now + 60}
+    for name, end in ends.items():
+        sts._sessions[name] = {"Expiration": end}
+    sts.register_session("NEW", {"Expiration": now + 60})
+    assert list(sts._sessions) == ["ENDED", "OPEN", "NEW"]
+
+
 def test_a_presigned_kms_request_counts_its_body(wire: Wire, target: Engine) -> None:
     request = AWSRequest("POST", f"http://{wire.host}/", {"Host": wire.host, **KMS.headers}, KMS.body)
     who = target.administrator
