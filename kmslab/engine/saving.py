@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from kmslab.engine.server import Application, Receive, Scope, Send
+    from kmslab.engine.snapshot import Frozen
     from kmslab.engine.touched import Hand, Place
 
 QUIET_SECONDS = 1.0
@@ -183,7 +184,7 @@ class Saver:
         while (now := clock()) < (due := min(self._last_change + max(QUIET_SECONDS, rest), latest)):
             await asyncio.sleep(due - now)
 
-    async def _write(self, frozen: bytes) -> bool:
+    async def _write(self, frozen: Frozen) -> bool:
         """Write on another thread; return whether there was anything new."""
         before = self._digest
         # No await since the state was frozen: what the next commit finds belongs to the new journal.
@@ -242,7 +243,7 @@ def _touched(authorization: bytes) -> tuple[str, ...]:
     return (*own, *_ANYBODYS) if own else ()
 
 
-def _frozen() -> bytes | None:
+def _frozen() -> Frozen | None:
     """The state of this moment; None while it is in motion."""
     if snapshot.settled():
         # A worker thread changed a dictionary while it was being copied.

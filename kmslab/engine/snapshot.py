@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 import pickle
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from kmslab.engine import journal, touched
@@ -21,14 +22,22 @@ from kmslab.engine.sealing import Seal
 from kmslab.model.errors import ExitCode, LabError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     State = dict[str, Any]
+    Frozen = dict[str, dict[str, deque[bytes]]]
+    """By service and store: its parts, pickled."""
 
 FILE = "services.json"
-_FORMAT = 1
+_FORMAT = 2
+_READ = (1, _FORMAT)
+"""Formats that can be read: the first had no stores in parts."""
 _ASIDE = ".new"
+_PARTS = "__parts__"
+_AT_A_TIME = 50
+"""Entries of a store in one part. What is written is a part at a time: the state of a class is hundreds of megabytes,
+and a whole copy of it, as objects and then as a text, would be as much again twice."""
 _pending: list[Callable[[], None]] = []
 """Removes code of functions that are gone, once a state without them is saved."""
 
@@ -46,11 +55,16 @@ def read(folder: Path) -> State:
 
     seal = Seal.of(folder)
     path = folder / FILE
+
+    def decoded(members: dict[str, Any]) -> Any:
+        return _joined(members[_PARTS]) if _PARTS in members else seal.decoded(members)
+
     try:
         saved: State = {"format": _FORMAT, "services": {}}
         if path.exists():
-            saved = json.loads(path.read_text(), object_hook=seal.decoded)
-        services: State = {_FORMAT: saved["services"]}[saved["format"]]
+            saved = json.loads(path.read_text(), object_hook=decoded)
+        readable: dict[int, Any] = dict.fromkeys(_READ, saved["services"])
+        services: State = readable[saved["format"]]
         journal.replay(folder, services, saved.get("journal", 0), seal.decoded)
     except (ValueError, KeyError, TypeError, AttributeError, InvalidTag) as error:
         raise LabError(
@@ -69,37 +83,60 @@ def saved_at(folder: Path) -> float:
         return 0.0
 
 
-def write(folder: Path, frozen: bytes, last: str = "", *, following: int = 0) -> str:
+def write(folder: Path, frozen: Frozen, last: str = "", *, following: int = 0) -> str:
     """Save what `freeze` returned, as a whole or not at all; return its digest.
 
     Args:
         folder: of the state.
-        frozen: from `freeze`.
+        frozen: from `freeze`; used up.
         last: digest of what was saved last: the same again is not written.
         following: number of the journal that was begun when the state was frozen.
 
     Raises:
         OSError: it cannot be written.
     """
-    # S301: these bytes never left this process.
-    services = pickle.loads(frozen)  # noqa: S301
-    text = json.dumps(services, default=Seal.of(folder).encoded)
-    digest = hashlib.sha256(text.encode()).hexdigest()
-    if digest == last:
-        return digest
+    encoder = json.JSONEncoder(default=Seal.of(folder).encoded)
+    digest = hashlib.sha256()
     aside = folder / (FILE + _ASIDE)
     # Names and policies are in it: nobody else may read it, not even while it is written.
-    with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        file.write(f'{{"format": {_FORMAT}, "journal": {following}, "services": {text}}}')
-        file.flush()
-        os.fsync(file.fileno())
+    with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(f'{{"format": {_FORMAT}, "journal": {following}, "services": '.encode())
+        for text in _texts(frozen, encoder):
+            part = text.encode()
+            digest.update(part)
+            file.write(part)
+        if (found := digest.hexdigest()) != last:
+            file.write(b"}")
+            file.flush()
+            os.fsync(file.fileno())
+    if found == last:
+        aside.unlink()
+        return found
     aside.replace(folder / FILE)
     journal.prune(folder, following)
     _prune()
-    return digest
+    return found
 
 
-def freeze() -> bytes:
+def _texts(frozen: Frozen, encoder: json.JSONEncoder) -> Iterator[str]:
+    """JSON of the services, part by part."""
+    yield "{"
+    for number, (service, stores) in enumerate(frozen.items()):
+        yield f"{', ' if number else ''}{encoder.encode(service)}: {{"
+        for place, (store, parts) in enumerate(stores.items()):
+            yield f"{', ' if place else ''}{encoder.encode(store)}: "
+            if len(parts) > 1:
+                yield f'{{"{_PARTS}": ['
+            for which in range(len(parts)):
+                # S301: these bytes never left this process.
+                yield (", " if which else "") + encoder.encode(pickle.loads(parts.popleft()))  # noqa: S301
+            if which:
+                yield "]}"
+        yield "}"
+    yield "}"
+
+
+def freeze() -> Frozen:
     """Copy the state of every service, as it is at this moment; to be called on the event loop's thread.
 
     Raises:
@@ -109,7 +146,31 @@ def freeze() -> bytes:
 
     with touched.looking():
         states = {name: get_state() for name, get_state in app._build_persistence_save_dict().items()}
-    return pickle.dumps({name: state for name, state in states.items() if state}, pickle.HIGHEST_PROTOCOL)
+    return {
+        service: {store: deque(_parts(value)) for store, value in stores.items()}
+        for service, stores in states.items()
+        if stores
+    }
+
+
+def _parts(store: Any) -> Iterator[bytes]:
+    """A store, pickled; one with entries by account in as many parts as it takes."""
+    if not hasattr(store, "_data"):
+        yield pickle.dumps(store, pickle.HIGHEST_PROTOCOL)
+        return
+    entries = list(dict.items(store._data))
+    for start in range(0, max(len(entries), 1), _AT_A_TIME):
+        part = type(store)()
+        part._data = dict(entries[start : start + _AT_A_TIME])
+        yield pickle.dumps(part, pickle.HIGHEST_PROTOCOL)
+
+
+def _joined(parts: list[Any]) -> Any:
+    """The store of which these are the parts."""
+    whole = parts[0]
+    for part in parts[1:]:
+        whole._data.update(part._data)
+    return whole
 
 
 def restore(services: State) -> None:

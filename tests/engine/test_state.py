@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import pickle
 from typing import TYPE_CHECKING
 
 import pytest
 
 from kmslab.engine import snapshot, state
+from kmslab.model.errors import LabError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,3 +58,41 @@ def test_stores_go_through_the_saved_file(
     assert kept == {"a": b"1"}
     assert scoped["b"] == {"bytes": b"2"}
     assert inside.account_id
+
+
+def test_a_large_store_is_written_in_parts_and_comes_back_whole(
+    kept: dict[str, bytes], inside: Identity, tmp_path: Path
+) -> None:
+    from ministack.core.responses import AccountRegionScopedDict
+
+    assert inside.account_id
+    assert kept == {}
+    scoped = AccountRegionScopedDict()
+    state.keep("scoped", scoped)
+    accounts = [f"{number:012d}" for number in range(3)]
+    there = {(account, "eu-west-1", f"name-{n}"): {"n": n} for account in accounts for n in range(60)}
+    for where, value in there.items():
+        scoped.set_scoped(*where, value)
+    frozen = snapshot.freeze()
+    assert {len(pickle.loads(part)._data) for part in frozen["kmslab"]["scoped"]} == {50, 30}  # noqa: S301  # our own
+    digest = snapshot.write(tmp_path, frozen)
+    found = snapshot.read(tmp_path)["kmslab"]["scoped"]
+    assert list(found._data.items()) == list(there.items())
+    written = (tmp_path / snapshot.FILE).stat()
+    assert snapshot.write(tmp_path, snapshot.freeze(), digest, following=7) == digest
+    assert (tmp_path / snapshot.FILE).stat() == written, "the same state was written again"
+    assert [path.name for path in tmp_path.iterdir()] == [snapshot.FILE]
+    scoped.set_scoped(accounts[0], "eu-west-1", "another", {})
+    assert snapshot.write(tmp_path, snapshot.freeze(), digest) != digest
+
+
+def test_a_state_of_the_first_format_is_read(tmp_path: Path) -> None:
+    saved = {"format": 1, "journal": 0, "services": {"kmslab": {"kept": {"b": 2}}}}
+    (tmp_path / snapshot.FILE).write_text(json.dumps(saved))
+    assert snapshot.read(tmp_path) == {"kmslab": {"kept": {"b": 2}}}
+
+
+def test_a_state_of_a_later_format_is_not_guessed_at(tmp_path: Path) -> None:
+    (tmp_path / snapshot.FILE).write_text(json.dumps({"format": 3, "journal": 0, "services": {}}))
+    with pytest.raises(LabError, match="damaged"):
+        snapshot.read(tmp_path)

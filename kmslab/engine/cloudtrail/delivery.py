@@ -30,6 +30,8 @@ from kmslab.engine.s3.headers import CONTEXT, KEY, SSE
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from kmslab.engine.cloudtrail.entry import Entry
+
     Trail = dict[str, Any]
     Stock = Callable[[dict[str, Any]], Any]
 
@@ -100,39 +102,35 @@ def _refusal(trail: Trail) -> str:
     return REFUSALS.get(json.loads(refused[2])["__type"], "AccessDenied")
 
 
-def _recorded(
-    trail: Trail, last: dict[str, str], until: float
-) -> Iterator[tuple[str, Sequence[Mapping[str, Any]]]]:
+def _recorded(trail: Trail, last: dict[str, str], until: float) -> Iterator[tuple[str, Sequence[Entry]]]:
     """The trail's new events of each Region; ``last`` then names the last one of each."""
     for (account, region, _), queue in list(cloudtrail._events.all_items()):
         if account != get_account_id() or not (trail["IsMultiRegionTrail"] or region == trail["HomeRegion"]):
             continue
         new = _after(last.get(region, ""), queue)
         if new:
-            last[region] = new[-1]["EventId"]
+            last[region] = new[-1].event_id
         since = trail.get("_StartedAt", 0)
-        chosen = [one for one in new if since <= one["EventTime"] <= until and selected(trail, one)]
+        chosen = [one for one in new if since <= one.time <= until and selected(trail, one)]
         if chosen:
             yield region, chosen
 
 
-def _after(last: str, queue: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+def _after(last: str, queue: Sequence[Entry]) -> list[Entry]:
     """The events that follow one, oldest first; all of them when that one is not among them any more."""
-    found = list(takewhile(lambda event: event["EventId"] != last, reversed(list(queue))))
+    found = list(takewhile(lambda event: event.event_id != last, reversed(list(queue))))
     return found[::-1]
 
 
-def _write_log_file(
-    trail: Trail, region: str, events: Sequence[Mapping[str, Any]], now: float
-) -> dict[str, Any]:
+def _write_log_file(trail: Trail, region: str, events: Sequence[Entry], now: float) -> dict[str, Any]:
     """Write one file; returns its entry in the digest."""
     unique = "".join(secrets.choice(NAME_LETTERS) for _ in range(16))
     ending = f"{time.strftime('%Y%m%dT%H%MZ', time.gmtime(now))}_{unique}"
     key = object_key("CloudTrail", trail, region, now, ending)
-    records = ",".join(event["CloudTrailEvent"] for event in events)
+    records = ",".join(event.record for event in events)
     content = f'{{"Records":[{records}]}}'.encode()
     _write(trail, key, content, {})
-    times = [json.loads(events[which]["CloudTrailEvent"])["eventTime"] for which in (0, -1)]
+    times = [json.loads(events[which].record)["eventTime"] for which in (0, -1)]
     return {
         "s3Bucket": trail["S3BucketName"],
         "s3Object": key,

@@ -19,7 +19,7 @@ from kmslab.engine.hooks import extend
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    Event = Mapping[str, Any]
+    from kmslab.engine.cloudtrail.entry import Entry
 
 MOST = 50
 LONGEST_VALUE = 2000
@@ -37,17 +37,11 @@ ATTRIBUTES = frozenset(
 )
 
 
-def _matches(event: Event, name: str, value: str) -> bool:
-    if name in ("ResourceName", "ResourceType"):
-        return any(resource.get(name) == value for resource in event["Resources"])
-    return str(event.get(name)) == value
-
-
-def _selected(body: Mapping[str, Any]) -> Iterator[Event]:
+def _selected(body: Mapping[str, Any]) -> Iterator[Entry]:
     wanted = [(a["AttributeKey"], a["AttributeValue"]) for a in body.get("LookupAttributes") or ()]
     start, end = float(body.get("StartTime") or 0), float(body.get("EndTime") or "inf")
     for event in reversed(list(cloudtrail._get_event_queue())):
-        if start <= event["EventTime"] <= end and all(_matches(event, *pair) for pair in wanted):
+        if start <= event.time <= end and all(event.has(*pair) for pair in wanted):
             yield event
 
 
@@ -65,14 +59,14 @@ def _lookup_events(_stock: Callable[..., Any], body: Mapping[str, Any]) -> Any:
         if before != asked:
             return cloudtrail._err("InvalidNextTokenException", "The token is of another request.")
     found = _selected(body) if not body.get("EventCategory") else iter(())  # nobody looks for insights here
-    if after and not any(event["EventId"] == after for event in found):
+    if after and not any(event.event_id == after for event in found):
         return cloudtrail._err("InvalidNextTokenException", "The token has expired.")
-    page: list[Event] = []
+    page: list[dict[str, Any]] = []
     for event in found:  # goes on behind the event that the token names
         if len(page) == size:
             following = base64.b64encode(f"{asked} {page[-1]['EventId']}".encode()).decode()
             return cloudtrail._ok({"Events": page, "NextToken": following})
-        page.append(event)
+        page.append(event.shown())
     return cloudtrail._ok({"Events": page})
 
 

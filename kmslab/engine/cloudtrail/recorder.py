@@ -18,6 +18,7 @@ from ministack.services import cloudtrail
 from kmslab.engine import events
 from kmslab.engine.authorization.caller import CALLER
 from kmslab.engine.cloudtrail import alarms
+from kmslab.engine.cloudtrail.entry import Entry
 from kmslab.engine.cloudtrail.identity import user_identity, user_name
 from kmslab.engine.cloudtrail.names import api_name
 from kmslab.engine.cloudtrail.spelling import answer, spelled
@@ -136,22 +137,7 @@ def _owner(arn: str) -> str:
 
 def _file(event: dict[str, Any], now: float) -> None:
     """Put a record into the history of the request's account and Region."""
-    identity = event["userIdentity"]
-    cloudtrail._get_event_queue().append(
-        {
-            "EventId": event["eventID"],
-            "EventName": event["eventName"],
-            "EventSource": event["eventSource"],
-            "EventTime": now,
-            "AccessKeyId": identity.get("accessKeyId", ""),
-            "Username": user_name(identity),
-            "ReadOnly": str(event["readOnly"]).lower(),
-            "Resources": [
-                {"ResourceType": one["type"], "ResourceName": one["ARN"]} for one in event["resources"]
-            ],
-            "CloudTrailEvent": json.dumps(event, default=str),
-        }
-    )
+    cloudtrail._get_event_queue().append(Entry.of(event, user_name(event["userIdentity"]), now))
 
 
 def record_key_event(event: KeyEvent) -> None:

@@ -17,6 +17,8 @@ from kmslab.engine.hooks import extend
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from kmslab.engine.cloudtrail.entry import Entry
+
     Stock = Callable[[dict[str, Any]], Any]
     Selector = Mapping[str, Any]
 
@@ -49,7 +51,7 @@ OPERATORS: dict[str, Callable[[str, str], bool]] = {
 """How a field is compared with one of the values; each has its opposite, which begins with Not."""
 
 
-def selected(trail: Mapping[str, Any], event: Mapping[str, Any]) -> bool:
+def selected(trail: Mapping[str, Any], event: Entry) -> bool:
     """Whether one of a trail's selectors asks for a management event.
 
     Args:
@@ -61,17 +63,17 @@ def selected(trail: Mapping[str, Any], event: Mapping[str, Any]) -> bool:
     return any(_advanced(one, event) if "FieldSelectors" in one else _basic(one, event) for one in chosen)
 
 
-def _basic(selector: Selector, event: Mapping[str, Any]) -> bool:
-    kind = "ReadOnly" if event["ReadOnly"] == "true" else "WriteOnly"
+def _basic(selector: Selector, event: Entry) -> bool:
+    kind = "ReadOnly" if event.read_only == "true" else "WriteOnly"
     return bool(
         selector.get("IncludeManagementEvents", True)
         and selector.get("ReadWriteType", "All") in ("All", kind)
-        and event["EventSource"] not in selector.get("ExcludeManagementEventSources", [])
+        and event.source not in selector.get("ExcludeManagementEventSources", [])
     )
 
 
-def _advanced(selector: Selector, event: Mapping[str, Any]) -> bool:
-    record = json.loads(event["CloudTrailEvent"])
+def _advanced(selector: Selector, event: Entry) -> bool:
+    record = json.loads(event.record)
     return all(_matches(one, _values(record, one["Field"])) for one in selector["FieldSelectors"])
 
 
