@@ -189,11 +189,6 @@ class WhoeverCalls:
         """Return what looks at a property when it is needed."""
         return lambda: getattr(self, name)
 
-    @property
-    def access_key(self) -> str:
-        """The access key id, which botocore's S3 client looks at."""
-        return str(self.get_frozen_credentials().access_key)
-
 
 def of_whoever_calls(region: str) -> Any:
     """Return a boto3 session whose clients sign for whoever calls; see `acting_as`.
