@@ -25,6 +25,7 @@ from tests.engine.trails import Trail, used
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from kmslab.engine.identity import Identity
     from tests.engine.conftest import Engine
 
 ELSEWHERE = "ap-southeast-2"
@@ -199,3 +200,30 @@ def test_the_aws_cli_names_each_file_that_was_changed_or_removed(engine: Engine,
     answer = validate(engine, trail, engine.region)
     why = "has been moved from its original location"
     assert f"Digest file\ts3://{trail.bucket}/{digests[0]}\tINVALID: {why}" in answer.stderr, answer
+
+
+def test_a_regions_key_signs_for_every_account_and_who_has_one_keeps_it(
+    inside: Identity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An engine of an earlier version gave each account a key of its own."""
+    from ministack.core.responses import AccountRegionScopedDict, request_scope
+
+    from kmslab.engine.cloudtrail import digests
+
+    assert inside.account_id
+    monkeypatch.setattr(digests, "SIGNING", AccountRegionScopedDict())
+    digests.SIGNING.set_scoped("3" * 12, "us-east-1", "key", b"old")
+    digests.SIGNING.set_scoped("3" * 12, "us-east-1", "since", 1.0)
+    found = {}
+    for where in [
+        ("1" * 12, "us-east-1"),
+        ("2" * 12, "us-east-1"),
+        ("3" * 12, "us-east-1"),
+        ("1" * 12, ELSEWHERE),
+    ]:
+        with request_scope(*where):
+            found[where] = digests._signing()
+    one, two, old, elsewhere = found.values()
+    assert one == two
+    assert old == (b"old", 1.0)
+    assert len({one[0], old[0], elsewhere[0]}) == 3

@@ -28,7 +28,11 @@ BITS = 2048
 YEARS = 10 * 365 * 86400.0
 """How long the engine's one key is said to be valid, in seconds; AWS changes its keys from time to time."""
 SIGNING: Any = AccountRegionScopedDict()
-"""Of the account and Region: ``key``, the private key in PEM, and ``since``, when it was made."""
+"""Of the Region: ``key``, the private key in PEM, and ``since``, when it was made."""
+CLOUDTRAIL = "000000000000"
+"""Stands for the account that the keys belong to: every account's digests of a Region are signed with the Region's key
+(CloudTrail API Reference, "ListPublicKeys": "a private key unique to its Region", read 2026-11-22). Engines before this
+one gave each account a key of its own; who has one keeps it, so that old digests verify."""
 
 
 def stamp(when: float) -> str:
@@ -108,18 +112,31 @@ def fingerprint(public: bytes) -> str:
     return hashlib.md5(public, usedforsecurity=False).hexdigest()
 
 
+def _signing() -> tuple[bytes, float]:
+    """The Region's private key in PEM, and since when there is one."""
+    from cryptography.hazmat.primitives import serialization
+
+    region = get_region()
+    owner = next(
+        (one for one in (get_account_id(), CLOUDTRAIL) if SIGNING.contains_scoped(one, region, "key")), ""
+    )
+    if not owner:
+        owner, made = CLOUDTRAIL, rsa_pool.take(BITS)
+        key = made.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+        SIGNING.set_scoped(owner, region, "since", time.time())
+        SIGNING.set_scoped(owner, region, "key", key)
+    return SIGNING.get_scoped(owner, region, "key"), SIGNING.get_scoped(owner, region, "since")
+
+
 def _key_pair() -> tuple[bytes, Any]:
     """The Region's public key in DER (PKCS #1), and the private key."""
     from cryptography.hazmat.primitives import serialization
 
-    if "key" not in SIGNING:
-        made = rsa_pool.take(BITS)
-        SIGNING["key"] = made.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-        SIGNING["since"] = time.time()
+    key, _ = _signing()
     # Ours, and checked when it was made: checking it again takes a tenth of a second.
-    private = serialization.load_pem_private_key(SIGNING["key"], None, unsafe_skip_rsa_key_validation=True)
+    private = serialization.load_pem_private_key(key, None, unsafe_skip_rsa_key_validation=True)
     encoding, kind = serialization.Encoding.DER, serialization.PublicFormat.PKCS1
     return private.public_key().public_bytes(encoding, kind), private
 
@@ -134,10 +151,11 @@ def _sign(private: Any, data: bytes) -> str:
 def _list_public_keys(_body: Mapping[str, Any]) -> Any:
     """The public key of the Region, which has one before anything was signed with it."""
     public, _ = _key_pair()
+    _, since = _signing()
     shown = {
         "Value": base64.b64encode(public).decode(),
-        "ValidityStartTime": SIGNING["since"] - 1,
-        "ValidityEndTime": SIGNING["since"] + YEARS,
+        "ValidityStartTime": since - 1,
+        "ValidityEndTime": since + YEARS,
         "Fingerprint": fingerprint(public),
     }
     return cloudtrail._ok({"PublicKeyList": [shown]})
