@@ -132,7 +132,7 @@ class Access:
             raise Inconclusive(
                 "this target has no plain HTTP endpoint"
             )  # and AWS's is not for its credentials
-        credentials = self.once(("credentials of", persona), lambda: self._bearer(persona))
+        credentials = self._credentials_of(persona)
         shared = self.once(
             ("shared", service, plain_http, region),
             lambda: self._shared(service, plain_http=plain_http, region=region),
@@ -169,6 +169,9 @@ class Access:
         """Send nothing more: a handler of botocore's ``before-send``, which tries nothing again after this."""
         if self.closed.is_set():
             raise Inconclusive("the run's deadline has passed")
+
+    def _credentials_of(self, persona: Persona) -> Any:
+        return self.once(("credentials of", persona), lambda: self._bearer(persona))
 
     def _bearer(self, persona: Persona) -> Any:
         """Return a persona's credentials as clients ask for them; a role is assumed now.

@@ -52,6 +52,7 @@ MAY_IMPORT = {
         "kmslab.residue",
         "kmslab.checks.membership",
         "kmslab.checks.temporary",
+        "kmslab.checks.versions",
         "kmslab.faults.workshop",
         "kmslab.lab",
         "kmslab.model",

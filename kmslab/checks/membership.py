@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 STACK_OF_TAG = "aws:cloudformation:stack-name"
 """Tag with which CloudFormation says which stack a thing is of."""
 DELETED = "DELETE_COMPLETE"
-KEYS = frozenset({"AWS::KMS::Key", "AWS::KMS::ReplicaKey"})
+KEY, REPLICA = "AWS::KMS::Key", "AWS::KMS::ReplicaKey"
 READERS = 8
 """Calls at a time."""
 
@@ -47,7 +47,7 @@ def keys_of_stacks(access: Access) -> frozenset[str]:
             one["PhysicalResourceId"]
             for page in pages
             for one in page["StackResourceSummaries"]
-            if one["ResourceType"] in KEYS and one.get("PhysicalResourceId")
+            if one["ResourceType"] in {KEY, REPLICA} and one.get("PhysicalResourceId")
         ]
 
     with ThreadPoolExecutor(READERS, thread_name_prefix="stacks") as pool:

@@ -25,6 +25,7 @@ from kmslab.checks.temporary import (
     seen_leaving,
 )
 from kmslab.checks.values import parameter_path, secret_prefix
+from kmslab.checks.versions import delete_versions, pages_of_versions
 from kmslab.lab import Inconclusive
 from kmslab.model.naming import PREFIX_TAG, TEMPORARY_TAG
 from kmslab.model.persona import Persona
@@ -340,26 +341,19 @@ def _objects(access: Access, outputs: LabOutputs) -> Iterator[Removal]:
 
 
 def _versions(access: Access, bucket: str, prefix: str) -> Iterator[Removal]:
-    """All versions of the objects whose keys begin so, page by page: a page is as many as one request deletes.
-
-    S3 API Reference, "ListObjectVersions" and "DeleteObjects": 1,000.
-    """
+    """All versions of the objects whose keys begin so, page by page."""
     s3 = access.client(Persona.OPERATOR, "s3")
-    for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix):
-        found = [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]
-        if found:
-            yield f"object versions in {bucket} ({len(found)})", partial(_delete, s3, bucket, found)
+    for found in pages_of_versions(s3, bucket, prefix):
+        yield f"object versions in {bucket} ({len(found)})", partial(_delete, s3, bucket, found)
 
 
-def _delete(s3: Any, bucket: str, versions: Sequence[Mapping[str, str]]) -> None:
-    """Delete versions of objects in one request.
+def _delete(s3: Any, bucket: str, versions: Sequence[Mapping[str, Any]]) -> None:
+    """Delete one page of versions.
 
     Raises:
-        Inconclusive: S3 keeps some, as a lock or a policy makes it do: it says so of each, and not of the request.
+        Inconclusive: S3 keeps some.
     """
-    named = [{"Key": one["Key"], "VersionId": one["VersionId"]} for one in versions]
-    kept = s3.delete_objects(Bucket=bucket, Delete={"Objects": named, "Quiet": True}).get("Errors", [])
-    if kept:
+    if kept := delete_versions(s3, bucket, versions):
         first = kept[0]
         raise Inconclusive(
             f"S3 keeps {len(kept)} of them, {first['Key']} for one: {first['Code']}, {first.get('Message', '')}"

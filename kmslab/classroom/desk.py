@@ -114,9 +114,7 @@ class SeatAccess(Access):
         """Return a persona's credentials in this seat's account, the operator's too."""
         from kmslab.model.target import Credentials
 
-        frozen = self.once(
-            ("credentials of", persona), lambda: self._bearer(persona)
-        ).get_frozen_credentials()
+        frozen = self._credentials_of(persona).get_frozen_credentials()
         return Credentials(frozen.access_key, frozen.secret_key, frozen.token)
 
     def _bearer(self, persona: Persona) -> Any:

@@ -304,7 +304,7 @@ def _change(place: Place, store: Any, new: dict[Any, Any], gone: Collection[Any]
     said = dict(zip(("service", "store"), place, strict=True))
     if not _has_entries(store):
         return {**said, "whole": store}
-    return {**said, "set": _store_of(store, new), "gone": _store_of(store, dict.fromkeys(gone))}
+    return {**said, "set": store_of(store, new), "gone": store_of(store, dict.fromkeys(gone))}
 
 
 def _is_held(holding: Holding, service: str, key: Any, value: Any, *, is_new: bool) -> bool:
@@ -341,7 +341,7 @@ def _thawed(value: Any) -> Any:
     return value.thaw() if isinstance(value, _Frozen) else value
 
 
-def _store_of(like: Any, entries: dict[Any, Any]) -> Any:
+def store_of(like: Any, entries: dict[Any, Any]) -> Any:
     """A store of the same kind with these entries."""
     if isinstance(like, dict):
         return entries

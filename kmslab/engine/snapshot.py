@@ -13,6 +13,7 @@ import json
 import os
 import pickle
 from collections import deque
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from kmslab.engine import journal, touched
@@ -22,7 +23,7 @@ from kmslab.engine.sealing import Seal
 from kmslab.model.errors import ExitCode, LabError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     State = dict[str, Any]
@@ -120,20 +121,32 @@ def write(folder: Path, frozen: Frozen, last: str = "", *, following: int = 0) -
 
 def _texts(frozen: Frozen, encoder: json.JSONEncoder) -> Iterator[str]:
     """JSON of the services, part by part."""
-    yield "{"
-    for number, (service, stores) in enumerate(frozen.items()):
-        yield f"{', ' if number else ''}{encoder.encode(service)}: {{"
-        for place, (store, parts) in enumerate(stores.items()):
-            yield f"{', ' if place else ''}{encoder.encode(store)}: "
-            if len(parts) > 1:
-                yield f'{{"{_PARTS}": ['
-            for which in range(len(parts)):
-                # S301: these bytes never left this process.
-                yield (", " if which else "") + encoder.encode(pickle.loads(parts.popleft()))  # noqa: S301
-            if which:
-                yield "]}"
-        yield "}"
-    yield "}"
+    return _object(
+        (service, _object((name, _store(parts, encoder)) for name, parts in stores.items()))
+        for service, stores in frozen.items()
+    )
+
+
+def _store(parts: deque[bytes], encoder: json.JSONEncoder) -> Iterator[str]:
+    """JSON of a store, whose parts are used up."""
+    # S301: these bytes never left this process.
+    texts = (encoder.encode(pickle.loads(parts.popleft())) for _ in range(len(parts)))  # noqa: S301
+    if len(parts) == 1:
+        return texts
+    return _object([(_PARTS, _between("[", ((text,) for text in texts), "]"))])
+
+
+def _object(members: Iterable[tuple[str, Iterable[str]]]) -> Iterator[str]:
+    return _between("{", (chain((f"{json.dumps(name)}: ",), texts) for name, texts in members), "}")
+
+
+def _between(opening: str, items: Iterable[Iterable[str]], closing: str) -> Iterator[str]:
+    yield opening
+    for number, texts in enumerate(items):
+        if number:
+            yield ", "
+        yield from texts
+    yield closing
 
 
 def freeze() -> Frozen:
@@ -160,8 +173,7 @@ def _parts(store: Any) -> Iterator[bytes]:
         return
     entries = list(dict.items(store._data))
     for start in range(0, max(len(entries), 1), _AT_A_TIME):
-        part = type(store)()
-        part._data = dict(entries[start : start + _AT_A_TIME])
+        part = journal.store_of(store, dict(entries[start : start + _AT_A_TIME]))
         yield pickle.dumps(part, pickle.HIGHEST_PROTOCOL)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from kmslab.checks.membership import keys_of_stacks, of_no_stack
 from kmslab.checks.temporary import discard
+from kmslab.checks.versions import delete_versions, pages_of_versions
 from kmslab.faults.workshop import FAULT_TAG
 from kmslab.model.errors import ExitCode, LabError
 from kmslab.model.evidence import code_of
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 
 Removal: TypeAlias = "tuple[str, Callable[[], object]]"
 """What was found, and what removes it."""
-DELETE_AT_A_TIME = 1000
-"""Object versions that one DeleteObjects takes (S3 API Reference, "DeleteObjects")."""
 NO_FUNCTION = "ResourceNotFoundException"
 
 
@@ -69,21 +68,13 @@ def empty_failed_buckets(access: Access, membership: Membership) -> Iterator[str
 
 
 def _empty(s3: Any, bucket: str) -> None:
-    for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
-        found = [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]
-        for start in range(0, len(found), DELETE_AT_A_TIME):
-            some = [
-                {"Key": one["Key"], "VersionId": one["VersionId"]}
-                for one in found[start : start + DELETE_AT_A_TIME]
-            ]
-            # S3 says of each version that it keeps it, as a lock makes it do, and not of the request.
-            kept = s3.delete_objects(Bucket=bucket, Delete={"Objects": some, "Quiet": True}).get("Errors")
-            if kept:
-                raise LabError(
-                    f"S3 keeps {len(kept)} object versions in {bucket}: {kept[0]['Code']} of {kept[0]['Key']}",
-                    hint="See what keeps them (a lock, a bucket policy), remove them, and run it again.",
-                    exit_code=ExitCode.DEPLOYMENT,
-                )
+    for found in pages_of_versions(s3, bucket):
+        if kept := delete_versions(s3, bucket, found):
+            raise LabError(
+                f"S3 keeps {len(kept)} object versions in {bucket}: {kept[0]['Code']} of {kept[0]['Key']}",
+                hint="See what keeps them (a lock, a bucket policy), remove them, and run it again.",
+                exit_code=ExitCode.DEPLOYMENT,
+            )
     for page in s3.get_paginator("list_multipart_uploads").paginate(Bucket=bucket):
         for upload in page.get("Uploads", ()):
             s3.abort_multipart_upload(Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"])

@@ -14,14 +14,14 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from kmslab.checks.membership import DELETED
+from kmslab.checks.membership import DELETED, KEY, READERS
 from kmslab.checks.temporary import LEAVING
 from kmslab.lab import DENIED
 from kmslab.model.evidence import code_of
 from kmslab.model.naming import TEMPORARY_TAG
 from kmslab.model.persona import Persona
 from kmslab.residue.model import Found, State, Why
-from kmslab.residue.stacks import ALIAS, KEY, READERS
+from kmslab.residue.stacks import ALIAS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

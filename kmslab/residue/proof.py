@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from kmslab.checks.membership import STACK_OF_TAG
+from kmslab.checks.membership import KEY, STACK_OF_TAG
 from kmslab.checks.temporary import REPLICA_REGIONS
 from kmslab.faults.workshop import FAULT_TAG
 from kmslab.model.evidence import code_of
@@ -16,7 +16,7 @@ from kmslab.model.persona import Persona
 from kmslab.residue.keys import Keys, stamp
 from kmslab.residue.model import Found, Residue, State, Why
 from kmslab.residue.services import SERVICES
-from kmslab.residue.stacks import FUNCTION, KEY, LOG_GROUP, Membership, read_membership
+from kmslab.residue.stacks import FUNCTION, LOG_GROUP, Membership, read_membership
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

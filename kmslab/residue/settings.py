@@ -11,10 +11,10 @@ import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from kmslab.checks.membership import KEY
 from kmslab.model.evidence import code_of
 from kmslab.model.naming import PREFIX_TAG, account_note_name
 from kmslab.model.persona import Persona
-from kmslab.residue.stacks import KEY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from kmslab.checks.membership import DELETED
+from kmslab.checks.membership import DELETED, READERS
 from kmslab.model.naming import PREFIX_TAG, stack_name
 from kmslab.model.outputs import LabStack
 from kmslab.model.persona import Persona
@@ -21,17 +21,9 @@ if TYPE_CHECKING:
 
     from kmslab.lab import Access
 
-READERS = 8
-"""Calls at a time."""
 MEMORY = timedelta(days=31)
 """How old a deleted stack may be to be asked: no key of it waits longer than 30 days."""
-FUNCTION, BUCKET, KEY, REPLICA, ALIAS = (
-    "AWS::Lambda::Function",
-    "AWS::S3::Bucket",
-    "AWS::KMS::Key",
-    "AWS::KMS::ReplicaKey",
-    "AWS::KMS::Alias",
-)
+FUNCTION, BUCKET, ALIAS = "AWS::Lambda::Function", "AWS::S3::Bucket", "AWS::KMS::Alias"
 LOG_GROUP = "/aws/lambda/"
 """How the name of a function's log group begins, which Lambda makes by itself (Lambda Developer Guide,
 "Configuring CloudWatch log groups")."""

@@ -64,7 +64,8 @@ def digest(
 
     Returns: what the next one has to know (bucket, object, hash, signature, end), and the file's content.
     """
-    public, private = _key_pair()
+    key_in_pem, _ = _signing()
+    public, private = _key_pair(key_in_pem)
     start, end = covers
     name = trail["Name"]
     ending = f"{name}_{trail['HomeRegion']}_{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime(end))}"
@@ -130,11 +131,10 @@ def _signing() -> tuple[bytes, float]:
     return SIGNING.get_scoped(owner, region, "key"), SIGNING.get_scoped(owner, region, "since")
 
 
-def _key_pair() -> tuple[bytes, Any]:
-    """The Region's public key in DER (PKCS #1), and the private key."""
+def _key_pair(key: bytes) -> tuple[bytes, Any]:
+    """The public key in DER (PKCS #1), and the private key, of one in PEM."""
     from cryptography.hazmat.primitives import serialization
 
-    key, _ = _signing()
     # Ours, and checked when it was made: checking it again takes a tenth of a second.
     private = serialization.load_pem_private_key(key, None, unsafe_skip_rsa_key_validation=True)
     encoding, kind = serialization.Encoding.DER, serialization.PublicFormat.PKCS1
@@ -150,8 +150,8 @@ def _sign(private: Any, data: bytes) -> str:
 
 def _list_public_keys(_body: Mapping[str, Any]) -> Any:
     """The public key of the Region, which has one before anything was signed with it."""
-    public, _ = _key_pair()
-    _, since = _signing()
+    key, since = _signing()
+    public, _ = _key_pair(key)
     shown = {
         "Value": base64.b64encode(public).decode(),
         "ValidityStartTime": since - 1,

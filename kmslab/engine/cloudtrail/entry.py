@@ -13,6 +13,16 @@ if TYPE_CHECKING:
 
 _FASTEST = 1
 """zlib's level: a record shrinks to two fifths."""
+_FIELDS = {
+    "AccessKeyId": "access_key",
+    "EventId": "event_id",
+    "EventName": "name",
+    "EventSource": "source",
+    "ReadOnly": "read_only",
+    "Username": "username",
+}
+ATTRIBUTES = frozenset({*_FIELDS, "ResourceName", "ResourceType"})
+"""What LookupEvents looks for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,28 +72,18 @@ class Entry:
         return zlib.decompress(self.packed).decode()
 
     def has(self, attribute: str, value: str) -> bool:
-        """Whether the event has this value of an attribute that LookupEvents knows."""
+        """Whether the event has this value of one of the `ATTRIBUTES`."""
         if attribute == "ResourceType":
             return any(kind == value for kind, _ in self.resources)
         if attribute == "ResourceName":
             return any(name == value for _, name in self.resources)
-        return self._members().get(attribute) == value
+        return bool(getattr(self, _FIELDS[attribute]) == value)
 
     def shown(self) -> dict[str, Any]:
         """The event as LookupEvents answers."""
         return {
-            **self._members(),
+            **{name: getattr(self, field) for name, field in _FIELDS.items()},
             "EventTime": self.time,
             "Resources": [{"ResourceType": kind, "ResourceName": name} for kind, name in self.resources],
             "CloudTrailEvent": self.record,
-        }
-
-    def _members(self) -> dict[str, str]:
-        return {
-            "EventId": self.event_id,
-            "EventName": self.name,
-            "EventSource": self.source,
-            "AccessKeyId": self.access_key,
-            "Username": self.username,
-            "ReadOnly": self.read_only,
         }

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ministack.services import cloudtrail
 
+from kmslab.engine.cloudtrail.entry import ATTRIBUTES
 from kmslab.engine.hooks import extend
 
 if TYPE_CHECKING:
@@ -23,18 +24,6 @@ if TYPE_CHECKING:
 
 MOST = 50
 LONGEST_VALUE = 2000
-ATTRIBUTES = frozenset(
-    {
-        "AccessKeyId",
-        "EventId",
-        "EventName",
-        "EventSource",
-        "ReadOnly",
-        "ResourceName",
-        "ResourceType",
-        "Username",
-    }
-)
 
 
 def _selected(body: Mapping[str, Any]) -> Iterator[Entry]:

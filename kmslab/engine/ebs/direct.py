@@ -22,7 +22,7 @@ from ministack.services import ec2
 
 from kmslab.engine.ebs import blocks, snapshots
 from kmslab.engine.ebs.keys import NEW, use
-from kmslab.engine.ebs.volumes import LINEAGE, lineage, wanted
+from kmslab.engine.ebs.volumes import INTEGER, LINEAGE, lineage, wanted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,8 +39,6 @@ GIVEN_OUT = r"snap-([0-9a-f]{8}|0[0-9a-f]{16})"
 """Ids that EC2 may have given out; another one is not valid, though the service model allows it."""
 WRITTEN = "kmslab:written"
 """Where a snapshot of MiniStack keeps the indexes of the blocks that were written into it, its parent's not among them."""
-COUNT = re.compile(r"[0-9]{1,10}")
-"""An integer of the service model, which has 32 bits; Python refuses to read one of thousands of digits."""
 BASE64 = re.compile(r"[A-Za-z0-9+/=]{1,64}")
 HASHED = {"x-amz-checksum-algorithm": "SHA256", "x-amz-checksum-aggregation-method": "LINEAR"}
 """The only way to hash, of a block and of all."""
@@ -230,7 +228,7 @@ def complete_snapshot(snapshot_id: str, headers: Mapping[str, str]) -> Response:
     ``error``. The checksum is of all written blocks' checksums, as bytes, in the order of their indexes.
     """
     count, given = headers.get("x-amz-changedblockscount", ""), headers.get("x-amz-checksum")
-    if not COUNT.fullmatch(count) or (given is not None and not BASE64.fullmatch(given)):
+    if not INTEGER.fullmatch(count) or (given is not None and not BASE64.fullmatch(given)):
         raise malformed()
     if any(headers.get(name, only) != only for name, only in HASHED.items()):
         raise malformed()

@@ -37,8 +37,8 @@ LINEAGE = "kmslab:lineage"
 snapshot."""
 KEY_WITHOUT_ENCRYPTION = "The parameter [KmsKeyId] requires the parameter Encrypted to be set."
 """As users report it."""
-SIZE = re.compile(r"[0-9]{1,10}")
-"""An integer of 32 bits: Python refuses to read one of thousands of digits."""
+INTEGER = re.compile(r"[0-9]{1,10}")
+"""An integer of the service models, which has 32 bits; Python refuses to read one of thousands of digits."""
 GP2_IOPS = (3, 100, 16_000)
 """Of a gp2 volume: for each GiB, at least, at most (EBS User Guide, "General Purpose SSD volumes", read 2026-11-22)."""
 LAST_FAILURE: ContextVar[str] = ContextVar("kmslab_volume_failure", default="")
@@ -90,7 +90,7 @@ def _not_understood(p: Request, snapshot: Mapping[str, Any] | None, *, encrypted
         found = "IncorrectState", f"Snapshot is in invalid state - {snapshot['State']}"
     elif not snapshot and not size:
         found = "MissingParameter", "The request must contain the parameter size/snapshot"
-    elif size and not SIZE.fullmatch(size):
+    elif size and not INTEGER.fullmatch(size):
         found = "InvalidParameterValue", f"Value ({escape(size)}) for parameter size is invalid."
     elif snapshot and size and int(size) < snapshot["VolumeSize"]:
         least = snapshot["VolumeSize"]
