@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from kmslab.engine.kms import lifecycle, material
 from tests.engine.conftest import refused
-from tests.engine.importing import FOR_GOOD, import_material, state, wrapped
+from tests.engine.importing import FOR_GOOD, import_material, parameters, state, wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,6 +83,16 @@ def test_a_token_belongs_to_its_key_and_its_wrapping_key(
         )
     left = mine["ParametersValidTo"] - datetime.datetime.now(datetime.UTC)
     assert datetime.timedelta(hours=23) < left <= datetime.timedelta(hours=24)
+
+
+def test_one_kms_key_is_never_given_a_wrapping_key_twice(
+    kms: Any, external: str, make_key: Callable[..., str]
+) -> None:
+    mine = {parameters(kms, external, "RSAES_OAEP_SHA_256")["PublicKey"] for _ in range(3)}
+    assert len(mine) == 3
+    other = make_key(Origin="EXTERNAL")
+    assert parameters(kms, other, "RSAES_OAEP_SHA_256")["PublicKey"] in mine  # decision 0039
+    assert parameters(kms, other, "RSAES_OAEP_SHA_256", "RSA_3072")["PublicKey"] not in mine
 
 
 def test_deleted_material_makes_the_key_wait_and_only_the_same_comes_back(kms: Any, external: str) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from kmslab.engine.kms import material, records
 from kmslab.engine.kms.errors import KmsError, invalid, invalid_ciphertext, unsupported
 from kmslab.engine.kms.service import Call, operation
+from kmslab.engine.kms.wrapping import wrapping_key
 
 if TYPE_CHECKING:
     from kmslab.engine.kms.records import KeyRecord, Material
@@ -44,12 +45,12 @@ def get_parameters_for_import(call: Call) -> dict[str, Any]:
     records.require_state(key, *_IMPORT_STATES)
     algorithm, spec = call.get("WrappingAlgorithm"), call.get("WrappingKeySpec")
     _check_wrapping(key, algorithm, spec)
-    wrapping = material.generate_private_key(spec)
     token = os.urandom(64)
     valid_to = round(time.time() + TOKEN_SECONDS, 3)
     waiting = {name: one for name, one in key.get("imports", {}).items() if one["valid_to"] > time.time()}
+    wrapping = wrapping_key(spec, [one["wrapping_key"] for one in waiting.values()])
     waiting[hashlib.sha256(token).hexdigest()] = {
-        "wrapping_key": material.private_der(wrapping),
+        "wrapping_key": wrapping,
         "algorithm": algorithm,
         "valid_to": valid_to,
     }
@@ -57,7 +58,7 @@ def get_parameters_for_import(call: Call) -> dict[str, Any]:
     return {
         "KeyId": key["Arn"],
         "ImportToken": token,
-        "PublicKey": material.public_der(wrapping.public_key()),
+        "PublicKey": material.public_der(material.load_private_key(wrapping).public_key()),
         "ParametersValidTo": valid_to,
     }
 
