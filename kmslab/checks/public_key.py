@@ -89,11 +89,11 @@ def size_limit_is_the_keys(lab: Lab) -> str:
 def the_hash_is_part_of_the_padding(lab: Lab) -> str:
     """OAEP works with SHA-1 and with SHA-256, and what was sealed with one does not open as the other.
 
-    Both are sound in OAEP. The shorter hash leaves room for more: RSA_2048 holds 214 bytes with SHA-1 and
-    190 with SHA-256. Whoever seals must tell, since the ciphertext does not.
+    Both are sound in OAEP. The shorter hash leaves room for more: RSA_3072 holds 342 bytes with SHA-1 and
+    318 with SHA-256. Whoever seals must tell, since the ciphertext does not.
     """
-    key = scratch_key_of_kind(lab, "RSA_2048", "ENCRYPT_DECRYPT")
-    for digest, other, longest in (("SHA_1", "SHA_256", 214), ("SHA_256", "SHA_1", 190)):
+    key = scratch_key_of_kind(lab, "RSA_3072", "ENCRYPT_DECRYPT")
+    for digest, other, longest in (("SHA_1", "SHA_256", 342), ("SHA_256", "SHA_1", 318)):
         message = b"x" * longest
         sealed = _seal(lab, message, key, digest)
         call: dict[str, Any] = {"KeyId": key, "CiphertextBlob": sealed}
@@ -108,8 +108,8 @@ def the_hash_is_part_of_the_padding(lab: Lab) -> str:
             EncryptionAlgorithm=f"RSAES_OAEP_{other}",
             **call,
         )
-    lab.note("offline:RSAES_OAEP", "214 bytes with SHA-1 and 190 with SHA-256 sealed with the public key")
-    return "214 bytes with SHA-1 and 190 with SHA-256 open; neither opens as the other"
+    lab.note("offline:RSAES_OAEP", "342 bytes with SHA-1 and 318 with SHA-256 sealed with the public key")
+    return "342 bytes with SHA-1 and 318 with SHA-256 open; neither opens as the other"
 
 
 @check(guide=GUIDE, needs={Capability.ASYMMETRIC, Capability.KEY_POLICIES, Capability.CONDITION_KEYS})
