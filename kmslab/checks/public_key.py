@@ -92,6 +92,7 @@ def the_hash_is_part_of_the_padding(lab: Lab) -> str:
     Both are sound in OAEP. The shorter hash leaves room for more: RSA_3072 holds 342 bytes with SHA-1 and
     318 with SHA-256. Whoever seals must tell, since the ciphertext does not.
     """
+    # Not RSA_2048, which Control Tower would find (CT.KMS.PR.2).
     key = scratch_key_of_kind(lab, "RSA_3072", "ENCRYPT_DECRYPT")
     for digest, other, longest in (("SHA_1", "SHA_256", 342), ("SHA_256", "SHA_1", 318)):
         message = b"x" * longest

@@ -1,6 +1,6 @@
 """RSA keys made ahead of need: RSA_4096 takes up to a second, and a lab creates them at deployment.
 
-A run of checks makes two RSA_2048 keys; the wrapping key of imported material is made once.
+A run of checks makes one RSA_2048 and one RSA_3072 key; the wrapping key of imported material is made once.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections import defaultdict, deque
 from typing import Any
 
 _EXPONENT = 65537
-_STOCK = {4096: 1, 2048: 2}
+_STOCK = {4096: 1, 3072: 1, 2048: 2}
 """How many keys of each size to keep ready."""
 _MOST = 16
 """And how many when they run out again and again: a class is deployed, and each seat wants one."""
