@@ -145,9 +145,10 @@ def _first_paint(browser: Browser, address: str) -> float:
     """Seconds from the navigation to the first paint with content, by the browser's own clock."""
     page = _page(browser, address)
     try:
-        milliseconds = page.evaluate(
-            "() => performance.getEntriesByName('first-contentful-paint')[0].startTime"
-        )
+        # The page may be live before its first frame was shown and noted.
+        milliseconds = page.wait_for_function(
+            "() => performance.getEntriesByName('first-contentful-paint')[0]?.startTime"
+        ).json_value()
     finally:
         page.close()
     return float(milliseconds) / 1000
