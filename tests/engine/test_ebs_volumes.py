@@ -284,6 +284,18 @@ def test_a_volume_has_a_size_or_a_snapshot(ec2: Any) -> None:
         ec2.create_volume(SnapshotId=snapshot, Size=49, **zone)
 
 
+@pytest.mark.parametrize(("name", "number"), [("Size", 200), ("Iops", 4000), ("Throughput", 200)])
+def test_what_a_volume_can_do_is_told_in_numbers(ec2: Any, name: str, number: int) -> None:
+    volume = {"AvailabilityZone": "us-east-1a", "Size": 5, "VolumeType": "gp3"}
+    with refused("InvalidParameterValue", f"Value (true) for parameter {name.lower()} is invalid."):
+        ec2.create_volume(**{**volume, name: "true"})
+    made = ec2.create_volume(**volume)["VolumeId"]
+    with refused("InvalidParameterValue", f"Value (true) for parameter {name.lower()} is invalid."):
+        ec2.modify_volume(VolumeId=made, **{name: "true"})
+    ec2.modify_volume(VolumeId=made, **{name: number})
+    assert ec2.describe_volumes(VolumeIds=[made])["Volumes"][0][name] == number
+
+
 def test_a_volume_is_detached_from_where_it_is_attached(ec2: Any) -> None:
     image = ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
     made = ec2.run_instances(ImageId=image, MinCount=2, MaxCount=2)["Instances"]

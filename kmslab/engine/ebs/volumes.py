@@ -39,6 +39,7 @@ KEY_WITHOUT_ENCRYPTION = "The parameter [KmsKeyId] requires the parameter Encryp
 """As users report it."""
 INTEGER = re.compile(r"[0-9]{1,10}")
 """An integer of the service models, which has 32 bits; Python refuses to read one of thousands of digits."""
+_NUMBERS = ("Size", "Iops", "Throughput")
 GP2_IOPS = (3, 100, 16_000)
 """Of a gp2 volume: for each GiB, at least, at most (EBS User Guide, "General Purpose SSD volumes", read 2026-11-22)."""
 LAST_FAILURE: ContextVar[str] = ContextVar("kmslab_volume_failure", default="")
@@ -90,14 +91,23 @@ def _not_understood(p: Request, snapshot: Mapping[str, Any] | None, *, encrypted
         found = "IncorrectState", f"Snapshot is in invalid state - {snapshot['State']}"
     elif not snapshot and not size:
         found = "MissingParameter", "The request must contain the parameter size/snapshot"
-    elif size and not INTEGER.fullmatch(size):
-        found = "InvalidParameterValue", f"Value ({escape(size)}) for parameter size is invalid."
+    elif malformed := _malformed(p):
+        return malformed
     elif snapshot and size and int(size) < snapshot["VolumeSize"]:
         least = snapshot["VolumeSize"]
         found = "InvalidParameterValue", f"The size must be at least that of the snapshot: {least} GiB."
     elif ec2._p(p, "KmsKeyId") and not encrypted:
         found = "InvalidParameterDependency", KEY_WITHOUT_ENCRYPTION
     return _refused(*found) if found else None
+
+
+def _malformed(p: Request) -> Response | None:
+    """Why a volume cannot have such numbers; None when they are numbers."""
+    for name in _NUMBERS:
+        if (given := ec2._p(p, name)) and not INTEGER.fullmatch(given):
+            said = f"Value ({escape(given)}) for parameter {name.lower()} is invalid."
+            return _refused("InvalidParameterValue", said)
+    return None
 
 
 def lineage(one: Mapping[str, Any]) -> str:
@@ -148,6 +158,8 @@ def _add_performance(volume: dict[str, Any], p: Request) -> None:
 
 def _modify_volume(stock: Stock, p: Request) -> Response:
     """Change throughput and multi-attach as well."""
+    if refused := _malformed(p):
+        return refused
     response = stock(p)
     if volume := ec2._volumes.get(ec2._p(p, "VolumeId")):
         _add_performance(volume, p)
