@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
+
+from kmslab.authorization.patterns import action_matches
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -44,8 +45,8 @@ class Statement:
     def covers(self, action: str) -> bool:
         """Whether the statement speaks about the action (``kms:PutKeyPolicy``)."""
         if self.not_actions:
-            return not any(matches(pattern, action) for pattern in self.not_actions)
-        return any(matches(pattern, action) for pattern in self.actions)
+            return not any(action_matches(pattern, action) for pattern in self.not_actions)
+        return any(action_matches(pattern, action) for pattern in self.actions)
 
     def values(self, condition_key: str, *operators: str) -> tuple[str, ...]:
         """The values that a condition key is compared with, by any of the operators (all if none named)."""
@@ -75,16 +76,6 @@ def statements(document: str | Mapping[str, Any]) -> tuple[Statement, ...]:
 def document(*items: Mapping[str, Any]) -> str:
     """Write a policy of these statements, as text: what `statements` reads."""
     return json.dumps({"Version": "2012-10-17", "Statement": items})
-
-
-def matches(pattern: str, value: str) -> bool:
-    """Whether a policy pattern (``kms:Describe*``) matches a value, letter case aside."""
-    return _compiled(pattern).fullmatch(value) is not None
-
-
-@lru_cache(maxsize=1024)
-def _compiled(pattern: str) -> re.Pattern[str]:
-    return re.compile(re.escape(pattern).replace(r"\*", ".*").replace(r"\?", "."), re.IGNORECASE)
 
 
 def account_of(principal: str) -> str:

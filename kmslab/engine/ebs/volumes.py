@@ -92,7 +92,7 @@ def _not_understood(p: Request, snapshot: Mapping[str, Any] | None, *, encrypted
     elif not snapshot and not size:
         found = "MissingParameter", "The request must contain the parameter size/snapshot"
     elif malformed := _malformed(p):
-        return malformed
+        found = malformed
     elif snapshot and size and int(size) < snapshot["VolumeSize"]:
         least = snapshot["VolumeSize"]
         found = "InvalidParameterValue", f"The size must be at least that of the snapshot: {least} GiB."
@@ -101,12 +101,14 @@ def _not_understood(p: Request, snapshot: Mapping[str, Any] | None, *, encrypted
     return _refused(*found) if found else None
 
 
-def _malformed(p: Request) -> Response | None:
-    """Why a volume cannot have such numbers; None when they are numbers."""
+def _malformed(p: Request) -> tuple[str, str] | None:
+    """Code and message for what should be a number and is none; None when all are."""
     for name in _NUMBERS:
         if (given := ec2._p(p, name)) and not INTEGER.fullmatch(given):
-            said = f"Value ({escape(given)}) for parameter {name.lower()} is invalid."
-            return _refused("InvalidParameterValue", said)
+            return (
+                "InvalidParameterValue",
+                f"Value ({escape(given)}) for parameter {name.lower()} is invalid.",
+            )
     return None
 
 
@@ -158,8 +160,8 @@ def _add_performance(volume: dict[str, Any], p: Request) -> None:
 
 def _modify_volume(stock: Stock, p: Request) -> Response:
     """Change throughput and multi-attach as well."""
-    if refused := _malformed(p):
-        return refused
+    if malformed := _malformed(p):
+        return _refused(*malformed)
     response = stock(p)
     if volume := ec2._volumes.get(ec2._p(p, "VolumeId")):
         _add_performance(volume, p)

@@ -1,6 +1,6 @@
 """Wrapping keys for imported material: made once, and given to one KMS key after the other.
 
-An RSA key costs what thirty other calls of KMS cost, and a run of checks imports into seven keys. KMS says that the
+An RSA key costs what fifty other calls of KMS cost, and a run of checks imports into seven keys. KMS says that the
 public key and the token of one answer belong together (Developer Guide, "Download the wrapping public key and
 import token"). So a KMS key is not given a wrapping key again while a token goes with it: what was wrapped with
 another answer's public key is not opened (decision 0039).
